@@ -1,0 +1,39 @@
+"""Errors that a person can mend.
+
+Each message says what was wrong, where, and what to do. The command line prints it without a traceback
+and exits with status 2; anything else is a defect of rnnlab and keeps its traceback.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class RnnlabError(Exception):
+    """Base of every error that the user of rnnlab can mend."""
+
+
+class ConfigError(RnnlabError):
+    """A configuration that can't be composed, or that asks for what does not fit together."""
+
+
+class DataError(RnnlabError):
+    """Data that is missing, damaged or not what the configuration says."""
+
+
+class RunError(RnnlabError):
+    """A run folder or a checkpoint that can't be used."""
+
+
+def nearest(word: str, choices: Iterable[str], count: int = 3) -> str:
+    """Return a sentence that names the choices closest to ``word``, or lists all where none is close.
+
+    >>> nearest("hiden_size", ["hidden_size", "layers"])
+    'Did you mean hidden_size?'
+    >>> nearest("zzz", ["gru", "lstm"])
+    'Choose from: gru, lstm.'
+    """
+    known = sorted(set(choices))
+    close = difflib.get_close_matches(word, known, n=count, cutoff=0.6)
+    if close:
+        return f"Did you mean {' or '.join(close)}?"
+    return f"Choose from: {', '.join(known)}."

@@ -1,0 +1,25 @@
+"""Where data lies and where computed things go.
+
+The data folder may be read-only: what rnnlab fetches or computes goes to the cache folder.
+"""
+
+import os
+from pathlib import Path
+
+
+def data_folder() -> Path:
+    """Return ``$RNNLAB_DATA_DIR``, else ``data`` in the checkout, else ``data`` in the working folder."""
+    named = os.environ.get("RNNLAB_DATA_DIR")
+    if named:
+        return Path(named).expanduser().resolve()
+    checkout = Path(__file__).resolve().parents[2]
+    root = checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
+    return root / "data"
+
+
+def cache_folder() -> Path:
+    """Return ``$RNNLAB_CACHE_DIR``, else ``rnnlab`` in the user's cache folder. It need not exist yet."""
+    named = os.environ.get("RNNLAB_CACHE_DIR")
+    if named:
+        return Path(named).expanduser().resolve()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().resolve() / "rnnlab"
