@@ -1,0 +1,80 @@
+"""Objects from plain configuration: ``{"_target_": "package.module.Class", **arguments}``.
+
+Stricter than Hydra's ``instantiate``, so that a configuration that came with a checkpoint stays data: the
+target must be a class of the kind that the caller expects, never a function, and nothing nested is built.
+"""
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from rnnlab.errors import ConfigError, nearest
+
+Built = TypeVar("Built")
+
+
+def locate_class(target: str, kind: type[Built], where: str) -> type[Built]:
+    """Return the class with the dotted name ``target``.
+
+    Args:
+        target: such as ``"rnnlab.models.encoder.RecurrentEncoder"``.
+        kind: what the class must be, or derive from.
+        where: the configuration key, for the error.
+
+    Raises:
+        ConfigError: if there is no such class, or it is of another kind.
+    """
+    module_name, _, class_name = target.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except (ImportError, ValueError) as error:
+        raise ConfigError(f"{where}._target_={target}: can't import {module_name!r} ({error}).") from error
+    found = getattr(module, class_name, None)
+    if found is None:
+        classes = [name for name, value in vars(module).items() if inspect.isclass(value)]
+        raise ConfigError(f"{where}._target_: {module_name} has no {class_name}. {nearest(class_name, classes)}")
+    if not (inspect.isclass(found) and issubclass(found, kind)):
+        raise ConfigError(f"{where}._target_={target} is not a class derived from {kind.__name__}.")
+    return found
+
+
+def build(config: Mapping[str, Any], kind: type[Built], where: str, **facts: Any) -> Built:
+    """Build the object that ``config`` describes.
+
+    Args:
+        config: ``_target_`` (a class) and its keyword arguments as plain data.
+        kind: what the class must be, or derive from; ``object`` where any class will do.
+        where: the configuration key, for errors.
+        facts: arguments that only the caller knows (the vocabulary's size, the number of classes).
+
+    Raises:
+        ConfigError: if the target is missing or of another kind, or an argument is unknown or lacking.
+    """
+    arguments = {key: value for key, value in config.items() if key != "_target_"}
+    if "_target_" not in config:
+        raise ConfigError(f"{where} has no _target_, the class to build.")
+    cls = locate_class(config["_target_"], kind, where)
+    check_arguments(cls, arguments, facts, where)
+    return cls(**arguments, **facts)
+
+
+def check_arguments(cls: type, arguments: Mapping[str, Any], facts: Mapping[str, Any], where: str) -> None:
+    """Check that ``cls`` takes the keyword arguments, and that none is lacking.
+
+    Raises:
+        ConfigError: naming every key that ``cls`` does not take, with the nearest that it does.
+    """
+    parameters = inspect.signature(cls).parameters.values()
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    names = {p.name for p in named}
+    open_names = names - set(facts)
+    unknown = [key for key in arguments if key not in open_names]
+    if unknown and not takes_any:
+        lines = [f"{where}.{key}: {cls.__name__} has no such option. {nearest(key, open_names)}" for key in unknown]
+        raise ConfigError("\n".join(lines))
+    given = set(arguments) | set(facts)
+    lacking = [p.name for p in named if p.default is p.empty and p.name not in given]
+    if lacking:
+        raise ConfigError(f"{where}: {cls.__name__} needs {', '.join(lacking)}.")

@@ -1,0 +1,58 @@
+"""Optimizer and learning-rate schedule from plain configuration."""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from rnnlab.build import build, locate_class
+
+
+def build_optimizer(config: Mapping[str, Any], parameters: Iterable[Any]) -> Optimizer:
+    """Build the optimizer that ``config`` describes over ``parameters`` (tensors or groups of them).
+
+    Raises:
+        ConfigError: if the class or one of its options is unknown.
+    """
+    return build(config, Optimizer, "optimizer", params=parameters)
+
+
+def build_schedule(
+    config: Mapping[str, Any], optimizer: Optimizer, *, total_steps: int, monitor: str
+) -> dict[str, Any]:
+    """Build the learning-rate schedule that ``config`` describes, in the form Lightning takes.
+
+    Args:
+        config: ``_target_`` (an ``LRScheduler``), ``interval`` (``step`` or ``epoch``) and its options.
+        optimizer: what the schedule moves.
+        total_steps: optimizer steps of the whole training, given to a schedule that asks for
+            ``total_steps``; a ``max_lr`` that is not given is the optimizer's learning rate.
+        monitor: the metric that a schedule such as ``ReduceLROnPlateau`` watches.
+
+    Raises:
+        ConfigError: if the class or one of its options is unknown.
+    """
+    options = {key: value for key, value in config.items() if key != "interval"}
+    cls = locate_class(options.get("_target_", ""), LRScheduler, "scheduler")  # type: ignore[type-abstract]
+    takes = inspect.signature(cls).parameters
+    facts: dict[str, Any] = {"optimizer": optimizer}
+    if "total_steps" in takes and "total_steps" not in options:
+        facts["total_steps"] = total_steps
+    if "max_lr" in takes and "max_lr" not in options:
+        facts["max_lr"] = [group["lr"] for group in optimizer.param_groups]
+    schedule = build(options, LRScheduler, "scheduler", **facts)  # type: ignore[type-abstract]
+    return {"scheduler": schedule, "interval": config.get("interval", "epoch"), "monitor": monitor}
+
+
+def decayed_apart(module: nn.Module) -> list[dict[str, Any]]:
+    """Return two parameter groups: matrices, which weight decay may shrink, and biases, which it may not."""
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    matrices = [parameter for parameter in trained if parameter.ndim > 1]
+    vectors = [parameter for parameter in trained if parameter.ndim <= 1]
+    groups: list[dict[str, Any]] = [{"params": matrices}]
+    if vectors:
+        groups.append({"params": vectors, "weight_decay": 0.0})
+    return groups

@@ -1,0 +1,54 @@
+"""What every task shares: its optimizer, its place in the checkpoint, and the metrics that others report."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import lightning
+from torch.optim import Optimizer
+
+from rnnlab.models.optimization import build_optimizer, build_schedule, decayed_apart
+
+CHECKPOINT_FORMAT = 1
+
+
+class Task(lightning.LightningModule):
+    """A LightningModule that is built from plain values and whose checkpoint is plain data.
+
+    A subclass takes ``model`` (the encoder's configuration), ``optimizer`` and ``scheduler`` (their
+    configurations), facts about the data (vocabulary size, class names), and its own options. It logs
+    ``train/…``, ``validation/…`` and ``test/…`` metrics, always with ``loss`` among them.
+
+    Attributes:
+        monitor: the validation metric that chooses the best checkpoint.
+        mode: whether that metric is best at its ``min`` or its ``max``.
+        passport: plain data that makes a checkpoint stand alone (config, vocabulary, tokenizer, labels);
+            set at assembly, written into every checkpoint under ``"rnnlab"``.
+    """
+
+    monitor: ClassVar[str]
+    mode: ClassVar[Literal["min", "max"]]
+
+    def __init__(self, optimizer: Mapping[str, Any] | None, scheduler: Mapping[str, Any] | None) -> None:
+        super().__init__()
+        self.optimizer_config = optimizer
+        self.scheduler_config = scheduler
+        self.passport: dict[str, Any] = {}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what a checkpoint needs to be loaded without the data, the config files or any flag."""
+        checkpoint["rnnlab"] = {"format": CHECKPOINT_FORMAT, **self.passport}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return the parameter groups for the optimizer: weight decay spares the biases."""
+        return decayed_apart(self)
+
+    def configure_optimizers(self) -> Any:
+        """Build the configured optimizer and schedule, in the form Lightning takes."""
+        if self.optimizer_config is None:
+            raise RuntimeError("This task was built without an optimizer: it can evaluate, not train.")
+        optimizer: Optimizer = build_optimizer(self.optimizer_config, self.parameter_groups())
+        if self.scheduler_config is None:
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = build_schedule(self.scheduler_config, optimizer, total_steps=steps, monitor=self.monitor)
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
