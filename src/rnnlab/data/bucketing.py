@@ -1,0 +1,247 @@
+"""Batches of documents of similar length: little padding, and yet another order every epoch.
+
+The documents are shuffled and cut into pools; each pool is sorted by length and cut into batches; the
+batches are shuffled. Everything follows from ``(seed, epoch)``, so that every process, and a run that goes
+on after an interruption, sees the same plan::
+
+    shuffle    7 2 9 4 1 8 3 6        lengths of the documents
+    pools      7 2 9 4 | 1 8 3 6
+    sort       9 7 4 2 | 8 6 3 1
+    batches    (9 7) (4 2) (8 6) (3 1)
+    shuffle    (4 2) (8 6) (9 7) (3 1)
+"""
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnlab.errors import ConfigError, DataError
+
+Documents = npt.NDArray[np.int64]
+
+
+class PlannedBatch(NamedTuple):
+    """The documents of one batch.
+
+    Attributes:
+        documents: ``(batch,)`` their numbers in the split.
+        counted: ``(batch,)`` False for one that another batch holds already and that is here only because
+            every process needs as many steps as the others.
+    """
+
+    documents: Documents
+    counted: npt.NDArray[np.bool_]
+
+
+class BucketedBatches:
+    """A length-bucketed batch sampler whose place in the epoch can be saved.
+
+    Every document is in exactly one batch of one process in every epoch, and every epoch and process has the
+    same number of batches. Processes that make a step together get batches of similar length.
+
+    Args:
+        lengths: ``(documents,)`` tokens of each document, after truncation, each at least 1.
+        batch_size: documents in a batch at most (of one process); None where ``max_tokens`` alone decides.
+        max_tokens: tokens in a batch at most, padding included; a longer document is a batch of its own.
+        shuffle: False takes one pool in order of length, longest first, the same every epoch: for evaluation.
+        seed: together with the epoch's number, all that the order depends on.
+        rank: the number of this process, from 0.
+        processes: how many there are.
+        pool_batches: batches that a pool is cut into; more of them means less padding and less shuffling.
+
+    Raises:
+        ConfigError: if neither or an impossible limit is given.
+        DataError: if there is no document.
+    """
+
+    def __init__(
+        self,
+        lengths: npt.ArrayLike,
+        batch_size: int | None = 128,
+        max_tokens: int | None = None,
+        *,
+        shuffle: bool = True,
+        seed: int = 1,
+        rank: int = 0,
+        processes: int = 1,
+        pool_batches: int = 50,
+    ) -> None:
+        self._lengths = np.asarray(lengths, dtype=np.int64)
+        _check_lengths(self._lengths)
+        if batch_size is None and max_tokens is None:
+            raise ConfigError("data.batch_size and data.max_tokens are both null; set at least one.")
+        for name, value in (
+            ("batch_size", batch_size),
+            ("max_tokens", max_tokens),
+            ("pool_batches", pool_batches),
+        ):
+            if value is not None and value < 1:
+                raise ConfigError(f"data.{name} is {value}; expected at least 1.")
+        if not 0 <= rank < processes:
+            raise ValueError(
+                f"rank is {rank}; expected 0 to {processes - 1}, as there are {processes} processes."
+            )
+        self._batch_size, self._max_tokens = batch_size, max_tokens
+        self._shuffle, self._seed, self._rank, self._processes = shuffle, seed, rank, processes
+        self._pool_documents = self._documents_in_a_pool(pool_batches)
+        self._total = self._batches_in_an_epoch()
+        self._epoch, self._position, self._start = 0, 0, 0
+
+    def __len__(self) -> int:
+        """Return how many batches this process gets in an epoch."""
+        return self._total // self._processes
+
+    def __iter__(self) -> Iterator[PlannedBatch]:
+        """Yield the batches of the current epoch; right after ``load_state_dict`` those left of it.
+
+        Nothing is decided before the first batch is asked for, so that an epoch set after ``iter()`` counts.
+        """
+        plan = self.batches(self._epoch)
+        start, self._start = self._start, 0
+        for position in range(start, len(plan)):
+            self._position = position + 1
+            yield plan[position]
+
+    @property
+    def sampler(self) -> "BucketedBatches":
+        """Itself: Lightning looks for ``set_epoch`` at ``loader.batch_sampler.sampler``."""
+        return self
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that an iteration yields."""
+        return self._epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch to iterate over; another one than before starts at its first batch."""
+        if epoch != self._epoch:
+            self._epoch, self._position, self._start = epoch, 0, 0
+
+    def batches(self, epoch: int) -> list[PlannedBatch]:
+        """Return this process's batches of ``epoch``."""
+        return [step[self._rank] for step in self._steps(epoch)]
+
+    def padding_share(self, epoch: int = 0) -> float:
+        """Return which share of the positions in this process's batches of ``epoch`` holds no token."""
+        return padding_share([batch.documents for batch in self.batches(epoch)], self._lengths)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the place in the epoch, the same in every process, as plain data."""
+        return {"epoch": self._epoch, "position": self._position, "plan": self._fingerprint()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on at a place that ``state_dict`` returned.
+
+        Raises:
+            ConfigError: if that was in mid-epoch, and batches or processes are no longer the same.
+        """
+        epoch, position = int(state["epoch"]), int(state["position"])
+        is_new = state["plan"] != self._fingerprint()
+        if is_new and 0 < position < len(self):
+            raise ConfigError(
+                f"The checkpoint was saved after batch {position} of epoch {epoch}, and the batches are no "
+                "longer the same: documents, truncation, batch size, seed or processes changed. "
+                "Go on with the run's own configuration, or from a checkpoint at the end of an epoch."
+            )
+        self._epoch, self._position = epoch, position
+        self._start = 0 if is_new else position
+
+    def _steps(self, epoch: int) -> list[list[PlannedBatch]]:
+        """Return, for each step of ``epoch``, one batch for each process."""
+        if not self._shuffle:
+            return self._dealt(self._cut_in_pools(np.arange(len(self._lengths)), len(self._lengths)))
+        random = np.random.default_rng([self._seed, epoch])
+        order = random.permutation(len(self._lengths))
+        pool = self._pool_documents
+        batches = self._cut_in_pools(order, pool)
+        while len(batches) > self._total:  # larger pools waste less; one pool needs no more than the total
+            pool *= 2
+            batches = self._cut_in_pools(order, pool)
+        steps = self._dealt(batches)
+        return [steps[i] for i in random.permutation(len(steps))]
+
+    def _dealt(self, batches: list[Documents]) -> list[list[PlannedBatch]]:
+        """Bring ``batches`` to the epoch's number and group neighbours, one for each process."""
+        divided = _divided(batches, self._total)
+        planned = [PlannedBatch(batch, np.ones(len(batch), dtype=np.bool_)) for batch in divided]
+        filler = PlannedBatch(divided[0][:1], np.zeros(1, dtype=np.bool_))
+        planned += [filler] * (self._total - len(planned))
+        return [planned[i : i + self._processes] for i in range(0, self._total, self._processes)]
+
+    def _cut_in_pools(self, order: Documents, pool: int) -> list[Documents]:
+        pools = (order[i : i + pool] for i in range(0, len(order), pool))
+        return [batch for documents in pools for batch in self._cut(_longest_first(documents, self._lengths))]
+
+    def _cut(self, documents: Documents) -> list[Documents]:
+        """Cut documents, longest first, into batches within both limits."""
+        batches, start = [], 0
+        while start < len(documents):
+            count = len(documents) if self._batch_size is None else self._batch_size
+            if self._max_tokens is not None:
+                count = min(count, max(1, self._max_tokens // int(self._lengths[documents[start]])))
+            batches.append(documents[start : start + count])
+            start += count
+        return batches
+
+    def _documents_in_a_pool(self, pool_batches: int) -> int:
+        if self._max_tokens is None:
+            assert self._batch_size is not None
+            return pool_batches * self._batch_size
+        by_tokens = max(1, int(self._max_tokens / float(self._lengths.mean())))
+        return pool_batches * min(by_tokens, self._batch_size or by_tokens)
+
+    def _batches_in_an_epoch(self) -> int:
+        """Return a number that every epoch can be cut into, a multiple of the number of processes."""
+        fewest = len(self._cut(_longest_first(np.arange(len(self._lengths)), self._lengths)))
+        if self._shuffle and self._max_tokens is not None:
+            fewest += math.ceil(len(self._lengths) / self._pool_documents) - 1  # each pool's last is not full
+        return math.ceil(fewest / self._processes) * self._processes
+
+    def _fingerprint(self) -> str:
+        settings = [self._batch_size, self._max_tokens, self._shuffle, self._seed, self._processes]
+        digest = hashlib.sha256(repr([*settings, self._pool_documents]).encode())
+        digest.update(self._lengths.tobytes())
+        return digest.hexdigest()[:16]
+
+
+def padding_share(batches: Sequence[Documents], lengths: npt.ArrayLike) -> float:
+    """Return the share of positions that hold no token when each batch is padded to its longest document.
+
+    Args:
+        batches: the documents of each.
+        lengths: ``(documents,)`` tokens of each document.
+    """
+    counts = np.asarray(lengths)
+    positions = sum(len(batch) * int(counts[batch].max()) for batch in batches)
+    return 1 - sum(int(counts[batch].sum()) for batch in batches) / positions
+
+
+def _divided(batches: list[Documents], total: int) -> list[Documents]:
+    """Halve the largest batches until there are ``total``, or as many as there are documents."""
+    divided = list(batches)
+    while len(divided) < total:
+        largest = max(range(len(divided)), key=lambda i: len(divided[i]))
+        batch = divided[largest]
+        if len(batch) == 1:
+            break
+        middle = len(batch) // 2
+        divided[largest : largest + 1] = [batch[:middle], batch[middle:]]
+    return divided
+
+
+def _longest_first(documents: Documents, lengths: npt.NDArray[np.int64]) -> Documents:
+    return documents[np.argsort(-lengths[documents], kind="stable")]
+
+
+def _check_lengths(lengths: npt.NDArray[np.int64]) -> None:
+    if lengths.ndim != 1:
+        raise ValueError(f"lengths has shape {lengths.shape}; expected (documents,).")
+    if len(lengths) == 0:
+        raise DataError("There is no document to make a batch of.")
+    if lengths.min() < 1:
+        at = int(lengths.argmin())
+        raise ValueError(f"lengths[{at}] is {lengths[at]}; expected at least 1.")
