@@ -21,6 +21,9 @@ import numpy.typing as npt
 
 from rnnlab.errors import ConfigError, DataError
 
+SMALLEST_POOL = 8
+"""Batches in the smallest pool that is tried."""
+
 Documents = npt.NDArray[np.int64]
 
 
@@ -51,7 +54,9 @@ class BucketedBatches:
         seed: together with the epoch's number, all that the order depends on.
         rank: the number of this process, from 0.
         processes: how many there are.
-        pool_batches: batches that a pool is cut into; more of them means less padding and less shuffling.
+        max_padding: the share of padding that is borne for the sake of shuffling: pools are as small as it
+            allows. One pool is the most, so a larger share is possible where lengths vary widely; a
+            ``max_tokens`` pads less there.
 
     Raises:
         ConfigError: if neither or an impossible limit is given.
@@ -68,26 +73,24 @@ class BucketedBatches:
         seed: int = 1,
         rank: int = 0,
         processes: int = 1,
-        pool_batches: int = 50,
+        max_padding: float = 0.02,
     ) -> None:
         self._lengths = np.asarray(lengths, dtype=np.int64)
         _check_lengths(self._lengths)
         if batch_size is None and max_tokens is None:
             raise ConfigError("data.batch_size and data.max_tokens are both null; set at least one.")
-        for name, value in (
-            ("batch_size", batch_size),
-            ("max_tokens", max_tokens),
-            ("pool_batches", pool_batches),
-        ):
+        for name, value in (("batch_size", batch_size), ("max_tokens", max_tokens)):
             if value is not None and value < 1:
                 raise ConfigError(f"data.{name} is {value}; expected at least 1.")
+        if not 0 <= max_padding < 1:
+            raise ConfigError(f"data.max_padding is {max_padding}; expected a share from 0 to below 1.")
         if not 0 <= rank < processes:
             raise ValueError(
                 f"rank is {rank}; expected 0 to {processes - 1}, as there are {processes} processes."
             )
         self._batch_size, self._max_tokens = batch_size, max_tokens
         self._shuffle, self._seed, self._rank, self._processes = shuffle, seed, rank, processes
-        self._pool_documents = self._documents_in_a_pool(pool_batches)
+        self._pool_documents = self._documents_in_a_pool(max_padding)
         self._total = self._batches_in_an_epoch()
         self._epoch, self._position, self._start = 0, 0, 0
 
@@ -152,11 +155,11 @@ class BucketedBatches:
 
     def _steps(self, epoch: int) -> list[list[PlannedBatch]]:
         """Return, for each step of ``epoch``, one batch for each process."""
+        pool = self._pool_documents
         if not self._shuffle:
-            return self._dealt(self._cut_in_pools(np.arange(len(self._lengths)), len(self._lengths)))
+            return self._dealt(self._cut_in_pools(np.arange(len(self._lengths)), pool))
         random = np.random.default_rng([self._seed, epoch])
         order = random.permutation(len(self._lengths))
-        pool = self._pool_documents
         batches = self._cut_in_pools(order, pool)
         while len(batches) > self._total:  # larger pools waste less; one pool needs no more than the total
             pool *= 2
@@ -187,17 +190,26 @@ class BucketedBatches:
             start += count
         return batches
 
-    def _documents_in_a_pool(self, pool_batches: int) -> int:
-        if self._max_tokens is None:
-            assert self._batch_size is not None
-            return pool_batches * self._batch_size
-        by_tokens = max(1, int(self._max_tokens / float(self._lengths.mean())))
-        return pool_batches * min(by_tokens, self._batch_size or by_tokens)
+    def _documents_in_a_pool(self, max_padding: float) -> int:
+        """Return the size of the smallest pools, in doubling steps, that pad no more than ``max_padding``."""
+        documents = len(self._lengths)
+        if not self._shuffle:
+            return documents
+        order = np.random.default_rng([self._seed, 0]).permutation(documents)
+        in_a_batch = documents // len(self._cut_in_pools(order, documents))
+        if self._max_tokens is None and self._batch_size is not None:
+            in_a_batch = self._batch_size  # so that only the last pool has a batch that isn't full
+        pool = SMALLEST_POOL * max(1, in_a_batch)
+        while (
+            pool < documents and padding_share(self._cut_in_pools(order, pool), self._lengths) > max_padding
+        ):
+            pool *= 2
+        return min(pool, documents)
 
     def _batches_in_an_epoch(self) -> int:
         """Return a number that every epoch can be cut into, a multiple of the number of processes."""
-        fewest = len(self._cut(_longest_first(np.arange(len(self._lengths)), self._lengths)))
-        if self._shuffle and self._max_tokens is not None:
+        fewest = len(self._cut_in_pools(np.arange(len(self._lengths)), len(self._lengths)))
+        if self._max_tokens is not None:
             fewest += math.ceil(len(self._lengths) / self._pool_documents) - 1  # each pool's last is not full
         return math.ceil(fewest / self._processes) * self._processes
 
