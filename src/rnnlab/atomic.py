@@ -1,7 +1,6 @@
 """Write beside, then rename: a file is either whole or not there."""
 
 import errno
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ def told_when_full(where: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise RnnlabError(
                 f"The disk is full: could not write {where}. Nothing half-written was left behind. "
-                "Free some space, or name another place (RNNLAB_CACHE_DIR for caches, hydra.run.dir for runs)."
+                "Free some space, or name another place: RNNLAB_CACHE_DIR for caches, hydra.run.dir for runs."
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise RnnlabError(
@@ -50,7 +49,7 @@ def written_beside(target: Path) -> Iterator[Path]:
         try:
             unfinished = room / target.name
             yield unfinished
-            os.replace(unfinished, target)
+            unfinished.replace(target)
         finally:
             shutil.rmtree(room, ignore_errors=True)
 

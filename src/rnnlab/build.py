@@ -33,7 +33,9 @@ def locate_class(target: str, kind: type[Built], where: str) -> type[Built]:
     found = getattr(module, class_name, None)
     if found is None:
         classes = [name for name, value in vars(module).items() if inspect.isclass(value)]
-        raise ConfigError(f"{where}._target_: {module_name} has no {class_name}. {nearest(class_name, classes)}")
+        raise ConfigError(
+            f"{where}._target_: {module_name} has no {class_name}. {nearest(class_name, classes)}"
+        )
     if not (inspect.isclass(found) and issubclass(found, kind)):
         raise ConfigError(f"{where}._target_={target} is not a class derived from {kind.__name__}.")
     return found
@@ -72,7 +74,9 @@ def check_arguments(cls: type, arguments: Mapping[str, Any], facts: Mapping[str,
     open_names = names - set(facts)
     unknown = [key for key in arguments if key not in open_names]
     if unknown and not takes_any:
-        lines = [f"{where}.{key}: {cls.__name__} has no such option. {nearest(key, open_names)}" for key in unknown]
+        lines = [
+            f"{where}.{key}: {cls.__name__} has no such option. {nearest(key, open_names)}" for key in unknown
+        ]
         raise ConfigError("\n".join(lines))
     given = set(arguments) | set(facts)
     lacking = [p.name for p in named if p.default is p.empty and p.name not in given]

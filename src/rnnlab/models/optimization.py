@@ -21,7 +21,7 @@ def build_optimizer(config: Mapping[str, Any], parameters: Iterable[Any]) -> Opt
 
 
 def build_schedule(
-    config: Mapping[str, Any], optimizer: Optimizer, *, total_steps: int, monitor: str
+    config: Mapping[str, Any], optimizer: Optimizer, *, total_steps: int, monitor: str, mode: str
 ) -> dict[str, Any]:
     """Build the learning-rate schedule that ``config`` describes, in the form Lightning takes.
 
@@ -31,6 +31,7 @@ def build_schedule(
         total_steps: optimizer steps of the whole training, given to a schedule that asks for
             ``total_steps``; a ``max_lr`` that is not given is the optimizer's learning rate.
         monitor: the metric that a schedule such as ``ReduceLROnPlateau`` watches.
+        mode: whether that metric is best at its ``min`` or its ``max``.
 
     Raises:
         ConfigError: if the class or one of its options is unknown.
@@ -43,6 +44,8 @@ def build_schedule(
         facts["total_steps"] = total_steps
     if "max_lr" in takes and "max_lr" not in options:
         facts["max_lr"] = [group["lr"] for group in optimizer.param_groups]
+    if "mode" in takes and "mode" not in options:
+        facts["mode"] = mode
     schedule = build(options, LRScheduler, "scheduler", **facts)  # type: ignore[type-abstract]
     return {"scheduler": schedule, "interval": config.get("interval", "epoch"), "monitor": monitor}
 

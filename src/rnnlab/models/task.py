@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import lightning
+from torch import Tensor
 from torch.optim import Optimizer
 
 from rnnlab.models.optimization import build_optimizer, build_schedule, decayed_apart
@@ -38,6 +39,11 @@ class Task(lightning.LightningModule):
         """Add what a checkpoint needs to be loaded without the data, the config files or any flag."""
         checkpoint["rnnlab"] = {"format": CHECKPOINT_FORMAT, **self.passport}
 
+    def tokens_in(self, batch: Any) -> Tensor:
+        """Return how many real tokens, padding excluded, the batch holds: an integer tensor ``()``."""
+        tokens: Tensor = batch.lengths.sum()
+        return tokens
+
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the parameter groups for the optimizer: weight decay spares the biases."""
         return decayed_apart(self)
@@ -47,8 +53,10 @@ class Task(lightning.LightningModule):
         if self.optimizer_config is None:
             raise RuntimeError("This task was built without an optimizer: it can evaluate, not train.")
         optimizer: Optimizer = build_optimizer(self.optimizer_config, self.parameter_groups())
-        if self.scheduler_config is None:
+        if not self.scheduler_config:
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = build_schedule(self.scheduler_config, optimizer, total_steps=steps, monitor=self.monitor)
+        schedule = build_schedule(
+            self.scheduler_config, optimizer, total_steps=steps, monitor=self.monitor, mode=self.mode
+        )
         return {"optimizer": optimizer, "lr_scheduler": schedule}

@@ -1,0 +1,1 @@
+"""What a finished run answers, from its folder alone."""

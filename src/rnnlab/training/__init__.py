@@ -1,0 +1,1 @@
+"""Assembly and training: the one place where data, model and Trainer meet."""

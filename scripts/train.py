@@ -1,0 +1,24 @@
+"""Train: ``python scripts/train.py [group=choice ...] [key=value ...]``; ``--help`` tells what there is."""
+
+from pathlib import Path
+from typing import Any
+
+from rnnlab.command_line import run_hydra
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+
+
+def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> None:
+    """Train one run in its folder, or go on with it."""
+    # Here, and not above: torch takes seconds to import, and --help needs none of it.
+    from rnnlab.training.run_folder import RunFolder
+    from rnnlab.training.fit import fit
+    from rnnlab.training.resume import resumed_config
+
+    if config["resume"]:
+        config = resumed_config(config, RunFolder(folder), overrides)
+    fit(config, folder)
+
+
+if __name__ == "__main__":
+    run_hydra(train, CONF, "train")

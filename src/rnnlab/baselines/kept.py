@@ -1,0 +1,44 @@
+"""Baselines are computed once for a corpus and kept in the cache folder."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rnnlab.atomic import write_text
+from rnnlab.folders import cache_folder
+
+log = logging.getLogger(__name__)
+
+Figures = dict[str, dict[str, float]]
+
+
+def kept(name: str, inputs: dict[str, Any], compute: Callable[[], Figures]) -> Figures:
+    """Return ``compute()``, or what it returned when it was last asked for the same.
+
+    Args:
+        name: of the baseline, part of the file's name.
+        inputs: plain data that decides the result: the corpus's fingerprint, the split, the settings.
+        compute: does the work.
+    """
+    digest = hashlib.sha256(json.dumps([name, inputs], sort_keys=True).encode()).hexdigest()
+    path = cache_folder() / "baselines" / f"{name}-{digest[:24]}.json"
+    found = read(path)
+    if found is None:
+        found = compute()
+        write_text(path, json.dumps(found, indent=1))
+    return found
+
+
+def read(path: Path) -> Figures | None:
+    """Return the figures kept at ``path``; ``None`` where there are none or the file is damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        log.warning("%s is damaged; computing the baseline again.", path)
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,158 @@
+"""From the command line to plain configuration, and from errors to exit statuses.
+
+Light on purpose: nothing here imports torch, so that ``--help`` and ``--cfg job`` answer at once.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from rnnlab.errors import ConfigError, RnnlabError, RunError, nearest
+from rnnlab.terminal import errors
+
+USER_MISTAKE = 2
+INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
+
+
+class Interrupted(Exception):  # noqa: N818  not an error: the user asked for it
+    """Ctrl-C or SIGTERM ended the work at a clean place; the message says how to go on."""
+
+
+def run_hydra(work: Callable[[dict[str, Any], Path, list[str]], Any], conf: Path, config_name: str) -> None:
+    """Compose the configuration from the command line and do the work, once or (``-m``) for each job.
+
+    Args:
+        work: takes the resolved configuration as plain data, the run folder, and the overrides as typed.
+        conf: the folder of configuration files.
+        config_name: the primary configuration in it.
+
+    A user's mistake ends the process with status 2 and a message; any other exception keeps its traceback.
+    """
+    # Hydra would print a chopped traceback and exit with 1; with this it hands exceptions on as they are.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    OmegaConf.register_new_resolver("rnnlab.run_folder", run_folder, replace=True)
+
+    def job(composed: DictConfig) -> Any:
+        config = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        settings = HydraConfig.get()
+        return work(config, Path(settings.runtime.output_dir), list(settings.overrides.task))  # type: ignore[arg-type]
+
+    main = hydra.main(config_path=str(conf), config_name=config_name, version_base="1.3")(job)
+    exit_by(main, explain=lambda error: explained(error, conf, config_name))
+
+
+def run_folder(resume: str | None, fresh: str) -> str:
+    """Return the folder of the run to go on with, else ``fresh``.
+
+    Raises:
+        RunError: if there is no run to go on with. Known here already, so that Hydra makes no folder for it.
+    """
+    if not resume:
+        return fresh
+    if not (Path(resume) / "config.yaml").is_file():
+        raise RunError(f"resume={resume}: that is no run folder, it has no config.yaml.")
+    return str(resume)
+
+
+def exit_by(work: Callable[[], Any], explain: Callable[[Exception], str | None] = str) -> None:
+    """Do the work and exit: 0, 2 with a message for a user's mistake, 130 when interrupted.
+
+    Args:
+        work: what to do.
+        explain: turns a user's mistake into its message.
+    """
+    try:
+        work()
+    except Interrupted as stop:
+        errors.print(str(stop), markup=False)
+        sys.exit(INTERRUPTED)
+    except KeyboardInterrupt:
+        errors.print("Stopped.", markup=False)
+        sys.exit(INTERRUPTED)
+    except (RnnlabError, HydraException, OmegaConfBaseException) as error:
+        errors.print(f"Error: {explain(error)}", style="red", markup=False)
+        sys.exit(USER_MISTAKE)
+
+
+def explained(error: Exception, conf: Path, config_name: str) -> str:
+    """Return what a person needs to know about a configuration that could not be composed."""
+    text = str(error)
+    unknown = re.match(r"Could not override '(?P<key>[^']+)'", text)
+    if unknown:
+        return unknown_key(unknown["key"].split("@")[0], conf, config_name)
+    if isinstance(error.__cause__, RnnlabError):
+        return str(error.__cause__)
+    if isinstance(error, OmegaConfBaseException) and error.full_key:
+        return f"{error.full_key}: {text.splitlines()[0]}"
+    return text.partition("Config search path")[0].rstrip()
+
+
+def unknown_key(key: str, conf: Path, config_name: str) -> str:
+    """Return a sentence that names the keys and groups nearest to ``key``."""
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(conf), version_base="1.3"):
+        composed = hydra.compose(config_name, overrides=choices_on_command_line(conf))
+    keys = {*dotted_keys(OmegaConf.to_container(composed, resolve=False)), *groups(conf)}
+    same_leaf = sorted(k for k in keys if k.split(".")[-1] == key.split(".")[-1])
+    hint = f"Did you mean {' or '.join(same_leaf)}?" if same_leaf else nearest(key, keys)
+    return f"{key}: there is no such key. {hint} All keys: --cfg job."
+
+
+def choices_on_command_line(conf: Path) -> list[str]:
+    """Return the valid ``group=choice`` words of the command line: they decide which keys there are."""
+    words = [word.partition("=") for word in sys.argv[1:]]
+    return [f"{group}={choice}" for group, _, choice in words if (conf / group / f"{choice}.yaml").is_file()]
+
+
+def groups(conf: Path) -> list[str]:
+    """Return the names of the configuration groups."""
+    return sorted(path.name for path in conf.iterdir() if path.is_dir() and path.name != "hydra")
+
+
+def dotted_keys(config: Any, prefix: str = "") -> Iterator[str]:
+    """Yield each key of nested mappings as a person types it, such as ``model.hidden_size``.
+
+    >>> list(dotted_keys({"model": {"layers": 1}, "seed": 1}))
+    ['model', 'model.layers', 'seed']
+    """
+    if not isinstance(config, dict):
+        return
+    for key, value in config.items():
+        yield f"{prefix}{key}"
+        yield from dotted_keys(value, f"{prefix}{key}.")
+
+
+def differences(new: Any, old: Any, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted keys whose values differ between two configurations.
+
+    >>> list(differences({"a": {"b": 1}, "c": 2}, {"a": {"b": 2}, "c": 2}))
+    ['a.b']
+    """
+    if isinstance(new, dict) and isinstance(old, dict):
+        for key in sorted({*new, *old}):
+            yield from differences(new.get(key), old.get(key), f"{prefix}{key}.")
+    elif new != old:
+        yield prefix.rstrip(".")
+
+
+def check_sections(config: dict[str, Any], known: set[str]) -> None:
+    """Check that a configuration has no section that nothing reads.
+
+    Raises:
+        ConfigError: naming each unknown top-level key with the nearest known ones.
+    """
+    unknown = sorted(set(config) - known)
+    if unknown:
+        raise ConfigError(
+            "\n".join(f"{key}: nothing reads this key. {nearest(key, known)}" for key in unknown)
+        )

@@ -1,0 +1,109 @@
+"""A labelled corpus as length-bucketed batches of documents."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from rnnlab.baselines.sentiment import sentiment_baselines
+from rnnlab.corpora.corpus import Corpus
+from rnnlab.data.bucketing import BucketedBatches
+from rnnlab.data.collate import Truncate
+from rnnlab.data.document_loader import DocumentLoader
+from rnnlab.data.task_data import TaskData
+from rnnlab.errors import ConfigError, DataError
+from rnnlab.text.tokenizers import Tokenizer
+
+
+class SentimentData(TaskData):
+    """Documents with their class.
+
+    Args:
+        corpus: where the documents come from; it must have labels.
+        tokenizer: how they become tokens.
+        vocabulary: ``max_size``, ``min_frequency`` and ``closed``.
+        seed: fixes the order of the batches.
+        overfit: if given, train on this many batches only, the same in every epoch.
+        batch_size: documents of a batch; ``None`` where ``max_tokens`` rules.
+        max_tokens: padded tokens of a batch; ``None`` where ``batch_size`` rules.
+        max_length: tokens kept of a document; ``None`` keeps all.
+        truncate: which part of a longer document is kept: ``head``, ``tail`` or ``head_tail``.
+    """
+
+    def __init__(
+        self,
+        *,
+        corpus: Corpus,
+        tokenizer: Tokenizer,
+        vocabulary: Mapping[str, Any],
+        seed: int,
+        overfit: int | None = None,
+        batch_size: int | None = 64,
+        max_tokens: int | None = None,
+        max_length: int | None = 500,
+        truncate: Truncate = "head_tail",
+    ) -> None:
+        super().__init__(
+            corpus=corpus, tokenizer=tokenizer, vocabulary=vocabulary, seed=seed, overfit=overfit
+        )
+        self.batch_size = batch_size
+        self.max_tokens = max_tokens
+        self.max_length = max_length
+        self.truncate = truncate
+
+    def splits(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the labelled splits.
+
+        Raises:
+            ConfigError: if the corpus has no labels.
+        """
+        if not self.corpus.labels:
+            raise ConfigError(
+                f"{self.corpus.name} has no labels; task=sentiment needs them. "
+                "Choose a labelled corpus (data=imdb, data=rotten_tomatoes, data=csv) or task=language_model."
+            )
+        return {"train": ("train",), "validation": ("validation",), "test": ("test",)}
+
+    def facts(self) -> dict[str, Any]:
+        """Return the vocabulary's size and the class names."""
+        if not len(self.encoded.splits["train"]):
+            raise DataError(f"{self.corpus.name}: the training split is empty.")
+        return {"vocabulary_size": len(self.encoded.vocabulary), "labels": self.encoded.labels}
+
+    def train_loader(self) -> DocumentLoader:
+        """Return the training documents in shuffled batches of similar length."""
+        return self.loader("train", shuffle=True)
+
+    def val_dataloader(self) -> DocumentLoader:
+        """Return the validation documents, sorted by length."""
+        return self.loader("validation", shuffle=False)
+
+    def test_dataloader(self) -> DocumentLoader:
+        """Return the test documents, sorted by length."""
+        return self.loader("test", shuffle=False)
+
+    def loader(self, split: str, *, shuffle: bool) -> DocumentLoader:
+        """Return the batches of a split, this process's share of them.
+
+        Raises:
+            DataError: if the split is empty.
+        """
+        documents = self.encoded.splits[split]
+        if not len(documents):
+            raise DataError(f"{self.corpus.name}: the {split} split is empty.")
+        lengths = np.diff(documents.offsets)
+        rank, processes = self.rank_and_size()
+        batches = BucketedBatches(
+            lengths if self.max_length is None else np.minimum(lengths, self.max_length),
+            self.batch_size,
+            self.max_tokens,
+            shuffle=shuffle,
+            seed=self.seed,
+            rank=rank,
+            processes=processes,
+        )
+        return DocumentLoader(documents, batches, max_length=self.max_length, truncate=self.truncate)
+
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """Return the accuracy of the majority class and of a bag of bigrams on the test split."""
+        return sentiment_baselines(self.corpus)

@@ -1,0 +1,37 @@
+"""Word vectors with the two kinds of dropout that recurrent networks are trained with."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class WordEmbedding(nn.Module):
+    """Ids to vectors: ``(batch, time) -> (batch, time, size)``.
+
+    Args:
+        vocabulary_size: rows of the table.
+        size: components of a vector.
+        dropout: share of the components dropped, independently at each position.
+        word_dropout: share of the vocabulary's words whose vectors are zero throughout a batch, scaled so
+            that the expectation stays (Gal and Ghahramani 2016).
+
+    Vectors start uniform in [-0.1, 0.1], as in Zaremba et al. (2014): PyTorch's unit normal drowns the
+    recurrent state of a small network at first.
+    """
+
+    def __init__(
+        self, vocabulary_size: int, size: int, *, dropout: float = 0.0, word_dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(vocabulary_size, size).uniform_(-0.1, 0.1))
+        self.dropout = nn.Dropout(dropout)
+        self.word_dropout = word_dropout
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return the vectors of ``tokens (batch, time)``: ``(batch, time, size)``."""
+        vectors = F.embedding(tokens, self.weight)
+        if self.training and self.word_dropout > 0:
+            kept = torch.rand(len(self.weight), device=tokens.device) >= self.word_dropout
+            vectors = vectors * (kept[tokens] / (1 - self.word_dropout)).unsqueeze(-1).to(vectors.dtype)
+        dropped: Tensor = self.dropout(vectors)
+        return dropped

@@ -1,0 +1,193 @@
+"""Sentiment classification: embedding, recurrent encoder, pooling, linear classifier."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchmetrics import MetricCollection
+from torchmetrics.classification import (
+    BinaryAccuracy,
+    BinaryAUROC,
+    BinaryF1Score,
+    MulticlassAccuracy,
+    MulticlassAUROC,
+    MulticlassF1Score,
+)
+
+from rnnlab.data.collate import DocumentBatch
+from rnnlab.errors import ConfigError
+from rnnlab.models.embedding import WordEmbedding
+from rnnlab.models.encoder import build_encoder
+from rnnlab.models.pooling import build_pooling
+from rnnlab.models.task import Task
+from rnnlab.models.tracking import RunningMean
+
+
+class SentimentClassifier(Task):
+    """A document's class from its words.
+
+    ``tokens (batch, time) -> embedding (batch, time, embedding_size) -> encoder (batch, time, output_size)
+    -> pooling (batch, pooled_size) -> logits (batch, classes)``; padded positions influence nothing. Two
+    classes are told apart by one logit (binary cross-entropy), more by a softmax.
+
+    Args:
+        model: the encoder's configuration.
+        vocabulary_size: rows of the embedding.
+        labels: class names in id order.
+        embedding_size: components of a word's vector.
+        pooling: how a document's hidden states become one vector, see :mod:`rnnlab.models.pooling`.
+        dropout: share of the pooled vector's components dropped before the classifier.
+        embedding_dropout: share of the embedded components dropped before the encoder.
+        word_dropout: share of the vocabulary's words hidden from a batch (Gal and Ghahramani 2016).
+        freeze_embedding: keep the (pretrained) vectors as they are.
+        optimizer: the optimizer's configuration; ``None`` for a model that only answers.
+        scheduler: the learning-rate schedule's configuration, or ``None``.
+    """
+
+    monitor: ClassVar[str] = "validation/accuracy"
+    mode: ClassVar[Literal["min", "max"]] = "max"
+
+    def __init__(
+        self,
+        *,
+        model: Mapping[str, Any],
+        vocabulary_size: int,
+        labels: Sequence[str],
+        embedding_size: int = 100,
+        pooling: str = "mean_max",
+        dropout: float = 0.5,
+        embedding_dropout: float = 0.0,
+        word_dropout: float = 0.0,
+        freeze_embedding: bool = False,
+        optimizer: Mapping[str, Any] | None = None,
+        scheduler: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(optimizer, scheduler)
+        if len(labels) < 2:
+            raise ConfigError(f"task=sentiment needs at least two classes; the corpus has {list(labels)}.")
+        self.labels = tuple(labels)
+        self.embedding = WordEmbedding(
+            vocabulary_size, embedding_size, dropout=embedding_dropout, word_dropout=word_dropout
+        )
+        self.embedding.weight.requires_grad = not freeze_embedding
+        self.encoder = build_encoder(model, input_size=embedding_size)
+        self.pooling = build_pooling(pooling, self.encoder)
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(self.pooling.output_size, 1 if self.is_binary else len(labels))
+        self.train_loss, self.train_accuracy = RunningMean(), RunningMean()
+        metrics = evaluation_metrics(len(labels))
+        self.metrics = nn.ModuleDict({stage: metrics.clone() for stage in ("validation", "test")})
+        self.losses = nn.ModuleDict({stage: RunningMean() for stage in ("validation", "test")})
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether one logit tells the two classes apart."""
+        return len(self.labels) == 2
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Return the logits: ``(batch,)`` for two classes, ``(batch, classes)`` for more.
+
+        Args:
+            tokens: ids ``(batch, time)``, right-padded with any id.
+            lengths: tokens of each document ``(batch,)``, each at least 1.
+        """
+        embedded = self.embedding(tokens)  # (batch, time, embedding_size)
+        outputs, state = self.encoder(embedded, lengths)  # (batch, time, output_size)
+        pooled = self.pooling(outputs, lengths, state)  # (batch, pooled_size)
+        logits: Tensor = self.classifier(self.dropout(pooled))  # (batch, 1 or classes)
+        return logits.squeeze(-1) if self.is_binary else logits
+
+    def losses_of(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return each document's cross-entropy ``(batch,)`` in nats."""
+        if self.is_binary:
+            return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), reduction="none")
+        return F.cross_entropy(logits, labels, reduction="none")
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Return each document's distribution over the classes ``(batch, classes)``."""
+        if self.is_binary:
+            positive = torch.sigmoid(logits)
+            return torch.stack([1 - positive, positive], dim=-1)
+        return torch.softmax(logits, dim=-1)
+
+    def training_step(self, batch: DocumentBatch, batch_index: int) -> Tensor:
+        """Return the batch's mean loss over the documents that count."""
+        logits = self(batch.tokens, batch.lengths)
+        counted = batch.counted.to(logits.dtype)
+        losses = self.losses_of(logits, batch.labels) * counted
+        # A filler document's loss is zero; dividing by all documents keeps the step's scale on every rank.
+        loss = losses.sum() / counted.sum().clamp(min=1)
+        with torch.no_grad():
+            predicted = (logits > 0).long() if self.is_binary else logits.argmax(dim=-1)
+            self.train_loss.update(losses.detach().sum(), counted.sum())
+            self.train_accuracy.update(((predicted == batch.labels) * counted).sum(), counted.sum())
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's training loss and accuracy (with dropout on)."""
+        self.log("train/loss", self.train_loss.value_and_reset())
+        self.log("train/accuracy", self.train_accuracy.value_and_reset())
+
+    def validation_step(self, batch: DocumentBatch, batch_index: int) -> None:
+        """Count the batch into the validation metrics."""
+        self.count(batch, "validation")
+
+    def test_step(self, batch: DocumentBatch, batch_index: int) -> None:
+        """Count the batch into the test metrics."""
+        self.count(batch, "test")
+
+    def count(self, batch: DocumentBatch, stage: str) -> None:
+        """Add the documents that count to the metrics of ``stage``."""
+        kept = batch.counted
+        logits, labels = self(batch.tokens, batch.lengths)[kept], batch.labels[kept]
+        probabilities = self.probabilities(logits.float())
+        self.metrics[stage].update(probabilities[:, 1] if self.is_binary else probabilities, labels)  # type: ignore[operator]
+        self.losses[stage].update(self.losses_of(logits.float(), labels).sum(), kept.sum())  # type: ignore[operator]
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget what an interrupted pass or the sanity check counted."""
+        self.forget("validation")
+
+    def on_test_epoch_start(self) -> None:
+        """Forget what an interrupted pass counted."""
+        self.forget("test")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation metrics."""
+        self.report("validation")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test metrics."""
+        self.report("test")
+
+    def forget(self, stage: str) -> None:
+        """Empty the metrics of ``stage``."""
+        self.metrics[stage].reset()  # type: ignore[operator]
+        self.losses[stage].reset()  # type: ignore[operator]
+
+    def report(self, stage: str) -> None:
+        """Log the metrics of ``stage`` over all its documents; each class's too, where there are more than two."""
+        values = dict(self.metrics[stage].compute())  # type: ignore[operator]
+        for name in [name for name in values if name.endswith("_per_class")]:
+            for label, value in zip(self.labels, values.pop(name), strict=True):
+                values[f"{name.removesuffix('_per_class')}/{label}"] = value
+        values["loss"] = self.losses[stage].value_and_reset()  # type: ignore[operator]
+        self.log_dict({f"{stage}/{name}": value for name, value in values.items()})
+
+
+def evaluation_metrics(classes: int) -> MetricCollection:
+    """Return accuracy, F1 and AUROC: plain for two classes; macro-averaged, and F1 by class, for more."""
+    if classes == 2:
+        return MetricCollection({"accuracy": BinaryAccuracy(), "f1": BinaryF1Score(), "auroc": BinaryAUROC()})
+    return MetricCollection(
+        {
+            "accuracy": MulticlassAccuracy(classes, average="micro"),
+            "f1": MulticlassF1Score(classes, average="macro"),
+            "auroc": MulticlassAUROC(classes, average="macro"),
+            "f1_per_class": MulticlassF1Score(classes, average=None),
+            "accuracy_per_class": MulticlassAccuracy(classes, average=None),
+        },
+        compute_groups=False,
+    )

@@ -1,0 +1,145 @@
+"""From a resolved configuration to data, task and trainer."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback, EarlyStopping, LearningRateMonitor
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+
+from rnnlab.build import build, check_arguments
+from rnnlab.data.task_data import TaskData
+from rnnlab.errors import ConfigError
+from rnnlab.models.task import Task
+from rnnlab.training.run_folder import RunFolder
+from rnnlab.text.encoded import EncodedCorpus
+from rnnlab.text.vectors import initial_vectors
+from rnnlab.training.checkpoints import AtomicCheckpointIO, keep_best_and_last
+from rnnlab.training.clock import TrainingClock
+from rnnlab.training.hardware import check_accelerator
+from rnnlab.training.interruption import StopCleanly
+from rnnlab.training.progress import TrainingProgress
+
+log = logging.getLogger(__name__)
+
+# Keys of the task's section that assembly reads itself; all others are arguments of its class.
+ASSEMBLED = ("name", "vectors")
+
+
+def assemble_data(config: Mapping[str, Any]) -> TaskData:
+    """Build the data module; nothing is read or encoded yet.
+
+    Raises:
+        ConfigError: if a section can't be built.
+    """
+    data = config["data"]
+    return build(
+        config["batches"],
+        TaskData,  # type: ignore[type-abstract]
+        "batches",
+        corpus=build(data["corpus"], object, "data.corpus"),
+        tokenizer=build(config["tokenizer"], object, "tokenizer"),
+        vocabulary=data["vocabulary"],
+        seed=config["seed"],
+    )
+
+
+def task_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the task's section without what assembly reads itself."""
+    return {key: value for key, value in config["task"].items() if key not in ASSEMBLED}
+
+
+def assemble_task(config: Mapping[str, Any], data: TaskData) -> Task:
+    """Build the task for encoded data.
+
+    Raises:
+        ConfigError: if a section can't be built, or task, model and data do not fit together.
+    """
+    task = build(
+        task_arguments(config),
+        Task,
+        "task",
+        model=config["model"],
+        optimizer=config["optimizer"],
+        scheduler=config["scheduler"],
+        **data.facts(),
+    )
+    task.passport = passport(config, data.encoded)
+    if config["task"].get("vectors"):
+        take_vectors(task, config, data.encoded)
+    return task
+
+
+def passport(config: Mapping[str, Any], encoded: EncodedCorpus) -> dict[str, Any]:
+    """Return what makes a checkpoint stand alone, as plain data."""
+    return {
+        "config": dict(config),
+        "vocabulary": encoded.vocabulary.to_dict(),
+        "tokenizer": encoded.tokenizer.to_dict(),
+        "labels": list(encoded.labels),
+    }
+
+
+def take_vectors(task: Task, config: Mapping[str, Any], encoded: EncodedCorpus) -> None:
+    """Start the embedding from pretrained vectors, and report how much of the vocabulary they cover."""
+    name = config["task"]["vectors"]
+    embedding = task.get_submodule("embedding")
+    vectors, covered = initial_vectors(
+        name,
+        encoded.vocabulary,
+        size=int(embedding.weight.shape[1]),
+        seed=config["seed"],  # type: ignore[union-attr, arg-type]
+    )
+    embedding.weight.data.copy_(vectors)  # type: ignore[union-attr, operator]
+    log.info("Pretrained vectors %s cover %.1f %% of the vocabulary.", name, 100 * covered)
+
+
+def assemble_trainer(
+    config: Mapping[str, Any], task: Task, folder: RunFolder, clock: TrainingClock
+) -> lightning.Trainer:
+    """Build the Trainer of a run, with its callbacks and logger.
+
+    Raises:
+        ConfigError: if an option is unknown or the accelerator is not there.
+    """
+    options = dict(config["trainer"])
+    check_accelerator(options.get("accelerator", "auto"))
+    facts = {
+        "default_root_dir": str(folder.path),
+        "callbacks": callbacks(config, task, folder, clock),
+        "logger": loggers(config, folder),
+        "plugins": [AtomicCheckpointIO()],
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
+    }
+    check_arguments(lightning.Trainer, options, facts, "trainer")
+    try:
+        return lightning.Trainer(**options, **facts)
+    except (ValueError, lightning.fabric.utilities.exceptions.MisconfigurationException) as error:
+        raise ConfigError(f"trainer: {error}") from error
+
+
+def callbacks(
+    config: Mapping[str, Any], task: Task, folder: RunFolder, clock: TrainingClock
+) -> list[Callback]:
+    """Return the run's callbacks; the clock comes first, since others read it."""
+    settings = config["callbacks"]
+    found: list[Callback] = [
+        clock,
+        TrainingProgress(clock),
+        StopCleanly(folder.last, f"python scripts/train.py resume={folder.path}"),
+        keep_best_and_last(folder.checkpoints, task, **settings["checkpoint"]),
+    ]
+    if settings["early_stopping"]["patience"] is not None:
+        found.append(EarlyStopping(monitor=task.monitor, mode=task.mode, **settings["early_stopping"]))
+    if config["logger"]["tensorboard"]:
+        found.append(LearningRateMonitor())
+    return found
+
+
+def loggers(config: Mapping[str, Any], folder: RunFolder) -> list[Logger]:
+    """Return the run's loggers."""
+    if not config["logger"]["tensorboard"]:
+        return []
+    return [TensorBoardLogger(save_dir=folder.path, name="", version="tensorboard", default_hp_metric=False)]

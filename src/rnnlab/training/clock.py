@@ -1,0 +1,75 @@
+"""How long training takes, and how many real tokens it gets through."""
+
+import time
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from rnnlab.models.task import Task
+
+
+class TrainingClock(Callback):
+    """Seconds and tokens of each epoch's training steps, validation and checkpoints excluded.
+
+    Attributes:
+        epoch_seconds: seconds of each finished epoch.
+        epoch_tokens: real tokens, padding excluded, of each finished epoch.
+    """
+
+    def __init__(self) -> None:
+        self.epoch_seconds: list[float] = []
+        self.epoch_tokens: list[int] = []
+        self.tokens: Any = 0
+        self.running = 0.0
+        self.since: float | None = None
+
+    @property
+    def seconds_per_epoch(self) -> float | None:
+        """Mean seconds of a finished epoch; ``None`` before the first."""
+        return sum(self.epoch_seconds) / len(self.epoch_seconds) if self.epoch_seconds else None
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Real tokens trained on per second over the finished epochs; ``None`` before the first."""
+        return sum(self.epoch_tokens) / sum(self.epoch_seconds) if self.epoch_seconds else None
+
+    def seconds_so_far(self) -> float:
+        """Return the seconds of this epoch's training steps until now."""
+        return self.running + (time.perf_counter() - self.since if self.since is not None else 0.0)
+
+    def tokens_so_far(self) -> int:
+        """Return this epoch's tokens until now. It waits for the device: ask seldom."""
+        return int(self.tokens)
+
+    def pause(self) -> None:
+        """Stop counting seconds."""
+        if self.since is not None:
+            self.running += time.perf_counter() - self.since
+            self.since = None
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Start a new epoch."""
+        self.tokens, self.running, self.since = 0, 0.0, time.perf_counter()
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Count the batch's tokens, without waiting for the device."""
+        assert isinstance(pl_module, Task)
+        self.tokens = self.tokens + pl_module.tokens_in(batch)
+        if self.since is None:
+            self.since = time.perf_counter()
+
+    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Leave the validation out; close the epoch where it is the epoch's last."""
+        if torch.cuda.is_available() and pl_module.device.type == "cuda":
+            torch.cuda.synchronize(pl_module.device)
+        self.pause()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Close the epoch."""
+        self.pause()
+        self.epoch_seconds.append(self.running)
+        self.epoch_tokens.append(int(self.tokens))

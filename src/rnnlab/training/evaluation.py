@@ -1,0 +1,39 @@
+"""A task's metrics on a split, outside of training."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightning
+
+from rnnlab.data.task_data import TaskData
+from rnnlab.errors import ConfigError
+from rnnlab.models.task import Task
+
+
+def evaluate(task: Task, data: TaskData, split: str, trainer: Mapping[str, Any]) -> dict[str, float]:
+    """Return the metrics of a split, such as ``{"accuracy": 0.88, "loss": 0.29}``.
+
+    A trainer of its own, without logger and checkpoints, keeps the run's curves and files untouched.
+
+    Args:
+        task: the trained task.
+        data: encoded data of the task.
+        split: ``validation`` or ``test``.
+        trainer: the configuration of the run's trainer, of which device, precision and limits matter here.
+
+    Raises:
+        ConfigError: if the split is neither.
+    """
+    if split not in ("validation", "test"):
+        raise ConfigError(f"split={split}: evaluate on validation or test.")
+    kept = ("accelerator", "devices", "precision", "limit_val_batches", "limit_test_batches", "deterministic")
+    runner = lightning.Trainer(
+        **{key: trainer[key] for key in kept if key in trainer},
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    run = runner.validate if split == "validation" else runner.test
+    (found,) = run(task, datamodule=data, verbose=False)
+    return {name.removeprefix(f"{split}/"): float(value) for name, value in found.items()}

@@ -1,0 +1,120 @@
+"""One run, from its configuration to its folder."""
+
+import logging
+import platform
+import sys
+import time
+import warnings
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from rnnlab.atomic import told_when_full
+from rnnlab.command_line import check_sections
+from rnnlab.data.task_data import TaskData
+from rnnlab.models.task import Task
+from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.assembly import assemble_data, assemble_task, assemble_trainer
+from rnnlab.training.checkpoints import read_checkpoint
+from rnnlab.training.clock import TrainingClock
+from rnnlab.training.encoding_progress import encoding_progress
+from rnnlab.training.evaluation import evaluate
+from rnnlab.training.hardware import check_precision
+from rnnlab.training.hyperparameters import log_hyperparameters
+from rnnlab.training.report import describe_data, describe_task, final_table
+
+log = logging.getLogger(__name__)
+
+SECTIONS = {
+    *("seed", "resume", "baselines", "task", "batches", "data", "tokenizer"),
+    *("model", "optimizer", "scheduler", "trainer", "callbacks", "logger"),
+}
+
+
+def fit(config: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Train, choose the best checkpoint on the validation split, and score it on the test split, once.
+
+    Args:
+        config: the resolved configuration, plain data; with ``resume`` set, the run at ``path`` goes on.
+        path: the run folder.
+
+    Returns:
+        The content of ``metrics.json``.
+
+    Raises:
+        RnnlabError: for whatever the user can mend.
+        Interrupted: if Ctrl-C or SIGTERM ended the training at a clean place.
+    """
+    started = time.perf_counter()
+    quieten()
+    check_sections(config, SECTIONS)
+    folder = RunFolder(path)
+    resuming = bool(config["resume"])
+    if not resuming:
+        folder.begin(config)
+    lightning.seed_everything(config["seed"], workers=True, verbose=False)
+    data = assemble_data(config)
+    with encoding_progress() as progress:
+        data.encode(progress)
+    log.info(describe_data(data))
+    task = assemble_task(config, data)
+    log.info(describe_task(task))
+    clock = TrainingClock()
+    trainer = assemble_trainer(config, task, folder, clock)
+    check_precision(task, str(config["trainer"]["precision"]), trainer.strategy.root_device)
+    with told_when_full(folder.path):
+        trainer.fit(task, datamodule=data, ckpt_path=str(folder.last) if resuming else None)
+    task.load_state_dict(read_checkpoint(folder.best)["state_dict"])
+    metrics = figures(config, task, data, clock)
+    metrics["wall_seconds"] = time.perf_counter() - started
+    if trainer.is_global_zero:
+        folder.finish(metrics)
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                log_hyperparameters(logger, config, metrics, trainer.global_step)
+        final_table(metrics, folder)
+    return metrics
+
+
+def figures(config: Mapping[str, Any], task: Task, data: TaskData, clock: TrainingClock) -> dict[str, Any]:
+    """Return the run's figures, in the form that every task writes."""
+    scores = {split: evaluate(task, data, split, config["trainer"]) for split in ("validation", "test")}
+    return {
+        "test": scores["test"],
+        "validation": scores["validation"],
+        "baselines": data.baselines() if config["baselines"] else {},
+        "seconds_per_epoch": clock.seconds_per_epoch,
+        "tokens_per_second": clock.tokens_per_second,
+        "seed": config["seed"],
+        "device": device_name(task.device),
+        "versions": versions(),
+    }
+
+
+def device_name(device: torch.device) -> str:
+    """Return the device as a person knows it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide a run's figures."""
+    names = ("rnnlab", "torch", "lightning", "numpy", "torchtext")
+    return {"python": ".".join(map(str, sys.version_info[:3])), **{name: version(name) for name in names}}
+
+
+def quieten() -> None:
+    """Silence what Lightning says on every run; its warnings and errors stay."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+    warnings.filterwarnings(
+        "ignore", message=".*The number of training batches .* is smaller than the logging.*"
+    )

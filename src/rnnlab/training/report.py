@@ -1,0 +1,52 @@
+"""What a run says of itself: its data and model at the start, its figures and the next steps at the end."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+from rnnlab.data.task_data import TaskData
+from rnnlab.models.task import Task
+from rnnlab.training.run_folder import RunFolder
+from rnnlab.terminal import console
+from rnnlab.training.progress import thousands
+
+
+def describe_data(data: TaskData) -> str:
+    """Return the corpus, its splits, the vocabulary and its out-of-vocabulary rate in one line."""
+    encoded = data.encoded
+    sizes = ", ".join(f"{name} {len(split):,}" for name, split in encoded.splits.items())
+    missed = encoded.out_of_vocabulary.get("validation")
+    share = f", {100 * missed:.1f} % of the validation tokens outside it" if missed is not None else ""
+    return f"{data.corpus.name}: {sizes} documents; vocabulary of {len(encoded.vocabulary):,}{share}."
+
+
+def describe_task(task: Task) -> str:
+    """Return the task's parts and parameters in one line."""
+    counts = {name: sum(p.numel() for p in part.parameters()) for name, part in task.named_children()}
+    parts = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
+    return f"{type(task).__name__}: {sum(counts.values()):,} parameters ({parts})."
+
+
+def final_table(metrics: Mapping[str, Any], folder: RunFolder) -> None:
+    """Print the figures beside the baselines', and what to type next."""
+    rows = {"this run": metrics["test"], **metrics["baselines"]}
+    names = list(metrics["test"])
+    table = Table(title="Test split, scored once with the best checkpoint", title_justify="left")
+    table.add_column("")
+    for name in names:
+        table.add_column(name, justify="right")
+    for row, values in rows.items():
+        cells = [f"{values[name]:.4f}" if name in values else "" for name in names]
+        table.add_row(row, *cells, style="bold" if row == "this run" else None)
+    console.print(table)
+    if metrics["tokens_per_second"]:
+        console.print(
+            f"{metrics['seconds_per_epoch']:.1f} s an epoch, "
+            f"{thousands(metrics['tokens_per_second'])} tokens/s, {metrics['wall_seconds']:.0f} s in all on {metrics['device']}"
+        )
+    console.print(f"Best checkpoint  {folder.best}", markup=False)
+    console.print(f"Figures          {folder.metrics_file}", markup=False)
+    console.print("Next:", style="bold")
+    console.print(f"  tensorboard --logdir {folder.path.parent}", markup=False)
+    console.print(f"  python scripts/train.py resume={folder.path} trainer.max_epochs=...", markup=False)

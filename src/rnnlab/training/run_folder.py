@@ -1,0 +1,80 @@
+"""The run folder: what lies where, and how it is read and written."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rnnlab.atomic import write_text
+from rnnlab.errors import RunError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run's folder, self-contained and movable.
+
+    ``config.yaml`` (resolved), ``checkpoints/best.ckpt`` and ``last.ckpt``, ``metrics.json`` (there when the
+    run is finished), ``tensorboard/`` and ``train.log``.
+    """
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def metrics_file(self) -> Path:
+        """The final figures."""
+        return self.path / "metrics.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint that was best on the validation split."""
+        return self.checkpoints / "best.ckpt"
+
+    @property
+    def last(self) -> Path:
+        """The latest checkpoint, to go on from."""
+        return self.checkpoints / "last.ckpt"
+
+    def begin(self, config: dict[str, Any]) -> None:
+        """Write the resolved configuration.
+
+        Raises:
+            RunError: if a run already lives here; it is never overwritten.
+        """
+        if self.config_file.exists():
+            raise RunError(
+                f"{self.path} already holds a run. Go on with it (resume={self.path}), "
+                "or give this one a folder of its own (hydra.run.dir=...)."
+            )
+        write_text(self.config_file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+
+    def config(self) -> dict[str, Any]:
+        """Return the resolved configuration.
+
+        Raises:
+            RunError: if this is no run folder, or the file is damaged.
+        """
+        if not self.config_file.is_file():
+            raise RunError(f"{self.path} is no run folder: it has no config.yaml.")
+        try:
+            config = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise RunError(f"{self.config_file} is damaged: {error}") from error
+        if not isinstance(config, dict):
+            raise RunError(f"{self.config_file} is damaged: it holds no configuration.")
+        return config
+
+    def finish(self, metrics: dict[str, Any]) -> None:
+        """Write the final figures."""
+        write_text(self.metrics_file, json.dumps(metrics, indent=2, allow_nan=True) + "\n")
