@@ -12,7 +12,6 @@ from rnnlab.build import build, check_arguments
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
 from rnnlab.models.task import Task
-from rnnlab.training.run_folder import RunFolder
 from rnnlab.text.encoded import EncodedCorpus
 from rnnlab.text.vectors import initial_vectors
 from rnnlab.training.checkpoints import AtomicCheckpointIO, keep_best_and_last
@@ -20,6 +19,7 @@ from rnnlab.training.clock import TrainingClock
 from rnnlab.training.hardware import check_accelerator
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.progress import TrainingProgress
+from rnnlab.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,6 @@ from rnnlab.atomic import told_when_full
 from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData
 from rnnlab.models.task import Task
-from rnnlab.training.run_folder import RunFolder
 from rnnlab.training.assembly import assemble_data, assemble_task, assemble_trainer
 from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.clock import TrainingClock
@@ -27,6 +26,7 @@ from rnnlab.training.evaluation import evaluate
 from rnnlab.training.hardware import check_precision
 from rnnlab.training.hyperparameters import log_hyperparameters
 from rnnlab.training.report import describe_data, describe_task, final_table
+from rnnlab.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 

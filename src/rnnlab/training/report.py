@@ -7,9 +7,9 @@ from rich.table import Table
 
 from rnnlab.data.task_data import TaskData
 from rnnlab.models.task import Task
-from rnnlab.training.run_folder import RunFolder
 from rnnlab.terminal import console
 from rnnlab.training.progress import thousands
+from rnnlab.training.run_folder import RunFolder
 
 
 def describe_data(data: TaskData) -> str:
@@ -43,7 +43,8 @@ def final_table(metrics: Mapping[str, Any], folder: RunFolder) -> None:
     if metrics["tokens_per_second"]:
         console.print(
             f"{metrics['seconds_per_epoch']:.1f} s an epoch, "
-            f"{thousands(metrics['tokens_per_second'])} tokens/s, {metrics['wall_seconds']:.0f} s in all on {metrics['device']}"
+            f"{thousands(metrics['tokens_per_second'])} tokens/s, "
+            f"{metrics['wall_seconds']:.0f} s in all on {metrics['device']}"
         )
     console.print(f"Best checkpoint  {folder.best}", markup=False)
     console.print(f"Figures          {folder.metrics_file}", markup=False)
