@@ -1,0 +1,89 @@
+"""What a corpus is: named splits of documents, and a digest of all that decides what they yield."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rnnlab.errors import DataError, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text and, where it has one, the id of its class (its place in :attr:`Corpus.labels`)."""
+
+    text: str
+    label: int | None = None
+
+
+class Corpus(Protocol):
+    """Named splits of documents. A corpus knows nothing of tokens or tasks, so each serves every task.
+
+    Making one is cheap and touches no network; the first look at its content may fetch it.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name under which ``data=`` knows it."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in the order of their ids; empty where documents have no label."""
+        ...
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """``train``, ``validation``, ``test``, and the names of extra unlabelled text."""
+        ...
+
+    @property
+    def unlabelled(self) -> tuple[str, ...]:
+        """The splits that are extra text for language models. Nothing in them comes from the test split."""
+        return ()
+
+    @property
+    def held_out(self) -> Mapping[str, float]:
+        """The splits that were cut out of train, as the corpus came without them, and their share of it."""
+        return {}
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest of all that changes what :meth:`documents` yields: content, settings, form of reading.
+
+        Raises:
+            DataError: if the corpus is missing, damaged or not what it should be.
+        """
+        ...
+
+    def documents(self, split: str) -> Iterator[Document]:
+        """Yield the documents of one split, always in the same order.
+
+        Raises:
+            DataError: if there is no such split, or the corpus is missing, damaged or wrong.
+        """
+        ...
+
+    def all_documents(self, splits: Sequence[str]) -> Iterator[tuple[str, Document]]:
+        """Yield ``(split, document)`` for several splits, one split after another in the order asked for.
+
+        It yields what :meth:`documents` yields for each; a corpus in one archive reads that only once.
+
+        Raises:
+            DataError: as :meth:`documents` does.
+        """
+        for split in splits:
+            for document in self.documents(split):
+                yield split, document
+
+
+def check_split(corpus: Corpus, split: str) -> None:
+    """Raise a DataError that names the nearest splits if ``corpus`` has no ``split``."""
+    if split not in corpus.splits:
+        raise DataError(f"{corpus.name} has no split {split!r}. {nearest(split, corpus.splits)}")
+
+
+def fingerprint_of(**facts: object) -> str:
+    """Return a hex digest (SHA-256) of plain facts: strings, numbers, lists and mappings of them."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
