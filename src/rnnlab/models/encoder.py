@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from rnnlab.build import build
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.models.encoder_arguments import check_inputs, check_lengths, check_state, shortest_and_longest
-from rnnlab.models.scans import State, TorchScans, Weights
+from rnnlab.models.scans import Scans, State, TorchScans, Weights
 
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 NONLINEARITIES = ("tanh", "relu")
@@ -178,26 +178,24 @@ class RecurrentEncoder(nn.Module):
 
     def _padded(self, inputs: Tensor, lengths: Tensor, state: State | None) -> tuple[Tensor, State]:
         """Encode layer by layer and direction by direction, each a scan over the padded batch."""
-        scans = TorchScans(self.cell if self.cell != "rnn" else self.nonlinearity, lengths, inputs)
+        scans: Scans = TorchScans(self.cell if self.cell != "rnn" else self.nonlinearity, lengths, inputs)
         state = self.initial_state(inputs.shape[0]) if state is None else state
         layer_inputs = scans.enter(inputs)
+        outputs: list[Tensor] = []
         finals: list[State] = []
         for layer in range(self.layers):
-            if layer > 0 and self.dropout > 0:
-                layer_inputs = dropout(layer_inputs, self.dropout, self.training)
+            if layer > 0:
+                layer_inputs = scans.join(
+                    [dropout(output, self.dropout, self.training) for output in outputs]
+                )
             outputs = []
             for direction in range(self.directions):
                 index = layer * self.directions + direction
-                output, final = scans.scan(
-                    layer_inputs, _part(state, index), self._weights(index), reverse=direction == 1
-                )
+                weights = cast(Weights, tuple(self.network.all_weights[index]))
+                output, final = scans.scan(layer_inputs, _part(state, index), weights, reverse=direction == 1)
                 outputs.append(output)
                 finals.append(final)
-            layer_inputs = torch.cat(outputs, dim=2) if self.is_bidirectional else outputs[0]
-        return scans.leave(layer_inputs), _joined(finals)
-
-    def _weights(self, index: int) -> Weights:
-        return cast(Weights, tuple(self.network.all_weights[index]))
+        return scans.leave(outputs), _joined(finals)
 
 
 def build_encoder(model: Mapping[str, Any], input_size: int) -> Encoder:

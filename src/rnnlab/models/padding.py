@@ -1,4 +1,4 @@
-"""Where the tokens of a right-padded batch lie, as row numbers of its time-major matrix.
+"""Where the tokens of a right-padded batch lie, and how it is laid out for a network that walks through time.
 
 A time-major batch ``(time, batch, size)`` is a matrix of ``time * batch`` rows, row ``t * batch + b``
 being token ``t`` of sequence ``b``. With the sequences x (3 tokens) and y (1 token)::
@@ -7,6 +7,8 @@ being token ``t`` of sequence ``b``. With the sequences x (3 tokens) and y (1 to
     time 1   x1  .             2 3                   2 3      its own length; padding stays
     time 2   x2  .             4 5                   0 5      where it is
 
+The autograd functions here say what PyTorch can't know: what holds only zeros, which gather is its own
+inverse. That spares copies of the whole batch, which for small networks cost as much as the network.
 """
 
 from typing import Any, cast
@@ -48,6 +50,77 @@ class RaggedRows:
         return self._reversal
 
 
+def time_major(inputs: Tensor, rows: RaggedRows, with_padding_column: bool) -> Tensor:
+    """Return ``inputs`` ``(batch, time, size)`` as ``(time, batch, size)`` with zeros in the padding.
+
+    Args:
+        inputs: may hold anything in the padding, NaN included.
+        rows: of this batch.
+        with_padding_column: append a feature that is 1 in the padding and 0 elsewhere.
+    """
+    return cast(Tensor, _TimeMajor.apply(inputs, rows, with_padding_column))
+
+
+def batch_major(outputs: Tensor, rows: RaggedRows, in_place: bool) -> Tensor:
+    """Return ``outputs`` ``(time, batch, size)`` as ``(batch, time, size)`` with zeros in the padding.
+
+    Args:
+        outputs: may hold anything in the padding.
+        rows: of this batch.
+        in_place: write the zeros into ``outputs`` itself; only where autograd has not saved it.
+    """
+    zeroed = cast(Tensor, _PaddingZeroed.apply(outputs, rows.padding, in_place))
+    return zeroed.transpose(0, 1)
+
+
+def reordered(rows: Tensor, permutation: Tensor) -> Tensor:
+    """Return ``rows`` ``(rows, size)`` in the order of ``permutation``, which must be its own inverse."""
+    return cast(Tensor, _RowsPermuted.apply(rows, permutation))
+
+
+class _TimeMajor(torch.autograd.Function):
+    """One copy forward; backward only a view, as a scan's gradient is exactly zero in the padding.
+
+    It is so because no real output or final state depends on what was computed there, and what was computed
+    there is finite.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, rows: RaggedRows, with_padding_column: bool) -> Tensor:
+        batch, time, size = inputs.shape
+        ctx.size = size
+        copy = inputs.new_empty(time, batch, size + with_padding_column)
+        copy[..., :size] = inputs.transpose(0, 1)
+        copy.view(time * batch, -1).index_fill_(0, rows.padding, 0)
+        if with_padding_column:
+            copy[..., size] = rows.is_padding
+        return copy
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return gradients[0][..., : ctx.size].transpose(0, 1), None, None
+
+
+class _PaddingZeroed(torch.autograd.Function):
+    """Zeros in the padding of ``(time, batch, size)``, in the values forward and in the gradient backward."""
+
+    @staticmethod
+    def forward(ctx: Any, outputs: Tensor, padding: Tensor, in_place: bool) -> Tensor:
+        ctx.save_for_backward(padding)
+        if in_place:
+            ctx.mark_dirty(outputs)
+        zeroed = outputs if in_place else outputs.clone()
+        zeroed.flatten(0, 1).index_fill_(0, padding, 0)
+        return zeroed
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (padding,) = ctx.saved_tensors
+        copy = gradients[0].clone(memory_format=torch.contiguous_format)
+        copy.flatten(0, 1).index_fill_(0, padding, 0)
+        return copy, None, None
+
+
 class _RowsPermuted(torch.autograd.Function):
     """Reorder rows by a permutation that is its own inverse, so that the gradient is the same gather.
 
@@ -63,8 +136,3 @@ class _RowsPermuted(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (permutation,) = ctx.saved_tensors
         return reordered(gradients[0], permutation), None
-
-
-def reordered(rows: Tensor, permutation: Tensor) -> Tensor:
-    """Return ``rows`` ``(rows, size)`` in the order of ``permutation``, which must be its own inverse."""
-    return cast(Tensor, _RowsPermuted.apply(rows, permutation))
