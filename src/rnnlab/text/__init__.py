@@ -1,0 +1,1 @@
+"""From strings to ids: tokenizers, vocabularies, the encoded cache, pretrained vectors."""
