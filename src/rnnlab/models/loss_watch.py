@@ -1,0 +1,56 @@
+"""Stops a training whose loss is no number any more, before a checkpoint is overwritten."""
+
+import torch
+from torch import Tensor, nn
+
+from rnnlab.errors import RnnlabError
+
+_ADVICE = (
+    "The last good checkpoint is kept. Lower the learning rate (optimizer.lr) or clip the gradients "
+    "harder (trainer.gradient_clip_val)."
+)
+
+
+class LossWatch:
+    """Looks at every loss, on a GPU only every ``every`` steps so that no step waits for the device."""
+
+    def __init__(self, every: int = 50) -> None:
+        self.every = every
+        self._steps: list[int] = []
+        self._losses: list[Tensor] = []
+
+    def add(self, step: int, loss: Tensor) -> None:
+        """Take the loss ``()`` of optimizer step ``step``, counted from one.
+
+        Raises:
+            RnnlabError: if a loss was infinite or not a number, naming the first such step.
+        """
+        self._steps.append(step)
+        self._losses.append(loss.detach())
+        if loss.device.type == "cpu" or len(self._losses) >= self.every:
+            self.check()
+
+    def check(self) -> None:
+        """Look at the losses not looked at yet.
+
+        Raises:
+            RnnlabError: if one is infinite or not a number, naming the first such step.
+        """
+        if not self._losses:
+            return
+        steps, losses = self._steps, torch.stack(self._losses)
+        self._steps, self._losses = [], []
+        bad = (~losses.isfinite()).nonzero().flatten().tolist()
+        if bad:
+            raise RnnlabError(f"The loss is {losses[bad[0]].item()} at step {steps[bad[0]]}. {_ADVICE}")
+
+
+def check_weights(module: nn.Module, step: int) -> None:
+    """Look at every weight.
+
+    Raises:
+        RnnlabError: if one is infinite or not a number.
+    """
+    for name, parameter in module.named_parameters():
+        if not bool(parameter.isfinite().all()):
+            raise RnnlabError(f"After step {step} the weights of {name} are not all numbers. {_ADVICE}")
