@@ -43,5 +43,4 @@ class PennTreebank(PublishedLines):
     def _file(self, split: str) -> Path:
         name = _FILE_OF[split]
         md5 = self.published[split].md5
-        assert md5 is not None
         return published_file(f"{self.name}/{name}", f"{_URL}/{name}", md5=md5, largest=16 << 20)

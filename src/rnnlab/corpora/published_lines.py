@@ -18,13 +18,13 @@ class Published:
         lines: how many lines it has, empty ones included.
         tokens: the literature's count: what white space separates, and one ``<eos>`` for each line.
         types: how many different tokens, ``<eos>`` included.
-        md5: hex digest of the published file; None where it is not known.
+        md5: hex digest of the published file; empty where it is not known.
     """
 
     lines: int
     tokens: int
     types: int
-    md5: str | None = None
+    md5: str = ""
 
 
 class PublishedLines(Corpus):

@@ -63,17 +63,19 @@ class RowReader:
 
     def _delimited_rows(self, path: Path, form: str) -> Iterator[Row]:
         records = self._records(path, form)
-        line, header = next(records, (1, []))
+        header_line, header = next(records, (1, []))
         columns = [name.strip() for name in header]
         if not columns:
             raise DataError(f"{path} is empty: its first line must name the columns.")
-        text_at = _place(self.text_column, columns, path, line)
-        label_at = None if self.label_column is None else _place(self.label_column, columns, path, line)
+        text_at = _place(self.text_column, columns, path, header_line)
+        label_at = (
+            None if self.label_column is None else _place(self.label_column, columns, path, header_line)
+        )
         for line, fields in records:
             if len(fields) != len(columns):
                 raise DataError(
-                    f"{path}, line {line}: {len(fields)} fields, but line 1 names {len(columns)} columns "
-                    f"({', '.join(columns)}). A separator in a text needs quotation marks around it."
+                    f"{path}, line {line}: {len(fields)} fields, but line {header_line} names {len(columns)} "
+                    f"columns ({', '.join(columns)}). A separator in a text needs quotation marks around it."
                 )
             label = None if label_at is None else self._label(fields[label_at], path, line)
             yield Row(fields[text_at], label, line)

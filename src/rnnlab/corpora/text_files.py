@@ -2,12 +2,14 @@
 
 import glob
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rnnlab.errors import DataError, nearest
 from rnnlab.folders import data_folder
 
+_LONGEST_HINT = 500  # characters: a folder of many files is not listed
 _MARK = b"\xef\xbb\xbf"  # what some editors put before UTF-8
 
 
@@ -18,10 +20,13 @@ def files_named(patterns: str | Sequence[str]) -> tuple[Path, ...]:
     sorted by path; ``**`` goes into folders below.
 
     Raises:
-        DataError: if one of them names no file; says which files are near it.
+        DataError: if one of them names no file (says which are near it), or one that can't be read.
     """
     asked = [patterns] if isinstance(patterns, str) else list(patterns)
     found = {path: None for pattern in asked for path in _matches(str(pattern))}
+    for path in found:
+        if not os.access(path, os.R_OK):
+            raise DataError(f"No permission to read {path}.")
     return tuple(found)
 
 
@@ -40,8 +45,8 @@ def _matches(pattern: str) -> list[Path]:
             raise DataError(f"{root / expanded} is a folder. Name its files, for example {pattern}/*.txt.")
     places = str(expanded.parent) if expanded.is_absolute() else " or ".join(map(str, roots))
     beside = [path.name for root in roots for path in _files_in((root / expanded).parent)]
-    hint = f" {nearest(expanded.name, beside[:20])}" if beside else ""
-    raise DataError(f"There is no file {pattern} in {places}.{hint}")
+    hint = f" {nearest(expanded.name, beside)}" if beside else ""
+    raise DataError(f"There is no file {pattern} in {places}.{hint if len(hint) < _LONGEST_HINT else ''}")
 
 
 def _files_in(folder: Path) -> list[Path]:
