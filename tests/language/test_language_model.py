@@ -171,7 +171,7 @@ def test_nan_stops_and_names_the_step_and_keeps_the_checkpoint(tmp_path: Path) -
 
 def test_checkpoint_is_plain_data_with_the_carried_state(tmp_path: Path) -> None:
     model = language_model()
-    runner = trainer(max_steps=3, enable_checkpointing=True)
+    runner = trainer(max_steps=3)
     runner.fit(model, loader())
     runner.save_checkpoint(tmp_path / "it.ckpt")
     kept = torch.load(tmp_path / "it.ckpt", weights_only=True)
