@@ -7,11 +7,11 @@ from typing import Any, Protocol, cast, runtime_checkable
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, pad
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from rnnlab.build import build
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.models.encoder_arguments import check_inputs, check_lengths, check_state, shortest_and_longest
+from rnnlab.models.packed import packed_pass
 from rnnlab.models.scans import Scans, State, TorchScans, Weights
 
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -140,6 +140,7 @@ class RecurrentEncoder(nn.Module):
         if lengths is None:
             return cast(tuple[Tensor, State], self.network(inputs, state))
         check_lengths(lengths, inputs)
+        lengths = lengths.cpu()
         shortest, longest = shortest_and_longest(lengths, time)
         outputs, final = self._encode(inputs[:, :longest], lengths, state, all_full=shortest == longest)
         return pad(outputs, (0, 0, 0, time - longest)) if longest < time else outputs, final
@@ -166,15 +167,8 @@ class RecurrentEncoder(nn.Module):
         if all_full:
             return cast(tuple[Tensor, State], self.network(inputs, state))
         if inputs.is_cuda:
-            return self._packed(inputs, lengths, state)
+            return packed_pass(self.network, inputs, lengths, state)
         return self._padded(inputs, lengths, state)
-
-    def _packed(self, inputs: Tensor, lengths: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Encode through ``PackedSequence``, which cuDNN walks natively, all layers in one call."""
-        packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        outputs, final = self.network(packed, state)
-        padded, _ = pad_packed_sequence(outputs, batch_first=True, total_length=inputs.shape[1])
-        return padded, final
 
     def _padded(self, inputs: Tensor, lengths: Tensor, state: State | None) -> tuple[Tensor, State]:
         """Encode layer by layer and direction by direction, each a scan over the padded batch."""

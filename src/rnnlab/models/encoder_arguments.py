@@ -77,7 +77,8 @@ def check_state(
                 f"{name} has shape {tuple(part.shape)}; "
                 f"expected {shape}: (layers * directions, batch, hidden)."
             )
-        if part.dtype != inputs.dtype or part.device != inputs.device:
+        is_cast = torch.is_autocast_enabled(inputs.device.type)
+        if part.device != inputs.device or (part.dtype != inputs.dtype and not is_cast):
             raise ValueError(
                 f"{name} is {part.dtype} on {part.device}; "
                 f"expected {inputs.dtype} on {inputs.device}, as inputs."

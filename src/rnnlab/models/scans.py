@@ -97,7 +97,8 @@ class TorchScans:
         is_fresh = len(directions) > 1
         outputs = torch.cat(list(directions), dim=2) if is_fresh else directions[0]
         # oneDNN's LSTM keeps its outputs for the backward pass; the others return a copy of what they keep.
-        return batch_major(outputs, self._rows, in_place=is_fresh or self._kind != "lstm")
+        is_kept = self._kind == "lstm" and not is_fresh and outputs.requires_grad
+        return batch_major(outputs, self._rows, in_place=not is_kept)
 
     def _reversed(self, sequences: Tensor) -> Tensor:
         return reordered(sequences.flatten(0, 1), self._rows.reversal).view_as(sequences)
