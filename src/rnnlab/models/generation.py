@@ -29,7 +29,7 @@ class TextGenerator:
         self.vocabulary = vocabulary
 
     def unknown_words(self, prompt: str) -> list[str]:
-        """Return the prompt's tokens that the vocabulary lacks, each once; the model reads ``<unk>`` there."""
+        """Return the prompt's tokens that the vocabulary lacks, each once; the model reads ``<unk>``."""
         return self.vocabulary.missing(self.tokenizer.encode(prompt))
 
     def texts(
