@@ -14,6 +14,7 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -42,12 +43,23 @@ def run_hydra(work: Callable[[dict[str, Any], Path, list[str]], Any], conf: Path
     os.environ["HYDRA_FULL_ERROR"] = "1"
     OmegaConf.register_new_resolver("rnnlab.run_folder", run_folder, replace=True)
 
-    def job(composed: DictConfig) -> Any:
-        config = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-        settings = HydraConfig.get()
-        return work(config, Path(settings.runtime.output_dir), list(settings.overrides.task))  # type: ignore[arg-type]
+    mistakes: list[Exception] = []
 
-    main = hydra.main(config_path=str(conf), config_name=config_name, version_base="1.3")(job)
+    def job(composed: DictConfig) -> Any:
+        settings = HydraConfig.get()
+        try:
+            config = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+            return work(config, Path(settings.runtime.output_dir), list(settings.overrides.task))  # type: ignore[arg-type]
+        except (RnnlabError, OmegaConfBaseException, Interrupted) as error:
+            if settings.mode is RunMode.MULTIRUN:
+                raise
+            mistakes.append(error)  # Hydra would print a line of its own about it
+
+    def main() -> None:
+        hydra.main(config_path=str(conf), config_name=config_name, version_base="1.3")(job)()
+        for error in mistakes:
+            raise error
+
     exit_by(main, explain=lambda error: explained(error, conf, config_name))
 
 

@@ -2,24 +2,26 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import lightning
 from lightning.pytorch.callbacks import Callback, EarlyStopping, LearningRateMonitor
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from torch import Tensor
 
 from rnnlab.build import build, check_arguments
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
 from rnnlab.models.task import Task
 from rnnlab.text.encoded import EncodedCorpus
-from rnnlab.text.vectors import initial_vectors
+from rnnlab.text.vectors import initial_embedding
 from rnnlab.training.checkpoints import AtomicCheckpointIO, keep_best_and_last
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.hardware import check_accelerator
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.progress import TrainingProgress
 from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.step_scalars import StepScalars
 
 log = logging.getLogger(__name__)
 
@@ -84,15 +86,10 @@ def passport(config: Mapping[str, Any], encoded: EncodedCorpus) -> dict[str, Any
 def take_vectors(task: Task, config: Mapping[str, Any], encoded: EncodedCorpus) -> None:
     """Start the embedding from pretrained vectors, and report how much of the vocabulary they cover."""
     name = config["task"]["vectors"]
-    embedding = task.get_submodule("embedding")
-    vectors, covered = initial_vectors(
-        name,
-        encoded.vocabulary,
-        size=int(embedding.weight.shape[1]),
-        seed=config["seed"],  # type: ignore[union-attr, arg-type]
-    )
-    embedding.weight.data.copy_(vectors)  # type: ignore[union-attr, operator]
-    log.info("Pretrained vectors %s cover %.1f %% of the vocabulary.", name, 100 * covered)
+    weight = cast(Tensor, task.get_submodule("embedding").weight)
+    initial = initial_embedding(encoded.vocabulary, name, weight.shape[1], seed=config["seed"])
+    weight.data.copy_(initial.weight)
+    log.info("Pretrained vectors %s cover %.1f %% of the vocabulary.", name, 100 * initial.covered)
 
 
 def assemble_trainer(
@@ -105,7 +102,7 @@ def assemble_trainer(
     """
     options = dict(config["trainer"])
     check_accelerator(options.get("accelerator", "auto"))
-    facts = {
+    facts: dict[str, Any] = {
         "default_root_dir": str(folder.path),
         "callbacks": callbacks(config, task, folder, clock),
         "logger": loggers(config, folder),
@@ -134,7 +131,7 @@ def callbacks(
     if settings["early_stopping"]["patience"] is not None:
         found.append(EarlyStopping(monitor=task.monitor, mode=task.mode, **settings["early_stopping"]))
     if config["logger"]["tensorboard"]:
-        found.append(LearningRateMonitor())
+        found += [LearningRateMonitor(), StepScalars(clock, config["trainer"]["log_every_n_steps"])]
     return found
 
 

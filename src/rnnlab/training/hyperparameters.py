@@ -20,7 +20,7 @@ def log_hyperparameters(
         for name, value in metrics[split].items()
     }
     for summary in hparams(values, finals):  # type: ignore[no-untyped-call]
-        logger.experiment.file_writer.add_summary(summary)
+        logger.experiment._get_file_writer().add_summary(summary)
     for name, value in finals.items():
         logger.experiment.add_scalar(name, value, step)
     logger.experiment.flush()

@@ -29,6 +29,7 @@ class TrainingProgress(ProgressBar):
         self.bar: Progress | None = None
         self.row: TaskID | None = None
         self.shown_at = 0.0
+        self.epoch = 0
 
     def disable(self) -> None:
         """Show nothing."""
@@ -60,8 +61,9 @@ class TrainingProgress(ProgressBar):
     def step(self, done: int, news: str | None = None) -> None:
         """Move the bar to ``done`` steps."""
         if self.bar is not None and self.row is not None:
-            fields = {} if news is None else {"news": news}
-            self.bar.update(self.row, completed=done, **fields)
+            self.bar.update(self.row, completed=done)
+            if news is not None:
+                self.bar.update(self.row, news=news)
 
     def close_bar(self) -> None:
         """Take the bar away."""
@@ -70,7 +72,9 @@ class TrainingProgress(ProgressBar):
         self.bar = self.row = None
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Open the epoch's bar."""
+        """Write the line of the epoch before, whose training metrics are known only now; open a new bar."""
+        self.write_line(trainer)
+        self.epoch = trainer.current_epoch + 1
         self.open_bar(f"Epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", self.total_train_batches)
 
     def on_train_batch_end(
@@ -93,11 +97,18 @@ class TrainingProgress(ProgressBar):
         self.step(batch_idx + 1, f"loss {float(loss):.3f}  {thousands(rate)} tokens/s")
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Write the epoch's line."""
+        """Close the epoch's bar."""
         self.close_bar()
-        if trainer.sanity_checking or not self.enabled:
-            return
-        log.info(epoch_line(trainer, self.clock))
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write the last epoch's line."""
+        self.write_line(trainer)
+
+    def write_line(self, trainer: lightning.Trainer) -> None:
+        """Write the line of the epoch that ended, if one did and it is not written yet."""
+        if self.epoch and self.enabled and self.clock.epoch_seconds:
+            log.info(epoch_line(self.epoch, trainer, self.clock))
+        self.epoch = 0
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Open the validation's bar."""
@@ -141,9 +152,9 @@ def thousands(rate: float) -> str:
     return f"{rate / 1e3:.0f}k" if rate >= 1e4 else f"{rate:.0f}"
 
 
-def epoch_line(trainer: lightning.Trainer, clock: TrainingClock) -> str:
+def epoch_line(epoch: int, trainer: lightning.Trainer, clock: TrainingClock) -> str:
     """Return an epoch's result in one line."""
-    parts = [f"Epoch {trainer.current_epoch + 1}/{trainer.max_epochs}:"]
+    parts = [f"Epoch {epoch}/{trainer.max_epochs}:"]
     for stage in ("train", "validation"):
         found = {
             name.removeprefix(f"{stage}/"): float(value)
@@ -152,7 +163,6 @@ def epoch_line(trainer: lightning.Trainer, clock: TrainingClock) -> str:
         }
         if found:
             parts.append(f"{stage} " + " ".join(f"{name} {value:.4g}" for name, value in found.items()) + ",")
-    if clock.epoch_seconds:
-        rate = clock.epoch_tokens[-1] / max(clock.epoch_seconds[-1], 1e-9)
-        parts.append(f"{clock.epoch_seconds[-1]:.1f} s, {thousands(rate)} tokens/s")
+    rate = clock.epoch_tokens[-1] / max(clock.epoch_seconds[-1], 1e-9)
+    parts.append(f"{clock.epoch_seconds[-1]:.1f} s, {thousands(rate)} tokens/s")
     return " ".join(parts)
