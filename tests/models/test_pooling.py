@@ -79,6 +79,18 @@ def test_last_is_the_final_state_and_all_go_with_every_cell(name: str, cell: str
         torch.testing.assert_close(pooled, torch.cat((hidden[-2], hidden[-1]), dim=1))
 
 
+@pytest.mark.parametrize("name", POOLINGS)
+@pytest.mark.parametrize("is_time_major", [False, True])
+def test_it_passes_gradcheck(name: str, is_time_major: bool) -> None:
+    torch.manual_seed(0)
+    pooling = POOLINGS[name](4, True).double()
+    outputs = torch.randn(5, 3, 4, dtype=torch.float64) if is_time_major else torch.randn(3, 5, 4).double()
+    outputs.requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda x: pooling(x.transpose(0, 1) if is_time_major else x, LENGTHS), (outputs,)
+    )
+
+
 def test_an_unknown_pooling_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"task\.pooling=men is unknown\. Did you mean mean\?"):
         build_pooling("men", RecurrentEncoder(3, "gru", 4))

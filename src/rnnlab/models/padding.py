@@ -20,6 +20,8 @@ from torch import Tensor
 class RaggedRows:
     """Row numbers of one batch: its padding, its last tokens, and the reversal of every sequence.
 
+    Each is computed when it is first asked for.
+
     Args:
         lengths: ``(batch,)`` integers from 1 to ``time``.
         time: steps of the padded batch.
@@ -30,16 +32,26 @@ class RaggedRows:
         self.lengths = lengths.to(device=device, dtype=torch.int64)
         self.time = time
         self.batch = lengths.numel()
-        steps = torch.arange(time, device=device).unsqueeze(1)
-        self.is_padding = steps >= self.lengths
+        self._steps = torch.arange(time, device=device).unsqueeze(1)
+        self._columns = torch.arange(self.batch, device=device)
+        self.is_padding = self._steps >= self.lengths
         """``(time, batch)`` bool."""
-        self.padding = self.is_padding.flatten().nonzero().squeeze(1)
-        """``(padded positions,)`` row numbers that hold no token."""
-        columns = torch.arange(self.batch, device=device)
-        self.last = (self.lengths - 1) * self.batch + columns
-        """``(batch,)`` row number of each sequence's last token."""
-        self._steps, self._columns = steps, columns
+        self._padding: Tensor | None = None
         self._reversal: Tensor | None = None
+
+    @property
+    def last(self) -> Tensor:
+        """``(batch,)`` row number of each sequence's last token."""
+        return (self.lengths - 1) * self.batch + self._columns
+
+    def fill_padding(self, sequences: Tensor, value: float) -> None:
+        """Write ``value`` over the padding of ``sequences``, ``(time, batch, size)`` and contiguous."""
+        if sequences.is_cuda:  # to list the rows would wait for the device
+            sequences.masked_fill_(self.is_padding.unsqueeze(2), value)
+            return
+        if self._padding is None:
+            self._padding = self.is_padding.flatten().nonzero().squeeze(1)
+        sequences.view(self.time * self.batch, -1).index_fill_(0, self._padding, value)
 
     @property
     def reversal(self) -> Tensor:
@@ -69,7 +81,7 @@ def batch_major(outputs: Tensor, rows: RaggedRows, in_place: bool) -> Tensor:
         rows: of this batch.
         in_place: write the zeros into ``outputs`` itself; only where autograd has not saved it.
     """
-    zeroed = cast(Tensor, _PaddingZeroed.apply(outputs, rows.padding, in_place))
+    zeroed = cast(Tensor, _PaddingZeroed.apply(outputs, rows, in_place))
     return zeroed.transpose(0, 1)
 
 
@@ -91,7 +103,7 @@ class _TimeMajor(torch.autograd.Function):
         ctx.size = size
         copy = inputs.new_empty(time, batch, size + with_padding_column)
         copy[..., :size] = inputs.transpose(0, 1)
-        copy.view(time * batch, -1).index_fill_(0, rows.padding, 0)
+        rows.fill_padding(copy, 0)
         if with_padding_column:
             copy[..., size] = rows.is_padding
         return copy
@@ -105,19 +117,18 @@ class _PaddingZeroed(torch.autograd.Function):
     """Zeros in the padding of ``(time, batch, size)``, in the values forward and in the gradient backward."""
 
     @staticmethod
-    def forward(ctx: Any, outputs: Tensor, padding: Tensor, in_place: bool) -> Tensor:
-        ctx.save_for_backward(padding)
+    def forward(ctx: Any, outputs: Tensor, rows: RaggedRows, in_place: bool) -> Tensor:
+        ctx.rows = rows
         if in_place:
             ctx.mark_dirty(outputs)
         zeroed = outputs if in_place else outputs.clone()
-        zeroed.flatten(0, 1).index_fill_(0, padding, 0)
+        rows.fill_padding(zeroed, 0)
         return zeroed
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (padding,) = ctx.saved_tensors
         copy = gradients[0].clone(memory_format=torch.contiguous_format)
-        copy.flatten(0, 1).index_fill_(0, padding, 0)
+        ctx.rows.fill_padding(copy, 0)
         return copy, None, None
 
 

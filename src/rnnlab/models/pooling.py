@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from rnnlab.errors import ConfigError, nearest
+from rnnlab.models.padding import RaggedRows
+from rnnlab.models.reductions import max_over_time, mean_over_time
 
 
 class Pooled(Protocol):
@@ -45,36 +47,36 @@ class Pooling(nn.Module):
         """
         batch, time, _ = outputs.shape
         if lengths is None:
-            lengths = torch.full((batch,), time, device=outputs.device)
-        return self.pooled(outputs, lengths.to(outputs.device))
+            lengths = torch.full((batch,), time)
+        return self.pooled(outputs, RaggedRows(lengths, time, outputs.device))
 
-    def pooled(self, outputs: Tensor, lengths: Tensor) -> Tensor:
-        """Pool, with ``lengths`` given and on the device of ``outputs``."""
+    def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
+        """Pool ``outputs``, of which ``rows`` says where the tokens are."""
         raise NotImplementedError
 
 
 class LastPooling(Pooling):
     """The output where each direction has read it all: forwards at the last token, backwards at the first."""
 
-    def pooled(self, outputs: Tensor, lengths: Tensor) -> Tensor:
-        """Pool, with ``lengths`` given and on the device of ``outputs``."""
-        return _last(outputs, lengths, self.is_bidirectional)
+    def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
+        """Pool ``outputs``, of which ``rows`` says where the tokens are."""
+        return _last(outputs, rows, self.is_bidirectional)
 
 
 class MeanPooling(Pooling):
     """The mean over a sequence's tokens."""
 
-    def pooled(self, outputs: Tensor, lengths: Tensor) -> Tensor:
-        """Pool, with ``lengths`` given and on the device of ``outputs``."""
-        return _mean(outputs, lengths)
+    def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
+        """Pool ``outputs``, of which ``rows`` says where the tokens are."""
+        return mean_over_time(outputs, rows)
 
 
 class MaxPooling(Pooling):
     """The maximum of each feature over a sequence's tokens."""
 
-    def pooled(self, outputs: Tensor, lengths: Tensor) -> Tensor:
-        """Pool, with ``lengths`` given and on the device of ``outputs``."""
-        return _max(outputs, lengths)
+    def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
+        """Pool ``outputs``, of which ``rows`` says where the tokens are."""
+        return max_over_time(outputs, rows)
 
 
 class MeanMaxPooling(Pooling):
@@ -82,9 +84,9 @@ class MeanMaxPooling(Pooling):
 
     copies = 2
 
-    def pooled(self, outputs: Tensor, lengths: Tensor) -> Tensor:
-        """Pool, with ``lengths`` given and on the device of ``outputs``."""
-        return torch.cat((_mean(outputs, lengths), _max(outputs, lengths)), dim=1)
+    def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
+        """Pool ``outputs``, of which ``rows`` says where the tokens are."""
+        return torch.cat((mean_over_time(outputs, rows), max_over_time(outputs, rows)), dim=1)
 
 
 class LastMeanMaxPooling(Pooling):
@@ -92,10 +94,10 @@ class LastMeanMaxPooling(Pooling):
 
     copies = 3
 
-    def pooled(self, outputs: Tensor, lengths: Tensor) -> Tensor:
-        """Pool, with ``lengths`` given and on the device of ``outputs``."""
-        last = _last(outputs, lengths, self.is_bidirectional)
-        return torch.cat((last, _mean(outputs, lengths), _max(outputs, lengths)), dim=1)
+    def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
+        """Pool ``outputs``, of which ``rows`` says where the tokens are."""
+        last = _last(outputs, rows, self.is_bidirectional)
+        return torch.cat((last, mean_over_time(outputs, rows), max_over_time(outputs, rows)), dim=1)
 
 
 class AttentionPooling(Pooling):
@@ -111,12 +113,13 @@ class AttentionPooling(Pooling):
 
     def weights(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Return the weight of every position ``(batch, time)``: zero in the padding, one in sum."""
-        scores = self.context(torch.tanh(self.projection(outputs))).squeeze(2)
-        return torch.softmax(scores.masked_fill(_is_padding(outputs, lengths), -torch.inf), dim=1)
+        scores = self.context(torch.tanh(self.projection(outputs.transpose(0, 1)))).squeeze(2)
+        is_padding = torch.arange(outputs.shape[1], device=outputs.device).unsqueeze(1) >= lengths
+        return torch.softmax(scores.masked_fill(is_padding, -torch.inf), dim=0).transpose(0, 1)
 
-    def pooled(self, outputs: Tensor, lengths: Tensor) -> Tensor:
-        """Pool, with ``lengths`` given and on the device of ``outputs``."""
-        return torch.einsum("bt,bts->bs", self.weights(outputs, lengths), outputs)
+    def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
+        """Pool ``outputs``, of which ``rows`` says where the tokens are."""
+        return torch.bmm(self.weights(outputs, rows.lengths).unsqueeze(1), outputs).squeeze(1)
 
 
 POOLINGS: dict[str, type[Pooling]] = {
@@ -140,24 +143,9 @@ def build_pooling(name: str, encoder: Pooled) -> Pooling:
     return POOLINGS[name](encoder.output_size, encoder.is_bidirectional)
 
 
-def _is_padding(outputs: Tensor, lengths: Tensor) -> Tensor:
-    """Return ``(batch, time)``, true behind each sequence's end."""
-    return torch.arange(outputs.shape[1], device=outputs.device) >= lengths.unsqueeze(1)
-
-
-def _last(outputs: Tensor, lengths: Tensor, is_bidirectional: bool) -> Tensor:
-    at_end = outputs[torch.arange(outputs.shape[0], device=outputs.device), lengths - 1]
+def _last(outputs: Tensor, rows: RaggedRows, is_bidirectional: bool) -> Tensor:
+    at_end = outputs[torch.arange(rows.batch, device=outputs.device), rows.lengths - 1]
     if not is_bidirectional:
         return at_end
     half = outputs.shape[2] // 2
     return torch.cat((at_end[:, :half], outputs[:, 0, half:]), dim=1)
-
-
-def _mean(outputs: Tensor, lengths: Tensor) -> Tensor:
-    real = outputs.masked_fill(_is_padding(outputs, lengths).unsqueeze(2), 0)
-    return real.sum(dim=1) / lengths.unsqueeze(1)
-
-
-def _max(outputs: Tensor, lengths: Tensor) -> Tensor:
-    real = outputs.masked_fill(_is_padding(outputs, lengths).unsqueeze(2), -torch.inf)
-    return real.amax(dim=1)
