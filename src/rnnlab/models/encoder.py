@@ -1,6 +1,5 @@
 """Recurrent encoders: vectors in, one vector a token and a final state out, exact under padding."""
 
-import importlib.util
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -83,7 +82,7 @@ class RecurrentEncoder(nn.Module):
                 raise ConfigError(f"model.{name} is {size!r}; expected a whole number from 1.")
         if not 0 <= dropout < 1:
             raise ConfigError(f"model.dropout is {dropout!r}; expected a share from 0 to below 1.")
-        if backend == "fused" and importlib.util.find_spec("rnnlab.kernels.scans") is None:
+        if backend == "fused":
             raise ConfigError("model.backend=fused: the fused scans are not there. Use model.backend=auto.")
 
         self.cell = cell
