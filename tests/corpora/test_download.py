@@ -128,6 +128,15 @@ def test_a_wrong_checksum_leaves_nothing(publisher: Publisher, target: Path) -> 
     assert target.read_bytes() == CONTENT
 
 
+def test_either_digest_is_checked(publisher: Publisher, target: Path) -> None:
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    with pytest.raises(DataError, match=f"has SHA256 {sha256}, not {'0' * 64}"):
+        download(publisher.url, target, sha256="0" * 64, largest=len(CONTENT))
+    assert not target.exists()
+    download(publisher.url, target, sha256=sha256, largest=len(CONTENT))
+    assert target.read_bytes() == CONTENT
+
+
 def test_a_file_that_is_too_large_is_not_kept(publisher: Publisher, target: Path) -> None:
     with pytest.raises(DataError, match="larger than the 1,000 bytes"):
         fetch(publisher, target, largest=1_000)

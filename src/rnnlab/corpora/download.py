@@ -55,14 +55,14 @@ def published_file(name: str, url: str, *, md5: str, largest: int) -> Path:
     return target
 
 
-def download(url: str, target: Path, *, md5: str, largest: int) -> None:
+def download(url: str, target: Path, *, largest: int, md5: str = "", sha256: str = "") -> None:
     """Download ``url`` to ``target``, unless another process has just done so.
 
     What was fetched before a broken connection or Ctrl-C stays beside ``target`` as ``<name>.part`` and the
-    next call goes on from there.
+    next call goes on from there. ``md5`` or ``sha256``, a hex digest, says whether it is whole.
 
     Raises:
-        DataError: if it can't be reached, is larger than ``largest`` bytes, or has another MD5 than ``md5``.
+        DataError: if it can't be reached, is larger than ``largest`` bytes, or has another digest.
         RnnlabError: if the disk is full or the folder can't be written.
     """
     part = target.with_name(f"{target.name}.part")
@@ -73,7 +73,7 @@ def download(url: str, target: Path, *, md5: str, largest: int) -> None:
                 return
             with _room_made_when_full(part), _progress(target.name) as advance:
                 _fetch_with_patience(url, part, largest, advance)
-            _check(part, url, md5)
+            _check(part, url, "sha256" if sha256 else "md5", sha256 or md5)
             part.replace(target)
 
 
@@ -124,17 +124,17 @@ def _size(part: Path) -> int:
     return part.stat().st_size if part.is_file() else 0
 
 
-def _check(part: Path, url: str, md5: str) -> None:
-    """Remove ``part`` and raise a DataError if its MD5 is not ``md5``."""
-    digest = hashlib.md5(usedforsecurity=False)
+def _check(part: Path, url: str, kind: str, expected: str) -> None:
+    """Remove ``part`` and raise a DataError if its digest is not the expected one."""
+    digest = hashlib.new(kind, usedforsecurity=False)
     with part.open("rb") as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
-    if digest.hexdigest() != md5:
+    if digest.hexdigest() != expected:
         part.unlink()
         raise DataError(
-            f"what {url} sent has MD5 {digest.hexdigest()}, not {md5}; it was altered or damaged on "
-            "its way and was removed. Try again."
+            f"what {url} sent has {kind.upper()} {digest.hexdigest()}, not {expected}; it was altered or "
+            "damaged on its way and was removed. Try again."
         )
 
 
