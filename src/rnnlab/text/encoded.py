@@ -1,0 +1,275 @@
+"""A corpus in ids: flat memory-mapped arrays, encoded once and kept in the cache folder.
+
+What is kept is named by a digest of all that made it (the corpus's content, the tokenizer, the settings of
+the vocabulary, the form of the files), so a changed corpus is a new entry and nothing has to be cleared.
+"""
+
+import errno
+import hashlib
+import json
+import logging
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnlab.atomic import written_beside
+from rnnlab.corpora.corpus import Corpus, Document
+from rnnlab.errors import ConfigError, DataError, RnnlabError
+from rnnlab.folders import cache_folder
+from rnnlab.text import encoding_pass
+from rnnlab.text.encoding_pass import part
+from rnnlab.text.sealed_folder import damage, seal
+from rnnlab.text.tokenizers import Tokenizer, TrainedTokenizer, tokenizer_from_dict
+from rnnlab.text.vocabulary import SPECIALS, Vocabulary
+
+FORMAT = 1  # raise it when the files, or what a tokenizer makes of a text, change
+_FACTS = "facts.json"
+_TRIES = 3
+_EVERY = 500  # documents between two calls of progress
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with what is being done, how many documents are done, and of how many (None: not known)."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EncodedSplit:
+    """The documents of a split, one after another.
+
+    Where they come from the cache, ``tokens`` is mapped from its file and read-only, and a pickled split
+    holds only the path: workers of any kind share the one copy.
+    """
+
+    tokens: npt.NDArray[np.int32]
+    """Ids of all documents, shape (total,)."""
+    offsets: npt.NDArray[np.int64]
+    """Document i is ``tokens[offsets[i]:offsets[i + 1]]``, shape (documents + 1,)."""
+    labels: npt.NDArray[np.int64]
+    """Class ids, -1 where a document has none, shape (documents,)."""
+    source: Path | None = None
+    """The beginning of its files' names; None for a split that lies in memory only."""
+
+    @classmethod
+    def open(cls, source: Path) -> "EncodedSplit":
+        """Map the split whose files' names begin with ``source``."""
+        # A plain array over the map: slices of np.memmap are several times slower to make.
+        tokens = np.asarray(np.load(part(source, "tokens"), mmap_mode="r"))
+        return cls(tokens, np.load(part(source, "offsets")), np.load(part(source, "labels")), source)
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Tokens of each document, shape (documents,); at least 1."""
+        return np.diff(self.offsets)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, document: int) -> npt.NDArray[np.int32]:
+        """Return the ids of one document, shape (length,)."""
+        if not 0 <= document < len(self):
+            raise IndexError(f"document {document} of {len(self)}")
+        return self.tokens[self.offsets[document] : self.offsets[document + 1]]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.source is None:
+            return EncodedSplit, (self.tokens, self.offsets, self.labels)
+        return EncodedSplit.open, (self.source,)
+
+
+@dataclass(frozen=True)
+class EncodedCorpus:
+    """Splits in ids, with what it takes to read them."""
+
+    tokenizer: Tokenizer
+    vocabulary: Vocabulary
+    labels: tuple[str, ...]
+    """Class names in the order of their ids; empty where documents have none."""
+    splits: Mapping[str, EncodedSplit]
+    out_of_vocabulary: Mapping[str, float]
+    """Share of each split's tokens that the vocabulary lacks."""
+    key: str
+    """Digest of all that made it."""
+
+
+def encoded_corpus(
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    *,
+    splits: Sequence[str],
+    vocabulary_splits: Sequence[str] = ("train",),
+    max_size: int | None = None,
+    min_frequency: int = 1,
+    closed: bool = False,
+    progress: Progress | None = None,
+) -> EncodedCorpus:
+    """Return ``splits`` of ``corpus`` in ids: from the cache, else encoded now and kept there.
+
+    A kept one that was damaged is replaced, with a warning in the log. Several processes may ask at once.
+
+    Args:
+        corpus: where the documents come from.
+        tokenizer: how they become tokens; one that learns is trained here, on ``vocabulary_splits``.
+        splits: what to encode.
+        vocabulary_splits: those of ``splits`` whose text the vocabulary is built from.
+        max_size: the most entries of the vocabulary, both symbols included; None for no limit.
+        min_frequency: the fewest occurrences of a token in the vocabulary. It does not bind a tokenizer that
+            learnt a set of tokens which can spell every text: all of them are in.
+        closed: whether a token that the vocabulary lacks is an error.
+        progress: called now and then while documents are read.
+
+    Raises:
+        DataError: if the corpus is missing or damaged, the vocabulary's splits hold no token, or the
+            vocabulary is closed and lacks a token.
+        ConfigError: if ``max_size`` has no room for the tokens that the tokenizer learnt.
+        RnnlabError: if the disk is full or the cache folder can't be written.
+        ValueError: if ``vocabulary_splits`` are not among ``splits``.
+    """
+    if not set(vocabulary_splits) <= set(splits):
+        raise ValueError(f"vocabulary_splits {vocabulary_splits} must be among splits {splits}")
+    made_by = {
+        "format": FORMAT,
+        "corpus": corpus.fingerprint,
+        "tokenizer": tokenizer.to_dict(),
+        "splits": sorted(splits),
+        "vocabulary_splits": sorted(vocabulary_splits),
+        "max_size": max_size,
+        "min_frequency": min_frequency,
+        "closed": closed,
+    }
+    key = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()
+    folder = cache_folder() / "encoded" / f"{re.sub(r'[^A-Za-z0-9_-]', '_', corpus.name)}-{key[:20]}"
+    wanted = _Wanted(tuple(splits), tuple(vocabulary_splits), max_size, min_frequency, closed)
+    for _ in range(_TRIES):
+        if _is_whole(folder):
+            try:
+                return _open(folder, splits, key)
+            except FileNotFoundError:  # another process, which had seen it damaged, took it away just now
+                continue
+        _build(folder, corpus, tokenizer, wanted, progress)
+    raise RnnlabError(f"{folder} is damaged again as soon as it is written. Is the disk sound?")
+
+
+class _Wanted(NamedTuple):
+    splits: tuple[str, ...]
+    vocabulary_splits: tuple[str, ...]
+    max_size: int | None
+    min_frequency: int
+    closed: bool
+
+
+def _is_whole(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    reason = damage(folder)
+    if reason is not None:
+        _log.warning("The encoded corpus in %s is damaged (%s) and is made again.", folder, reason)
+    return reason is None
+
+
+def _open(folder: Path, splits: Iterable[str], key: str) -> EncodedCorpus:
+    facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+    return EncodedCorpus(
+        tokenizer=tokenizer_from_dict(facts["tokenizer"]),
+        vocabulary=Vocabulary.from_dict(facts["vocabulary"]),
+        labels=tuple(facts["labels"]),
+        splits={split: EncodedSplit.open(folder / facts["files"][split]) for split in splits},
+        out_of_vocabulary={split: facts["out_of_vocabulary"][split] for split in splits},
+        key=key,
+    )
+
+
+def _build(
+    folder: Path, corpus: Corpus, tokenizer: Tokenizer, wanted: _Wanted, progress: Progress | None
+) -> None:
+    try:
+        with written_beside(folder) as unfinished:
+            unfinished.mkdir()
+            _encode(unfinished, corpus, tokenizer, wanted, progress)
+            seal(unfinished)
+            _make_way(folder)
+    except OSError as error:
+        # A folder can't be put where one is: then another process was first, and what it made will serve.
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+
+
+def _make_way(folder: Path) -> None:
+    """Remove a damaged folder, in one step for all who look; leave a whole one."""
+    if folder.is_dir() and damage(folder) is not None:
+        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        with suppress(FileNotFoundError):
+            folder.replace(aside / folder.name)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _encode(
+    folder: Path, corpus: Corpus, tokenizer: Tokenizer, wanted: _Wanted, progress: Progress | None
+) -> None:
+    """Write the splits and the facts about them into ``folder``."""
+    if isinstance(tokenizer, TrainedTokenizer) and tokenizer.symbols is None:
+        training = corpus.all_documents(wanted.vocabulary_splits)
+        tokenizer = tokenizer.train(
+            document.text for _, document in _reported("Training the tokenizer", training, progress)
+        )
+    documents = _reported("Encoding", corpus.all_documents(wanted.splits), progress)
+    text = encoding_pass.tokenize_into(folder, documents, tokenizer, wanted.splits)
+    vocabulary = _vocabulary(text, tokenizer, wanted, corpus.name)
+    final = encoding_pass.final_ids(text, vocabulary)
+    if wanted.closed:
+        encoding_pass.check_closed(text, final, corpus.name)
+    files = {split: f"split{number}" for number, split in enumerate(wanted.splits)}
+    for split, file in files.items():
+        encoding_pass.write_split(text.splits[split], final, folder / file)
+    facts = {
+        "labels": list(corpus.labels),
+        "files": files,
+        "out_of_vocabulary": encoding_pass.out_of_vocabulary(text, final),
+        "tokenizer": tokenizer.to_dict(),
+        "vocabulary": vocabulary.to_dict(),
+    }
+    (folder / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _vocabulary(
+    text: encoding_pass.TokenizedText, tokenizer: Tokenizer, wanted: _Wanted, corpus: str
+) -> Vocabulary:
+    counts = text.counts(wanted.vocabulary_splits)
+    if not counts:
+        raise DataError(
+            f"{corpus}: {' and '.join(wanted.vocabulary_splits)} has no documents, so there is no text "
+            "to build the vocabulary from."
+        )
+    if not isinstance(tokenizer, TrainedTokenizer):
+        return Vocabulary.build(
+            counts, max_size=wanted.max_size, min_frequency=wanted.min_frequency, closed=wanted.closed
+        )
+    symbols = tokenizer.symbols or ()
+    size = len(SPECIALS) + len(symbols)
+    if wanted.max_size is not None and size > wanted.max_size:
+        raise ConfigError(
+            f"The vocabulary's max_size={wanted.max_size} has no room for the {len(symbols)} tokens that the "
+            f"{tokenizer.name} tokenizer learnt and the {len(SPECIALS)} symbols. Set max_size to null, or "
+            f"the tokenizer's vocab_size to {wanted.max_size - len(SPECIALS)} or less."
+        )
+    return Vocabulary.build({**dict.fromkeys(symbols, 0), **counts}, min_frequency=0, closed=wanted.closed)
+
+
+def _reported(
+    stage: str, documents: Iterable[tuple[str, Document]], progress: Progress | None
+) -> Iterator[tuple[str, Document]]:
+    done = 0
+    for done, pair in enumerate(documents, start=1):
+        yield pair
+        if progress is not None and done % _EVERY == 0:
+            progress(stage, done, None)
+    if progress is not None:
+        progress(stage, done, done)

@@ -1,0 +1,179 @@
+"""One pass over a corpus that turns its documents into flat arrays of ids.
+
+The vocabulary is known only when all of its text was seen. So that no text is read or tokenized twice, a
+token first gets a provisional id, its number in the order of first appearance, and when all counts are
+known the flat arrays are mapped to the final ids. Memory holds the distinct tokens, never the text.
+"""
+
+import itertools
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnlab.corpora.corpus import Document
+from rnnlab.errors import DataError
+from rnnlab.text.tokenizers import Tokenizer, TrainedTokenizer
+from rnnlab.text.vocabulary import EOS, UNK, UNK_ID, Vocabulary
+
+_BATCH = 1000  # documents
+_CHUNK = 1 << 20  # ids
+_ID = np.dtype("<i4")
+_COUNT = np.dtype("<i8")
+
+
+class TokenizedSplit(NamedTuple):
+    """A split in provisional ids."""
+
+    ids: Path  # flat, no header, int32
+    offsets: npt.NDArray[np.int64]  # (documents + 1,)
+    labels: npt.NDArray[np.int64]  # (documents,), -1 where a document has none
+    counts: npt.NDArray[np.int64]  # (distinct tokens,), by provisional id
+
+
+class TokenizedText(NamedTuple):
+    """Splits in provisional ids, and the tokens in the order of these ids."""
+
+    tokens: tuple[str, ...]
+    splits: dict[str, TokenizedSplit]
+
+    def counts(self, splits: Iterable[str]) -> dict[str, int]:
+        """Return how often each token occurs in ``splits`` together."""
+        total = sum((self.splits[name].counts for name in splits), np.zeros(len(self.tokens), np.int64))
+        return {token: n for token, n in zip(self.tokens, total.tolist(), strict=True) if n}
+
+
+def tokenize_into(
+    folder: Path, documents: Iterable[tuple[str, Document]], tokenizer: Tokenizer, splits: Sequence[str]
+) -> TokenizedText:
+    """Tokenize ``documents``, pairs of split and document, into one file of provisional ids a split.
+
+    A document without any token becomes one ``<eos>``: every document has a length of at least 1.
+    """
+    numbers: defaultdict[str, int] = defaultdict()
+    numbers.default_factory = numbers.__len__
+    number_of = numbers.__getitem__
+    with ExitStack() as files:
+        writers = {
+            name: _SplitWriter(files.enter_context((folder / f"{i}.provisional").open("wb")))
+            for i, name in enumerate(splits)
+        }
+        for split, document, tokens in _tokenized(documents, tokenizer):
+            writers[split].add(array("i", map(number_of, tokens or (EOS,))), document.label)
+    names = tuple(numbers)
+    return TokenizedText(names, {split: writer.result(len(names)) for split, writer in writers.items()})
+
+
+def write_split(split: TokenizedSplit, final: npt.NDArray[np.int32], source: Path) -> None:
+    """Write a split in final ids: ``<source>.tokens.npy``, ``.offsets.npy`` and ``.labels.npy``.
+
+    Args:
+        split: in provisional ids; its file is removed.
+        final: the final ids by provisional id.
+        source: the beginning of the files' names.
+    """
+    _write_npy(part(source, "tokens"), _ID, split.offsets[-1], (final[chunk] for chunk in _chunks(split.ids)))
+    _write_npy(part(source, "offsets"), _COUNT, len(split.offsets), [split.offsets])
+    _write_npy(part(source, "labels"), _COUNT, len(split.labels), [split.labels])
+    split.ids.unlink()
+
+
+def part(source: Path, name: str) -> Path:
+    """Return the file of one array of a split."""
+    return source.with_name(f"{source.name}.{name}.npy")
+
+
+def final_ids(text: TokenizedText, vocabulary: Vocabulary) -> npt.NDArray[np.int32]:
+    """Return the vocabulary's ids by provisional id, shape (distinct tokens,)."""
+    return np.fromiter(map(vocabulary.id_of, text.tokens), dtype=np.int32, count=len(text.tokens))
+
+
+def out_of_vocabulary(text: TokenizedText, final: npt.NDArray[np.int32]) -> dict[str, float]:
+    """Return, by split, the share of tokens that the vocabulary lacks (``<unk>`` in the text is none)."""
+    lacking = _lacking(text, final)
+    return {
+        name: float(split.counts[lacking].sum() / max(1, split.counts.sum()))
+        for name, split in text.splits.items()
+    }
+
+
+def check_closed(text: TokenizedText, final: npt.NDArray[np.int32], corpus: str) -> None:
+    """Check that the vocabulary lacks no token.
+
+    Raises:
+        DataError: with the first token that it lacks, and the document.
+    """
+    lacking = _lacking(text, final)
+    for name, split in text.splits.items():
+        if not split.counts[lacking].any():
+            continue
+        start = 0
+        for chunk in _chunks(split.ids):
+            found = np.flatnonzero(lacking[chunk])
+            if len(found):
+                document = int(np.searchsorted(split.offsets, start + found[0], side="right"))
+                raise DataError(
+                    f"{corpus}: {text.tokens[chunk[found[0]]]!r} in document {document} of {name} is not in "
+                    "the vocabulary, which is closed. Mend the text, or set closed to false, and it is <unk>."
+                )
+            start += len(chunk)
+
+
+class _SplitWriter:
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.lengths = array("q")
+        self.labels = array("q")
+
+    def add(self, ids: "array[int]", label: int | None) -> None:
+        ids.tofile(self.file)
+        self.lengths.append(len(ids))
+        self.labels.append(-1 if label is None else label)
+
+    def result(self, distinct: int) -> TokenizedSplit:
+        path = Path(self.file.name)
+        counts = np.zeros(distinct, np.int64)
+        for chunk in _chunks(path):
+            counts += np.bincount(chunk, minlength=distinct)
+        offsets = np.concatenate(([0], np.cumsum(self.lengths, dtype=np.int64)))
+        return TokenizedSplit(path, offsets, np.array(self.labels, np.int64), counts)
+
+
+def _tokenized(
+    documents: Iterable[tuple[str, Document]], tokenizer: Tokenizer
+) -> Iterator[tuple[str, Document, list[str]]]:
+    if not isinstance(tokenizer, TrainedTokenizer):
+        for split, document in documents:
+            yield split, document, tokenizer.encode(document.text)
+        return
+    waiting = iter(documents)
+    while batch := list(itertools.islice(waiting, _BATCH)):
+        tokens = tokenizer.encode_batch([document.text for _, document in batch])
+        yield from ((*pair, found) for pair, found in zip(batch, tokens, strict=True))
+
+
+def _write_npy(target: Path, dtype: np.dtype[Any], length: int, chunks: Iterable[npt.NDArray[Any]]) -> None:
+    """Write, not map: a full disk is then an OSError with its number, where a map would stop the process."""
+    header = {"descr": dtype.str, "fortran_order": False, "shape": (int(length),)}
+    with target.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for chunk in chunks:
+            file.write(chunk.astype(dtype).tobytes())
+
+
+def _chunks(path: Path) -> Iterator[npt.NDArray[np.int32]]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK * _ID.itemsize):
+            yield np.frombuffer(chunk, np.int32)
+
+
+def _lacking(text: TokenizedText, final: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+    lacking: npt.NDArray[np.bool_] = final == UNK_ID
+    if UNK in text.tokens:
+        lacking[text.tokens.index(UNK)] = False
+    return lacking
