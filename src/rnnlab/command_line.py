@@ -3,8 +3,10 @@
 Light on purpose: nothing here imports torch, so that ``--help`` and ``--cfg job`` answer at once.
 """
 
+import logging
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,7 +43,7 @@ def run_hydra(work: Callable[[dict[str, Any], Path, list[str]], Any], conf: Path
     """
     # Hydra would print a chopped traceback and exit with 1; with this it hands exceptions on as they are.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    OmegaConf.register_new_resolver("rnnlab.run_folder", run_folder, replace=True)
+    register_resolvers()
 
     mistakes: list[Exception] = []
 
@@ -54,6 +56,7 @@ def run_hydra(work: Callable[[dict[str, Any], Path, list[str]], Any], conf: Path
             if settings.mode is RunMode.MULTIRUN:
                 raise
             mistakes.append(error)  # Hydra would print a line of its own about it
+            remove_if_only_logged(Path(settings.runtime.output_dir), settings.job.name)
 
     def main() -> None:
         hydra.main(config_path=str(conf), config_name=config_name, version_base="1.3")(job)()
@@ -61,6 +64,12 @@ def run_hydra(work: Callable[[dict[str, Any], Path, list[str]], Any], conf: Path
             raise error
 
     exit_by(main, explain=lambda error: explained(error, conf, config_name))
+
+
+def register_resolvers() -> None:
+    """Make known what the configuration files call by ``${rnnlab.…:…}``."""
+    OmegaConf.register_new_resolver("rnnlab.run_folder", run_folder, replace=True)
+    OmegaConf.register_new_resolver("rnnlab.can_fuse", can_fuse, replace=True)
 
 
 def run_folder(resume: str | None, fresh: str) -> str:
@@ -74,6 +83,18 @@ def run_folder(resume: str | None, fresh: str) -> str:
     if not (Path(resume) / "config.yaml").is_file():
         raise RunError(f"resume={resume}: that is no run folder, it has no config.yaml.")
     return str(resume)
+
+
+def can_fuse(precision: str) -> bool:
+    """Return whether an optimizer may be fused: Lightning can't clip its gradients in mixed precision."""
+    return not str(precision).endswith("-mixed")
+
+
+def remove_if_only_logged(folder: Path, job: str) -> None:
+    """Remove a run folder in which nothing but the log was written: nothing was done there."""
+    if [path.name for path in folder.glob("*")] == [f"{job}.log"]:
+        logging.shutdown()
+        shutil.rmtree(folder)
 
 
 def exit_by(work: Callable[[], Any], explain: Callable[[Exception], str | None] = str) -> None:

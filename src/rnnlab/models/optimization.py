@@ -1,7 +1,8 @@
 """Optimizer and learning-rate schedule from plain configuration."""
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
@@ -9,6 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from rnnlab.build import build, locate_class
+from rnnlab.errors import ConfigError
 
 
 def build_optimizer(config: Mapping[str, Any], parameters: Iterable[Any]) -> Optimizer:
@@ -17,7 +19,8 @@ def build_optimizer(config: Mapping[str, Any], parameters: Iterable[Any]) -> Opt
     Raises:
         ConfigError: if the class or one of its options is unknown.
     """
-    return build(config, Optimizer, "optimizer", params=parameters)
+    with told_as_config_error("optimizer"):
+        return build(config, Optimizer, "optimizer", params=parameters)
 
 
 def build_schedule(
@@ -46,8 +49,18 @@ def build_schedule(
         facts["max_lr"] = [group["lr"] for group in optimizer.param_groups]
     if "mode" in takes and "mode" not in options:
         facts["mode"] = mode
-    schedule = build(options, LRScheduler, "scheduler", **facts)  # type: ignore[type-abstract]
+    with told_as_config_error("scheduler"):
+        schedule = build(options, LRScheduler, "scheduler", **facts)  # type: ignore[type-abstract]
     return {"scheduler": schedule, "interval": config.get("interval", "epoch"), "monitor": monitor}
+
+
+@contextmanager
+def told_as_config_error(where: str) -> Iterator[None]:
+    """Turn what PyTorch says of an option out of range into an error that names the configuration's section."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{where}: {error}") from error
 
 
 def decayed_apart(module: nn.Module) -> list[dict[str, Any]]:

@@ -77,6 +77,8 @@ class SentimentClassifier(Task):
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(self.pooling.output_size, 1 if self.is_binary else len(labels))
         self.train_loss, self.train_accuracy = RunningMean(), RunningMean()
+        for mean in (self.train_loss, self.train_accuracy):
+            mean.persistent(True)  # a run that goes on in mid-epoch reports the whole epoch
         metrics = evaluation_metrics(len(labels))
         self.metrics = nn.ModuleDict({stage: metrics.clone() for stage in ("validation", "test")})
         self.losses = nn.ModuleDict({stage: RunningMean() for stage in ("validation", "test")})

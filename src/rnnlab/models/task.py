@@ -1,5 +1,6 @@
 """What every task shares: its optimizer, its place in the checkpoint, and the metrics that others report."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -48,6 +49,20 @@ class Task(lightning.LightningModule):
         """Return the parameter groups for the optimizer: weight decay spares the biases."""
         return decayed_apart(self)
 
+    def training_steps(self) -> int:
+        """Return the optimizer steps of the whole training.
+
+        ``Trainer.estimated_stepping_batches`` would make the trainer's own loader before a checkpoint is
+        loaded, and Lightning then never hands it its place in the epoch: the run would go on with the
+        batches that it has already seen.
+        """
+        trainer = self.trainer
+        loader = trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
+        limit = trainer.limit_train_batches
+        batches = int(len(loader) * limit) if isinstance(limit, float) else min(len(loader), limit)
+        steps = math.ceil(batches / trainer.accumulate_grad_batches) * (trainer.max_epochs or 1)
+        return min(steps, trainer.max_steps) if trainer.max_steps > 0 else steps
+
     def configure_optimizers(self) -> Any:
         """Build the configured optimizer and schedule, in the form Lightning takes."""
         if self.optimizer_config is None:
@@ -55,8 +70,11 @@ class Task(lightning.LightningModule):
         optimizer: Optimizer = build_optimizer(self.optimizer_config, self.parameter_groups())
         if not self.scheduler_config:
             return optimizer
-        steps = int(self.trainer.estimated_stepping_batches)
         schedule = build_schedule(
-            self.scheduler_config, optimizer, total_steps=steps, monitor=self.monitor, mode=self.mode
+            self.scheduler_config,
+            optimizer,
+            total_steps=self.training_steps(),
+            monitor=self.monitor,
+            mode=self.mode,
         )
         return {"optimizer": optimizer, "lr_scheduler": schedule}

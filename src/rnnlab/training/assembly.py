@@ -12,14 +12,15 @@ from torch import Tensor
 from rnnlab.build import build, check_arguments
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
+from rnnlab.models.optimization import build_optimizer
 from rnnlab.models.task import Task
 from rnnlab.text.encoded import EncodedCorpus
 from rnnlab.text.vectors import initial_embedding
 from rnnlab.training.checkpoints import AtomicCheckpointIO, keep_best_and_last
 from rnnlab.training.clock import TrainingClock
-from rnnlab.training.hardware import check_accelerator
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.progress import TrainingProgress
+from rnnlab.training.random_states import RandomStates
 from rnnlab.training.run_folder import RunFolder
 from rnnlab.training.step_scalars import StepScalars
 
@@ -67,6 +68,7 @@ def assemble_task(config: Mapping[str, Any], data: TaskData) -> Task:
         scheduler=config["scheduler"],
         **data.facts(),
     )
+    build_optimizer(config["optimizer"], task.parameter_groups())  # a wrong option shows before training
     task.passport = passport(config, data.encoded)
     if config["task"].get("vectors"):
         take_vectors(task, config, data.encoded)
@@ -98,10 +100,9 @@ def assemble_trainer(
     """Build the Trainer of a run, with its callbacks and logger.
 
     Raises:
-        ConfigError: if an option is unknown or the accelerator is not there.
+        ConfigError: if an option is unknown or out of range.
     """
     options = dict(config["trainer"])
-    check_accelerator(options.get("accelerator", "auto"))
     facts: dict[str, Any] = {
         "default_root_dir": str(folder.path),
         "callbacks": callbacks(config, task, folder, clock),
@@ -124,6 +125,7 @@ def callbacks(
     settings = config["callbacks"]
     found: list[Callback] = [
         clock,
+        RandomStates(),
         TrainingProgress(clock),
         StopCleanly(folder.last, f"python scripts/train.py resume={folder.path}"),
         keep_best_and_last(folder.checkpoints, task, **settings["checkpoint"]),

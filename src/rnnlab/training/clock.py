@@ -49,6 +49,21 @@ class TrainingClock(Callback):
             self.running += time.perf_counter() - self.since
             self.since = None
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the counts, of a half-done epoch too, as plain data."""
+        return {
+            "epoch_seconds": list(self.epoch_seconds),
+            "epoch_tokens": list(self.epoch_tokens),
+            "running": self.seconds_so_far(),
+            "tokens": self.tokens_so_far(),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting from there."""
+        self.epoch_seconds = list(state_dict["epoch_seconds"])
+        self.epoch_tokens = list(state_dict["epoch_tokens"])
+        self.running, self.tokens = state_dict["running"], state_dict["tokens"]
+
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start a new epoch."""
         self.tokens, self.running, self.since = 0, 0.0, time.perf_counter()

@@ -23,7 +23,7 @@ from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.evaluation import evaluate
-from rnnlab.training.hardware import check_precision
+from rnnlab.training.hardware import check_accelerator, check_precision
 from rnnlab.training.hyperparameters import log_hyperparameters
 from rnnlab.training.report import describe_data, describe_task, final_table
 from rnnlab.training.run_folder import RunFolder
@@ -56,7 +56,8 @@ def fit(config: dict[str, Any], path: Path) -> dict[str, Any]:
     folder = RunFolder(path)
     resuming = bool(config["resume"])
     if not resuming:
-        folder.begin(config)
+        folder.check_free()
+    check_accelerator(config["trainer"]["accelerator"])
     lightning.seed_everything(config["seed"], workers=True, verbose=False)
     data = assemble_data(config)
     with encoding_progress() as progress:
@@ -67,6 +68,8 @@ def fit(config: dict[str, Any], path: Path) -> dict[str, Any]:
     clock = TrainingClock()
     trainer = assemble_trainer(config, task, folder, clock)
     check_precision(task, str(config["trainer"]["precision"]), trainer.strategy.root_device)
+    if trainer.is_global_zero and not resuming:
+        folder.begin(config)
     with told_when_full(folder.path):
         trainer.fit(task, datamodule=data, ckpt_path=str(folder.last) if resuming else None)
     task.load_state_dict(read_checkpoint(folder.best)["state_dict"])
@@ -77,7 +80,7 @@ def fit(config: dict[str, Any], path: Path) -> dict[str, Any]:
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 log_hyperparameters(logger, config, metrics, trainer.global_step)
-        final_table(metrics, folder)
+        final_table(metrics, folder, config["trainer"]["limit_test_batches"])
     return metrics
 
 

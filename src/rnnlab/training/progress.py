@@ -74,6 +74,14 @@ class TrainingProgress(ProgressBar):
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write the line of the epoch before, whose training metrics are known only now; open a new bar."""
         self.write_line(trainer)
+        self.begin_epoch(trainer)
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Open a bar at once: a run that goes on in mid-epoch starts no epoch."""
+        self.begin_epoch(trainer)
+
+    def begin_epoch(self, trainer: lightning.Trainer) -> None:
+        """Open the bar of the current epoch."""
         self.epoch = trainer.current_epoch + 1
         self.open_bar(f"Epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", self.total_train_batches)
 

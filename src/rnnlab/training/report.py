@@ -28,11 +28,19 @@ def describe_task(task: Task) -> str:
     return f"{type(task).__name__}: {sum(counts.values()):,} parameters ({parts})."
 
 
-def final_table(metrics: Mapping[str, Any], folder: RunFolder) -> None:
-    """Print the figures beside the baselines', and what to type next."""
+def final_table(metrics: Mapping[str, Any], folder: RunFolder, limit: int | float) -> None:
+    """Print the figures beside the baselines', and what to type next.
+
+    Args:
+        metrics: the content of ``metrics.json``.
+        folder: where the run lies.
+        limit: ``trainer.limit_test_batches``, 1.0 for all.
+    """
     rows = {"this run": metrics["test"], **metrics["baselines"]}
     names = list(metrics["test"])
-    table = Table(title="Test split, scored once with the best checkpoint", title_justify="left")
+    table = Table(
+        title=f"Test split{part_of_it(limit)}, scored once with the best checkpoint", title_justify="left"
+    )
     table.add_column("")
     for name in names:
         table.add_column(name, justify="right")
@@ -51,3 +59,14 @@ def final_table(metrics: Mapping[str, Any], folder: RunFolder) -> None:
     console.print("Next:", style="bold")
     console.print(f"  tensorboard --logdir {folder.path.parent}", markup=False)
     console.print(f"  python scripts/train.py resume={folder.path} trainer.max_epochs=...", markup=False)
+
+
+def part_of_it(limit: int | float) -> str:
+    """Say so where only a part of the test split was scored: such figures compare with nothing.
+
+    >>> part_of_it(1.0), part_of_it(4), part_of_it(0.1)
+    ('', ' (first 4 batches only)', ' (first 10 % of the batches only)')
+    """
+    if isinstance(limit, float):
+        return "" if limit == 1.0 else f" (first {100 * limit:.0f} % of the batches only)"
+    return f" (first {limit} batches only)"

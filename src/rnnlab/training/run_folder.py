@@ -46,17 +46,20 @@ class RunFolder:
         """The latest checkpoint, to go on from."""
         return self.checkpoints / "last.ckpt"
 
-    def begin(self, config: dict[str, Any]) -> None:
-        """Write the resolved configuration.
+    def check_free(self) -> None:
+        """Check that no run lives here yet; one is never overwritten.
 
         Raises:
-            RunError: if a run already lives here; it is never overwritten.
+            RunError: if one does.
         """
         if self.config_file.exists():
             raise RunError(
                 f"{self.path} already holds a run. Go on with it (resume={self.path}), "
                 "or give this one a folder of its own (hydra.run.dir=...)."
             )
+
+    def begin(self, config: dict[str, Any]) -> None:
+        """Write the resolved configuration."""
         write_text(self.config_file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
     def config(self) -> dict[str, Any]:

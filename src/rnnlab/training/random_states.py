@@ -1,0 +1,52 @@
+"""The random states in the checkpoint, so that a resumed run draws what the uninterrupted one would have."""
+
+import random
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback
+
+
+class RandomStates(Callback):
+    """Saves the states of Python's, NumPy's and PyTorch's generators; puts them back before training goes on."""
+
+    def __init__(self) -> None:
+        self.loaded: dict[str, Any] | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the states as plain data."""
+        version, internal, gauss = random.getstate()
+        name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+        states: dict[str, Any] = {
+            "python": [version, list(internal), gauss],
+            "numpy": [
+                str(name),
+                torch.from_numpy(np.asarray(keys).astype(np.int64)),
+                position,
+                has_gauss,
+                cached,
+            ],
+            "torch": torch.get_rng_state(),
+        }
+        if torch.cuda.is_available():
+            states["cuda"] = torch.cuda.get_rng_state_all()
+        return states
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Remember the states; building the loaders may still draw numbers."""
+        self.loaded = state_dict
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Put the states back, if the run goes on from a checkpoint."""
+        if self.loaded is None:
+            return
+        version, internal, gauss = self.loaded["python"]
+        random.setstate((version, tuple(internal), gauss))
+        name, keys, position, has_gauss, cached = self.loaded["numpy"]
+        np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
+        torch.set_rng_state(self.loaded["torch"])
+        if "cuda" in self.loaded and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(self.loaded["cuda"])
+        self.loaded = None
