@@ -96,10 +96,14 @@ def test_baseline_is_computed_once_and_kept(monkeypatch: pytest.MonkeyPatch) -> 
     assert garden().baselines() == first
 
 
-def test_a_text_too_short_is_refused_with_its_name() -> None:
-    data = garden(batch_size=20)
+def test_a_text_too_short_is_refused_with_its_name_before_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with pytest.raises(DataError, match=r"The train text of garden has 17 tokens.*Set it to 8 or less"):
-        data.train_dataloader()
+        garden(batch_size=20).facts()
+    monkeypatch.setitem(TEXTS, "test", ["a rose"])
+    with pytest.raises(DataError, match=r"The test text of garden has 3 tokens.*Set it to 1 or less"):
+        garden(evaluation_batch_size=2).facts()
 
 
 @pytest.mark.parametrize("name", ["batch_size", "bptt", "evaluation_batch_size"])

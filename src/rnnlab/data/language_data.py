@@ -75,7 +75,14 @@ class LanguageData(TaskData):
         }
 
     def facts(self) -> dict[str, Any]:
-        """Return the vocabulary's size, and whether a token is a character."""
+        """Return the vocabulary's size, and whether a token is a character.
+
+        Raises:
+            DataError: if a split is too short for its columns; known before training, not after it.
+        """
+        self.stream("train", self.batch_size)
+        for stage in ("validation", "test"):
+            self.stream(stage, self.evaluation_batch_size)
         return {
             "vocabulary_size": len(self.encoded.vocabulary),
             "characters": isinstance(self.encoded.tokenizer, Characters),
