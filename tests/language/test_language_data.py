@@ -29,7 +29,10 @@ class Garden(Corpus):
     labels: tuple[str, ...] = ()
     splits = ("train", "validation", "test", "extra")
     unlabelled = ("extra",)
-    fingerprint = fingerprint_of(texts=TEXTS)
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint_of(texts=TEXTS)
 
     def documents(self, split: str) -> Iterator[Document]:
         return (Document(text) for text in TEXTS[split])
