@@ -123,8 +123,9 @@ def explained(error: Exception, conf: Path, config_name: str) -> str:
     unknown = re.match(r"Could not override '(?P<key>[^']+)'", text)
     if unknown:
         return unknown_key(unknown["key"].split("@")[0], conf, config_name)
-    if isinstance(error.__cause__, RnnlabError):
-        return str(error.__cause__)
+    resolving = re.match(r"RunError raised while resolving interpolation: (?P<text>.*)", text)
+    if resolving:
+        return resolving["text"]
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         return f"{error.full_key}: {text.splitlines()[0]}"
     return text.partition("Config search path")[0].rstrip()

@@ -15,10 +15,25 @@ from rnnlab.command_line import register_resolvers
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 WORDS = {
-    "good": "fine lovely warm bright splendid moving clever tender".split(),
-    "bad": "dull cold flat tired clumsy hollow grim stale".split(),
-    "odd": "strange uncanny bizarre peculiar quaint eerie surreal weird".split(),
-    "any": "the film story acting music scene ending a it was very with of and".split(),
+    "good": ["fine", "lovely", "warm", "bright", "splendid", "moving", "clever", "tender"],
+    "bad": ["dull", "cold", "flat", "tired", "clumsy", "hollow", "grim", "stale"],
+    "odd": ["strange", "uncanny", "bizarre", "peculiar", "quaint", "eerie", "surreal", "weird"],
+    "any": [
+        "the",
+        "film",
+        "story",
+        "acting",
+        "music",
+        "scene",
+        "ending",
+        "a",
+        "it",
+        "was",
+        "very",
+        "with",
+        "of",
+        "and",
+    ],
 }
 
 

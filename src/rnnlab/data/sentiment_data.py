@@ -8,7 +8,7 @@ import numpy as np
 from rnnlab.baselines.sentiment import sentiment_baselines
 from rnnlab.corpora.corpus import Corpus
 from rnnlab.data.bucketing import BucketedBatches
-from rnnlab.data.collate import Truncate
+from rnnlab.data.collate import Truncate, check_truncation
 from rnnlab.data.document_loader import DocumentLoader
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError, DataError
@@ -28,6 +28,9 @@ class SentimentData(TaskData):
         max_tokens: padded tokens of a batch; ``None`` where ``batch_size`` rules.
         max_length: tokens kept of a document; ``None`` keeps all.
         truncate: which part of a longer document is kept: ``head``, ``tail`` or ``head_tail``.
+
+    Raises:
+        ConfigError: if ``truncate`` is unknown or ``max_length`` below 1.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class SentimentData(TaskData):
         super().__init__(
             corpus=corpus, tokenizer=tokenizer, vocabulary=vocabulary, seed=seed, overfit=overfit
         )
+        check_truncation(max_length, truncate)
         self.batch_size = batch_size
         self.max_tokens = max_tokens
         self.max_length = max_length

@@ -1,0 +1,55 @@
+"""scripts/train.py as a person calls it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def train(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_help_tells_what_there_is(tmp_path: Path) -> None:
+    done = train("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    for word in ("model: ", "gru", "lstm", "rotten_tomatoes", "experiment", "optimizer.lr", "Examples"):
+        assert word in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_configuration_is_shown_without_importing_torch(tmp_path: Path) -> None:
+    code = (
+        "import runpy, sys; sys.argv = ['train.py', '--cfg', 'job', 'model=lstm']\n"
+        f"runpy.run_path({str(ROOT / 'scripts' / 'train.py')!r}, run_name='__main__')\n"
+        "print('torch imported' if 'torch' in sys.modules else 'light')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "cell: lstm" in done.stdout
+    assert done.stdout.rstrip().endswith("light")
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("modle=gru", "modle: there is no such key. Did you mean model"),
+        ("model.hiden_size=3", "Did you mean model.hidden_size"),
+        ("task.lr=1", "Did you mean optimizer.lr"),
+        ("model=gruu", "Available options in 'model':"),
+        ("resume=nowhere", "nowhere is no run folder"),
+        ("data=csv", "data.corpus.train"),
+        ("trainer.max_epochs", "missing EQUAL"),
+    ],
+)
+def test_a_mistake_ends_with_status_2_and_no_traceback(word: str, message: str, tmp_path: Path) -> None:
+    done = train(word, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
