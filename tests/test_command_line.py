@@ -42,7 +42,7 @@ def test_the_configuration_is_shown_without_importing_torch(tmp_path: Path) -> N
         ("model.hiden_size=3", "Did you mean model.hidden_size"),
         ("task.lr=1", "Did you mean optimizer.lr"),
         ("model=gruu", "Available options in 'model':"),
-        ("resume=nowhere", "nowhere is no run folder"),
+        ("resume=nowhere", "resume=nowhere: that is no run folder"),
         ("data=csv", "data.corpus.train"),
         ("trainer.max_epochs", "missing EQUAL"),
     ],
