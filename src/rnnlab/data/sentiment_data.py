@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 
 from rnnlab.baselines.sentiment import sentiment_baselines
 from rnnlab.corpora.corpus import Corpus
 from rnnlab.data.bucketing import BucketedBatches
-from rnnlab.data.collate import Truncate, check_truncation
+from rnnlab.data.collate import DocumentBatch, Truncate, check_truncation
 from rnnlab.data.document_loader import DocumentLoader
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError, DataError
@@ -106,7 +107,29 @@ class SentimentData(TaskData):
             rank=rank,
             processes=processes,
         )
-        return DocumentLoader(documents, batches, max_length=self.max_length, truncate=self.truncate)
+        return DocumentLoader(
+            documents,
+            batches,
+            max_length=self.max_length,
+            truncate=self.truncate,
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+        )
+
+    def transfer_batch_to_device(
+        self, batch: DocumentBatch, device: torch.device, dataloader_idx: int
+    ) -> DocumentBatch:
+        """Move a batch, all but its lengths: on the CPU they can be read without waiting for the device."""
+        tokens, labels, counted = (
+            part.to(device, non_blocking=True) for part in (batch.tokens, batch.labels, batch.counted)
+        )
+        return DocumentBatch(tokens, batch.lengths, labels, counted)
+
+    def describe_batches(self) -> str:
+        """Return the number of training batches, their sizes, and how much of them is padding."""
+        batches = self.loader("train", shuffle=True).batch_sampler
+        most = f"{self.batch_size} documents" if self.batch_size else f"{self.max_tokens} tokens"
+        share = 100 * batches.padding_share()
+        return f"{len(batches)} training batches of at most {most}, {share:.1f} % of them padding."
 
     def baselines(self) -> dict[str, dict[str, float]]:
         """Return the accuracy of the majority class and of a bag of bigrams on the test split."""

@@ -76,6 +76,10 @@ class TaskData(lightning.LightningDataModule):
         )
         return self.encoded
 
+    def describe_batches(self) -> str:
+        """Return a line on the training batches."""
+        return f"{len(self.train_loader())} training batches."
+
     def rank_and_size(self) -> tuple[int, int]:
         """Return this process's rank and the number of processes."""
         if self.trainer is None:

@@ -63,6 +63,7 @@ def fit(config: dict[str, Any], path: Path) -> dict[str, Any]:
     with encoding_progress() as progress:
         data.encode(progress)
     log.info(describe_data(data))
+    log.info(data.describe_batches())
     task = assemble_task(config, data)
     log.info(describe_task(task))
     clock = TrainingClock()

@@ -13,12 +13,15 @@ from rnnlab.training.run_folder import RunFolder
 
 
 def describe_data(data: TaskData) -> str:
-    """Return the corpus, its splits, the vocabulary and its out-of-vocabulary rate in one line."""
+    """Return corpus, splits, vocabulary, out-of-vocabulary rate, and what was held out."""
     encoded = data.encoded
     sizes = ", ".join(f"{name} {len(split):,}" for name, split in encoded.splits.items())
     missed = encoded.out_of_vocabulary.get("validation")
     share = f", {100 * missed:.1f} % of the validation tokens outside it" if missed is not None else ""
-    return f"{data.corpus.name}: {sizes} documents; vocabulary of {len(encoded.vocabulary):,}{share}."
+    corpus = f"{data.corpus.name}: {sizes} documents; vocabulary of {len(encoded.vocabulary):,}{share}."
+    held_out = ", ".join(f"{name} ({100 * part:.0f} %)" for name, part in data.corpus.held_out.items())
+    told = f" Held out of its training documents: {held_out}." if held_out else ""
+    return f"{corpus}{told}"
 
 
 def describe_task(task: Task) -> str:
