@@ -1,6 +1,7 @@
 """The one terminal that log lines, progress bars and tables share, so that none garbles another."""
 
 import logging
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,3 +23,9 @@ class TerminalHandler(logging.Handler):
             console.print(f"[{style}]{text}[/{style}]" if style else text)
         except Exception:  # noqa: BLE001  a log line must never end a run; logging reports it instead
             self.handleError(record)
+
+
+def shown(path: Path) -> str:
+    """Return the path as a person would type it: relative to the working folder where it lies within."""
+    resolved = path.resolve()
+    return str(resolved.relative_to(Path.cwd())) if resolved.is_relative_to(Path.cwd()) else str(path)

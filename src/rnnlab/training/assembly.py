@@ -14,6 +14,7 @@ from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
 from rnnlab.models.optimization import build_optimizer
 from rnnlab.models.task import Task
+from rnnlab.terminal import shown
 from rnnlab.text.encoded import EncodedCorpus
 from rnnlab.text.vectors import initial_embedding
 from rnnlab.training.checkpoints import AtomicCheckpointIO, keep_best_and_last
@@ -127,7 +128,7 @@ def callbacks(
         clock,
         RandomStates(),
         TrainingProgress(clock),
-        StopCleanly(folder.last, f"python scripts/train.py resume={folder.path}"),
+        StopCleanly(folder.last, f"python scripts/train.py resume={shown(folder.path)}"),
         keep_best_and_last(folder.checkpoints, task, **settings["checkpoint"]),
     ]
     if settings["early_stopping"]["patience"] is not None:

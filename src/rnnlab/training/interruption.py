@@ -9,7 +9,7 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from rnnlab.command_line import Interrupted
-from rnnlab.terminal import console
+from rnnlab.terminal import console, shown
 
 
 class StopCleanly(Callback):
@@ -62,5 +62,5 @@ class StopCleanly(Callback):
         trainer.save_checkpoint(self.checkpoint)
         raise Interrupted(
             f"Stopped by {self.asked_by} after step {trainer.global_step} of epoch "
-            f"{trainer.current_epoch + 1}; kept {self.checkpoint}.\nGo on with: {self.how_to_go_on}"
+            f"{trainer.current_epoch + 1}; kept {shown(self.checkpoint)}.\nGo on with: {self.how_to_go_on}"
         )

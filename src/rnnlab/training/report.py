@@ -7,7 +7,7 @@ from rich.table import Table
 
 from rnnlab.data.task_data import TaskData
 from rnnlab.models.task import Task
-from rnnlab.terminal import console
+from rnnlab.terminal import console, shown
 from rnnlab.training.progress import thousands
 from rnnlab.training.run_folder import RunFolder
 
@@ -57,11 +57,13 @@ def final_table(metrics: Mapping[str, Any], folder: RunFolder, limit: int | floa
             f"{thousands(metrics['tokens_per_second'])} tokens/s, "
             f"{metrics['wall_seconds']:.0f} s in all on {metrics['device']}"
         )
-    console.print(f"Best checkpoint  {folder.best}", markup=False)
-    console.print(f"Figures          {folder.metrics_file}", markup=False)
+    console.print(f"Best checkpoint  {shown(folder.best)}", markup=False)
+    console.print(f"Figures          {shown(folder.metrics_file)}", markup=False)
     console.print("Next:", style="bold")
-    console.print(f"  tensorboard --logdir {folder.path.parent}", markup=False)
-    console.print(f"  python scripts/train.py resume={folder.path} trainer.max_epochs=...", markup=False)
+    console.print(f"  tensorboard --logdir {shown(folder.path.parent)}", markup=False)
+    console.print(
+        f"  python scripts/train.py resume={shown(folder.path)} trainer.max_epochs=...", markup=False
+    )
 
 
 def part_of_it(limit: int | float) -> str:
