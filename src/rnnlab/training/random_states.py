@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import Callback
 
 
 class RandomStates(Callback):
-    """Saves the states of Python's, NumPy's and PyTorch's generators; puts them back before training goes on."""
+    """Saves Python's, NumPy's and PyTorch's random states; puts them back before training goes on."""
 
     def __init__(self) -> None:
         self.loaded: dict[str, Any] | None = None

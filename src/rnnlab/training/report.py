@@ -60,10 +60,16 @@ def final_table(metrics: Mapping[str, Any], folder: RunFolder, limit: int | floa
     console.print(f"Best checkpoint  {shown(folder.best)}", markup=False)
     console.print(f"Figures          {shown(folder.metrics_file)}", markup=False)
     console.print("Next:", style="bold")
-    console.print(f"  tensorboard --logdir {shown(folder.path.parent)}", markup=False)
-    console.print(
-        f"  python scripts/train.py resume={shown(folder.path)} trainer.max_epochs=...", markup=False
-    )
+    for command in next_commands(folder):
+        console.print(f"  {command}", markup=False)
+
+
+def next_commands(folder: RunFolder) -> list[str]:
+    """Return the commands that a person may want to type after a run."""
+    return [
+        f"tensorboard --logdir {shown(folder.path.parent)}",
+        f"python scripts/train.py resume={shown(folder.path)} trainer.max_epochs=...",
+    ]
 
 
 def part_of_it(limit: int | float) -> str:
