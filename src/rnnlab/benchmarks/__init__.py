@@ -1,0 +1,1 @@
+"""How fast rnnlab trains and answers, beside what one would use instead of it."""

@@ -1,0 +1,102 @@
+"""The benchmark from its configuration to its table, its JSON file and its chart."""
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+
+from rnnlab.atomic import told_when_full, write_text
+from rnnlab.benchmarks import chart, keras_process, keras_speed, kernels_speed, sentiment_speed, tables
+from rnnlab.benchmarks.machine import description
+from rnnlab.benchmarks.settings import Settings
+from rnnlab.command_line import check_sections
+from rnnlab.terminal import console
+from rnnlab.training.fit import quieten
+from rnnlab.training.hardware import check_accelerator
+
+log = logging.getLogger(__name__)
+
+SECTIONS = {
+    *("seed", "task", "batches", "data", "tokenizer", "optimizer", "scheduler"),
+    *("trainer", "callbacks", "logger"),
+    *Settings.__dataclass_fields__,
+}
+
+
+def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Measure what ``config`` asks for, print it, and keep it in ``folder``.
+
+    Returns:
+        The content of ``benchmark.json``: the machine, the settings and every turn's figures. Beside it lies
+        ``benchmark.png``.
+
+    Raises:
+        RnnlabError: for whatever the user can mend.
+        Interrupted: if Ctrl-C or SIGTERM ended it.
+    """
+    quieten()
+    check_sections(config, SECTIONS)
+    settings = Settings.of(config)
+    device = chosen_device(config["trainer"])
+    results: dict[str, Any] = {
+        "began": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "machine": description(device),
+        "config": config,
+    }
+    console.print(tables.machine_line(results["machine"]), markup=False)
+    with told_when_full(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if settings.kernels:
+            results["kernels"] = kernels_speed.measure(config, settings, device)
+        else:
+            if takes_keras(config, settings):
+                results["keras"] = keras_speed.measure(config, settings, folder, device)
+                keep(results, folder)
+            results["sentiment"] = sentiment_speed.measure(config, settings, device)
+        keep(results, folder)
+    for table in tables.tables_of(results):
+        console.print(table)
+    console.print(tables.NOTES, markup=False, style="dim")
+    console.print(f"Figures  {folder / 'benchmark.json'}\nChart    {folder / 'benchmark.png'}", markup=False)
+    return results
+
+
+def chosen_device(trainer: Mapping[str, Any]) -> torch.device:
+    """Return the device that a Trainer of this configuration trains on.
+
+    Raises:
+        ConfigError: if the machine has no such device.
+    """
+    check_accelerator(trainer["accelerator"])
+    probe = lightning.Trainer(
+        accelerator=trainer["accelerator"],
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+    )
+    return probe.strategy.root_device
+
+
+def takes_keras(config: Mapping[str, Any], settings: Settings) -> bool:
+    """Return whether Keras takes part, and say why where it can't."""
+    if not settings.keras:
+        return False
+    if config["data"]["name"] != "imdb":
+        log.info("Without Keras: its textbook program reads IMDB (data=imdb).")
+        return False
+    if not keras_process.is_there(settings.keras_python):
+        log.info("Without Keras: this Python lacks keras and tensorflow (pip install keras tensorflow).")
+        return False
+    return True
+
+
+def keep(results: Mapping[str, Any], folder: Path) -> None:
+    """Write figures and chart, whole or not at all."""
+    write_text(folder / "benchmark.json", json.dumps(results, indent=2) + "\n")
+    chart.draw(results, folder / "benchmark.png")

@@ -1,0 +1,120 @@
+"""The documents that every contestant gets: the same ones, in batches of similar length or of fixed width."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch.nn.functional as F
+
+from rnnlab.data.bucketing import Documents, padding_share
+from rnnlab.data.collate import DocumentBatch, FlatDocuments, Truncate, collate, truncated_lengths
+
+
+class Batches:
+    """Batches of chosen documents, gathered anew each time, as a training does.
+
+    Args:
+        split: where the documents are.
+        plan: the documents of each batch.
+        max_length: tokens kept of a document.
+        truncate: which tokens are kept of a longer one.
+        width: pad every batch to this many steps; None pads to its longest document.
+        sweeps: how many times one iteration goes over the plan.
+    """
+
+    def __init__(
+        self,
+        split: FlatDocuments,
+        plan: Sequence[Documents],
+        *,
+        max_length: int,
+        truncate: Truncate,
+        width: int | None = None,
+        sweeps: int = 1,
+    ) -> None:
+        self.split, self.plan = split, list(plan)
+        self.max_length, self.truncate, self.width = max_length, truncate, width
+        self.sweeps = sweeps
+        lengths = truncated_lengths(split, max_length)
+        self.tokens = sweeps * int(sum(lengths[documents].sum() for documents in self.plan))
+
+    def __len__(self) -> int:
+        """Return the number of batches in an iteration."""
+        return self.sweeps * len(self.plan)
+
+    def __iter__(self) -> Iterator[DocumentBatch]:
+        """Yield the batches."""
+        for _ in range(self.sweeps):
+            for documents in self.plan:
+                batch = collate(self.split, documents, max_length=self.max_length, truncate=self.truncate)
+                yield batch if self.width is None else _widened(batch, self.width)
+
+
+class ChosenReviews:
+    """Some of a split's batches, with the length distribution of all of them.
+
+    Of the epoch's batches, in order of their number of tokens, every so manieth is taken.
+
+    Args:
+        split: where the documents are.
+        plan: the documents of each batch of an epoch.
+        count: batches to choose, at most as many as there are.
+        max_length: tokens kept of a document.
+        truncate: which tokens are kept of a longer one.
+        seed: of the order in which documents come where length plays no part.
+    """
+
+    def __init__(
+        self,
+        split: FlatDocuments,
+        plan: Sequence[Documents],
+        count: int,
+        *,
+        max_length: int,
+        truncate: Truncate,
+        seed: int,
+    ) -> None:
+        self.split, self.max_length, self.truncate, self.seed = split, max_length, truncate, seed
+        self.lengths = truncated_lengths(split, max_length)
+        by_tokens = sorted(range(len(plan)), key=lambda number: int(self.lengths[plan[number]].sum()))
+        count = min(count, len(plan))
+        chosen = [by_tokens[int((place + 0.5) * len(plan) / count)] for place in range(count)]
+        self.plan = [plan[number] for number in sorted(chosen)]
+
+    @property
+    def documents(self) -> int:
+        """How many documents there are."""
+        return sum(len(documents) for documents in self.plan)
+
+    @property
+    def tokens(self) -> int:
+        """How many real tokens the documents hold."""
+        return int(sum(self.lengths[documents].sum() for documents in self.plan))
+
+    @property
+    def padding(self) -> float:
+        """Share of the bucketed batches' positions that hold no token."""
+        return padding_share(self.plan, self.lengths)
+
+    def bucketed(self, sweeps: int = 1) -> Batches:
+        """Return the batches of documents of similar length."""
+        return Batches(
+            self.split, self.plan, max_length=self.max_length, truncate=self.truncate, sweeps=sweeps
+        )
+
+    def fixed(self, sweeps: int = 1) -> Batches:
+        """Return the same documents in random order, every batch padded to ``max_length`` steps."""
+        order = np.random.default_rng(self.seed).permutation(np.concatenate(self.plan))
+        size = max(len(documents) for documents in self.plan)
+        return Batches(
+            self.split,
+            [order[start : start + size] for start in range(0, len(order), size)],
+            max_length=self.max_length,
+            truncate=self.truncate,
+            width=self.max_length,
+            sweeps=sweeps,
+        )
+
+
+def _widened(batch: DocumentBatch, width: int) -> DocumentBatch:
+    """Return the batch with ``width`` steps."""
+    return batch._replace(tokens=F.pad(batch.tokens, (0, width - batch.tokens.shape[1])))

@@ -1,0 +1,221 @@
+"""Speed of sentiment classifiers: each cell and size, rnnlab's two ways and two usual ones."""
+
+import logging
+import tempfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from rnnlab.benchmarks.bare_loop import BareLoop
+from rnnlab.benchmarks.machine import matrix_multiply_rate
+from rnnlab.benchmarks.operations import operations_per_token
+from rnnlab.benchmarks.pace import Pace, pace
+from rnnlab.benchmarks.reference_models import PackedClassifier, PlainClassifier
+from rnnlab.benchmarks.reviews import Batches, ChosenReviews
+from rnnlab.benchmarks.settings import Settings
+from rnnlab.benchmarks.trainer_path import TrainerPath
+from rnnlab.benchmarks.turns import Turn, paired, summary, take_turns
+from rnnlab.data.collate import truncated_lengths
+from rnnlab.data.sentiment_data import SentimentData
+from rnnlab.errors import ConfigError
+from rnnlab.models.optimization import build_optimizer, decayed_apart
+from rnnlab.models.sentiment import SentimentClassifier
+from rnnlab.training.assembly import assemble_data, assemble_task
+from rnnlab.training.encoding_progress import encoding_progress
+
+log = logging.getLogger(__name__)
+
+ENCODER = "rnnlab.models.encoder.RecurrentEncoder"
+SHARED = {"pooling": "last", "dropout": 0.0, "embedding_dropout": 0.0, "word_dropout": 0.0, "vectors": None}
+"""What the task must be, as the models that it is compared with know nothing else."""
+
+Contestant = TrainerPath | BareLoop
+
+
+def measure(config: Mapping[str, Any], settings: Settings, device: torch.device) -> list[dict[str, Any]]:
+    """Measure every cell and hidden size on the real lengths of a corpus.
+
+    Returns:
+        A row for each, as plain data: what was run, each contestant's figures (rates in real tokens per
+        second), and what they are to one another, paired by round.
+
+    Raises:
+        ConfigError: if the task has parts that the plain models lack.
+    """
+    check_comparable(config)
+    data = cast(SentimentData, assemble_data(config))
+    with encoding_progress() as progress:
+        data.encode(progress)
+    jobs = [(cell, size) for size in settings.hidden_sizes for cell in settings.cells]
+    seconds = 60 * settings.minutes / len(jobs)
+    return [measure_row(config, settings, data, cell, size, seconds, device) for cell, size in jobs]
+
+
+def check_comparable(config: Mapping[str, Any]) -> None:
+    """Demand the task and the batches that the plain models can be compared with.
+
+    Raises:
+        ConfigError: naming each key that must be otherwise.
+    """
+    task, batches = config["task"], config["batches"]
+    wrong = [f"task.{key} must be {due}" for key, due in SHARED.items() if task[key] != due]
+    if batches["batch_size"] is None or batches["max_length"] is None:
+        wrong.append("batches.batch_size and batches.max_length must be given")
+    if wrong:
+        raise ConfigError(f"The plain models of the benchmark have no such part: {'; '.join(wrong)}.")
+
+
+def measure_row(
+    config: Mapping[str, Any],
+    settings: Settings,
+    data: SentimentData,
+    cell: str,
+    hidden_size: int,
+    seconds: float,
+    device: torch.device,
+) -> dict[str, Any]:
+    """Measure one cell and hidden size in about ``seconds``."""
+    embedding_size = min(hidden_size, int(config["task"]["embedding_size"]))
+    model = {"_target_": ENCODER, "cell": cell, "hidden_size": hidden_size, "backend": settings.backend}
+    config = {**config, "model": model, "task": {**config["task"], "embedding_size": embedding_size}}
+    torch.manual_seed(config["seed"])
+    with tempfile.TemporaryDirectory(prefix="rnnlab-benchmark-") as folder:
+        contestants = {
+            name: contestant(name, config, data, Path(folder), device) for name in settings.contestants
+        }
+        due = pace_of(contestants, settings, data, seconds)
+        reviews = chosen(data, due.batches)
+        work = {name: documents(name, reviews, due.sweeps[name]) for name in contestants}
+        runs = {name: partial(one.turn, work[name]) for name, one in contestants.items()}
+        machine = matrix_multiply_rate(device)
+        turns = take_turns(runs, settings.repeats)
+    row = {
+        "cell": cell,
+        "hidden_size": hidden_size,
+        "embedding_size": embedding_size,
+        "vocabulary_size": len(data.encoded.vocabulary),
+        "documents": reviews.documents,
+        "tokens": reviews.tokens,
+        "padding": reviews.padding,
+        "sweeps": due.sweeps,
+        "matrix_multiply_rate": machine,
+        "contestants": {
+            name: figures(had, cell, embedding_size, hidden_size, machine) for name, had in turns.items()
+        },
+        "times_as_fast": compared(turns),
+    }
+    log.info(report_of(row))
+    return row
+
+
+def contestant(
+    name: str, config: Mapping[str, Any], data: SentimentData, folder: Path, device: torch.device
+) -> Contestant:
+    """Return the contestant called ``name``, with a freshly initialized model."""
+    task = cast(SentimentClassifier, assemble_task(config, data))
+    if name == "trainer":
+        return TrainerPath(config, task, folder, device)
+    model: torch.nn.Module = task
+    if name in ("padded", "packed"):
+        model_class = PlainClassifier if name == "padded" else PackedClassifier
+        model = model_class(
+            config["model"]["cell"],
+            len(data.encoded.vocabulary),
+            config["task"]["embedding_size"],
+            config["model"]["hidden_size"],
+            task.classifier.out_features,
+        )
+    model.to(device)
+    optimizer = build_optimizer(config["optimizer"], decayed_apart(model))
+    return BareLoop(model, optimizer, config["trainer"]["gradient_clip_val"], device)
+
+
+def pace_of(
+    contestants: Mapping[str, Contestant], settings: Settings, data: SentimentData, seconds: float
+) -> Pace:
+    """Warm every contestant up on one batch of middling length, and plan turns by how long it took."""
+    one_batch = chosen(data, 1)
+    rates = {}
+    for name, one in contestants.items():
+        work = documents(name, one_batch, 1)
+        one.turn(work)  # the first turn pays for compilation, libraries' starts and optimizer state
+        turn = one.turn(work)
+        assert turn.inference is not None
+        rates[name] = work.tokens / (turn.training.seconds + turn.inference.seconds)
+    if settings.batches_per_turn is not None:
+        return Pace(settings.batches_per_turn, dict.fromkeys(contestants, 1))
+    lengths = truncated_lengths(data.encoded.splits["train"], data.max_length)
+    due = pace(
+        rates,
+        float(lengths.mean()) * cast(int, data.batch_size),
+        seconds / (settings.repeats * len(contestants)),
+    )
+    if {"trainer", "bare"} <= set(contestants):  # the two are compared to the percent: they do the same
+        sweeps = min(due.sweeps["trainer"], due.sweeps["bare"])
+        due.sweeps.update(trainer=sweeps, bare=sweeps)
+    return due
+
+
+def chosen(data: SentimentData, count: int) -> ChosenReviews:
+    """Return ``count`` of the training batches that the loader makes of the corpus."""
+    loader = data.loader("train", shuffle=True)
+    return ChosenReviews(
+        data.encoded.splits["train"],
+        [batch.documents for batch in loader.batch_sampler.batches(0)],
+        count,
+        max_length=cast(int, data.max_length),
+        truncate=data.truncate,
+        seed=data.seed,
+    )
+
+
+def documents(name: str, reviews: ChosenReviews, sweeps: int) -> Batches:
+    """Return the reviews in the batches that the contestant ``name`` is to have."""
+    return reviews.fixed(sweeps) if name == "padded" else reviews.bucketed(sweeps)
+
+
+def figures(
+    turns: list[Turn], cell: str, embedding_size: int, hidden_size: int, machine: float
+) -> dict[str, Any]:
+    """Return a contestant's rates, their share of the machine's, its peak of memory, and its last loss."""
+    found: dict[str, Any] = {}
+    for stage in ("training", "inference"):
+        rates = summary([getattr(turn, stage).rate for turn in turns])
+        work = operations_per_token(cell, embedding_size, hidden_size, training=stage == "training")
+        found[stage] = {
+            "tokens_per_second": rates,
+            "seconds": [getattr(turn, stage).seconds for turn in turns],
+            "operations_per_second": rates["median"] * work,
+            "share_of_matrix_multiply_rate": rates["median"] * work / machine,
+        }
+    peaks = [turn.peak_memory for turn in turns if turn.peak_memory is not None]
+    return {**found, "peak_memory_bytes": max(peaks, default=None), "last_loss": turns[-1].loss}
+
+
+def compared(turns: Mapping[str, list[Turn]]) -> dict[str, dict[str, Any]]:
+    """Return how many times as fast as each of the others the Trainer is, round by round."""
+    if "trainer" not in turns:
+        return {}
+    return {
+        stage: {
+            name: paired(
+                [getattr(turn, stage).rate for turn in turns["trainer"]],
+                [getattr(turn, stage).rate for turn in had],
+            )
+            for name, had in turns.items()
+            if name != "trainer"
+        }
+        for stage in ("training", "inference")
+    }
+
+
+def report_of(row: Mapping[str, Any]) -> str:
+    """Return a line on a finished row."""
+    rates = ", ".join(
+        f"{name} {found['training']['tokens_per_second']['median'] / 1e3:.1f}"
+        for name, found in row["contestants"].items()
+    )
+    return f"{row['cell']} {row['hidden_size']}, thousand tokens/s in training: {rates}"

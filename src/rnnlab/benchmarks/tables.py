@@ -1,0 +1,157 @@
+"""A benchmark's figures as tables for the terminal."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from rnnlab.benchmarks.settings import CONTESTANTS
+
+NOTES = (
+    "Medians over the turns; range: the slowest and the fastest. times: rnnlab's rate in the Trainer by this "
+    "one's, median over rounds. matmul: the share that the layer's products reach of the rate at which this "
+    "machine multiplies large float32 matrices (formula: rnnlab.benchmarks.operations). MiB: peak resident "
+    "set of the whole process, libraries included (rnnlab.benchmarks.memory says what that can't tell)."
+)
+
+
+def machine_line(machine: Mapping[str, Any]) -> str:
+    """Return the machine in one line."""
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads; "
+        f"device {machine['device']}; Python {machine['python']}, torch {machine['torch']}, "
+        f"lightning {machine['lightning']}"
+    )
+
+
+def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
+    """Yield a table for each part of the results."""
+    if "sentiment" in results:
+        yield sentiment_table(results["sentiment"], results["config"]["data"]["name"])
+        if any("bare" in row["times_as_fast"].get("training", {}) for row in results["sentiment"]):
+            yield overhead_table(results["sentiment"])
+    if "keras" in results:
+        yield keras_table(results["keras"])
+    if "kernels" in results:
+        for stage, title in (("inference", "Forward"), ("training", "Forward and backward")):
+            yield kernels_table(results["kernels"], stage, title)
+
+
+def plain_table(title: str) -> Table:
+    """Return an empty table that fits 80 columns."""
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+
+
+def sentiment_table(rows: list[dict[str, Any]], corpus: str) -> Table:
+    """Return rates, shares and memory of every contestant."""
+    table = plain_table(f"Sentiment classifiers on {corpus}, thousands of real tokens a second")
+    names = ("train", "range", "times", "matmul", "infer", "times", "MiB")
+    for name in ("", "", *names):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for row in rows:
+        for number, (name, found) in enumerate(row["contestants"].items()):
+            training, inference = (found[stage]["tokens_per_second"] for stage in ("training", "inference"))
+            table.add_row(
+                f"{row['cell']} {row['hidden_size']}" if number == 0 else "",
+                CONTESTANTS[name],
+                thousands(training["median"]),
+                f"{thousands(training['lowest'])}-{thousands(training['highest'])}",
+                times(row, "training", name),
+                f"{100 * found['training']['share_of_matrix_multiply_rate']:.0f} %",
+                thousands(inference["median"]),
+                times(row, "inference", name),
+                mebibytes(found["peak_memory_bytes"]),
+                end_section=number == len(row["contestants"]) - 1,
+            )
+    return table
+
+
+def overhead_table(rows: list[dict[str, Any]]) -> Table:
+    """Return what the Trainer costs on top of the bare loop."""
+    table = plain_table("Seconds of an epoch through the Trainer by the bare loop's")
+    for name in ("", "median", "range"):
+        table.add_column(name, justify="right" if name else "left")
+    for row in rows:
+        # The rates' ratio upside down: the lowest rate is the highest time.
+        found = row["times_as_fast"]["training"]["bare"]
+        table.add_row(
+            f"{row['cell']} {row['hidden_size']}",
+            f"{1 / found['median']:.3f}",
+            f"{1 / found['highest']:.3f}-{1 / found['lowest']:.3f}",
+        )
+    return table
+
+
+def keras_table(results: Mapping[str, Any]) -> Table:
+    """Return the race with the Keras program."""
+    versions = results["versions"]
+    against = f"Keras {versions['keras']}, {versions['backend']} {versions.get('tensorflow', '')}".strip()
+    table = plain_table(f"Seconds of an epoch of {results['documents']:,} reviews: rnnlab and {against}")
+    for name in ("", "rnnlab", "Keras", "times", "last losses"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for row in results["rows"]:
+        table.add_row(
+            row["cell"],
+            *(spread(row["seconds_per_epoch"][name], "{:.1f}") for name in ("rnnlab", "keras")),
+            spread(row["times_as_fast"], "{:.2f}"),
+            " and ".join(f"{row['loss'][name][-1]:.3f}" for name in ("rnnlab", "keras")),
+        )
+    return table
+
+
+def kernels_table(rows: list[dict[str, Any]], stage: str, title: str) -> Table:
+    """Return PyTorch's and the fused kernels side by side."""
+    table = plain_table(f"{title}, thousands of real tokens a second (GFLOP/s)")
+    for name in ("", "input, hidden, batch, time", "torch", "fused", "matmul", "times"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for row in rows:
+        found = row[stage]
+        table.add_row(
+            row["cell"],
+            row["shape"],
+            *(
+                f"{thousands(found[name]['tokens_per_second']['median'])} "
+                f"({found[name]['operations_per_second'] / 1e9:.0f})"
+                for name in ("torch", "fused")
+            ),
+            f"{100 * found['fused']['share_of_matrix_multiply_rate']:.0f} %",
+            f"{found['times_as_fast']['median']:.2f}",
+        )
+    return table
+
+
+def spread(found: Mapping[str, Any], form: str) -> str:
+    """Return median, lowest and highest.
+
+    >>> spread({"median": 2.0, "lowest": 1.0, "highest": 4.0}, "{:.1f}")
+    '2.0 (1.0-4.0)'
+    """
+    middle, lowest, highest = (form.format(found[name]) for name in ("median", "lowest", "highest"))
+    return f"{middle} ({lowest}-{highest})"
+
+
+def thousands(rate: float) -> str:
+    """Return a rate in thousands.
+
+    >>> thousands(152_340.0), thousands(3_210.0)
+    ('152', '3.2')
+    """
+    return f"{rate / 1e3:.0f}" if rate >= 1e5 else f"{rate / 1e3:.1f}"
+
+
+def times(row: Mapping[str, Any], stage: str, name: str) -> str:
+    """Return how many times as fast as this contestant the Trainer is."""
+    found = row["times_as_fast"].get(stage, {}).get(name)
+    return f"{found['median']:.2f}" if found else ""
+
+
+def mebibytes(count: int | None) -> str:
+    """Return a number of bytes in MiB."""
+    return "?" if count is None else f"{count / 2**20:,.0f}"
