@@ -6,14 +6,15 @@ from typing import Any
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.tensorboard.summary import hparams
 
-LEFT_OUT = {"resume", "callbacks", "logger", "baselines"}
+# In the order in which people compare runs: TensorBoard shows the first columns only.
+SHOWN = ("model", "optimizer", "seed", "task", "scheduler", "batches", "data", "tokenizer", "trainer")
 
 
 def log_hyperparameters(
     logger: TensorBoardLogger, config: Mapping[str, Any], metrics: Mapping[str, Any], step: int
 ) -> None:
     """Write the configuration and the final metrics, at ``step``, as one sortable row."""
-    values = dict(flat({key: value for key, value in config.items() if key not in LEFT_OUT}))
+    values = dict(flat({section: config[section] for section in SHOWN}))
     finals = {
         f"final/{split}/{name}": value
         for split in ("validation", "test")
@@ -27,7 +28,7 @@ def log_hyperparameters(
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, bool | int | float | str]]:
-    """Yield dotted keys and plain values, in the forms that TensorBoard takes.
+    """Yield dotted keys and plain values, in the forms that TensorBoard takes; class names are left out.
 
     >>> dict(flat({"model": {"layers": 1, "sizes": None}}))
     {'model.layers': 1, 'model.sizes': 'None'}
@@ -35,5 +36,5 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, boo
     for key, value in config.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{prefix}{key}.")
-        else:
+        elif key != "_target_":
             yield f"{prefix}{key}", value if isinstance(value, bool | int | float | str) else str(value)
