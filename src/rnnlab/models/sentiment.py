@@ -95,8 +95,11 @@ class SentimentClassifier(Task):
             tokens: ids ``(batch, time)``, right-padded with any id.
             lengths: tokens of each document ``(batch,)``, each at least 1.
         """
-        embedded = self.embedding(tokens)  # (batch, time, embedding_size)
-        outputs, state = self.encoder(embedded, lengths)  # (batch, time, output_size)
+        return self.logits_of_vectors(self.embedding(tokens), lengths)
+
+    def logits_of_vectors(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Return the logits, as :meth:`forward` does, of words' vectors ``(batch, time, embedding_size)``."""
+        outputs, state = self.encoder(vectors, lengths)  # (batch, time, output_size)
         pooled = self.pooling(outputs, lengths, state)  # (batch, pooled_size)
         logits: Tensor = self.classifier(self.dropout(pooled))  # (batch, 1 or classes)
         return logits.squeeze(-1) if self.is_binary else logits
