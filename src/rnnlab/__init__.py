@@ -6,6 +6,10 @@ assembly) and ``runs`` (what a finished run answers).
 """
 
 import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rnnlab.runs.loaded import load as load
 
 if not (3, 10) <= sys.version_info[:2] <= (3, 12):  # pragma: no cover
     raise ImportError(
@@ -14,3 +18,12 @@ if not (3, 10) <= sys.version_info[:2] <= (3, 12):  # pragma: no cover
     )
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Return ``load``; only then is torch imported, so that ``import rnnlab`` takes no time."""
+    if name == "load":
+        from rnnlab.runs.loaded import load
+
+        return load
+    raise AttributeError(f"module 'rnnlab' has no attribute {name!r}")

@@ -109,6 +109,7 @@ def encoded_corpus(
     max_size: int | None = None,
     min_frequency: int = 1,
     closed: bool = False,
+    vocabulary: Vocabulary | None = None,
     progress: Progress | None = None,
 ) -> EncodedCorpus:
     """Return ``splits`` of ``corpus`` in ids: from the cache, else encoded now and kept there.
@@ -124,6 +125,8 @@ def encoded_corpus(
         min_frequency: the fewest occurrences of a token in the vocabulary. It does not bind a tokenizer that
             learnt a set of tokens which can spell every text: all of them are in.
         closed: whether a token that the vocabulary lacks is an error.
+        vocabulary: encode with this one, of a trained model; nothing is then built or learnt, and the four
+            arguments before it do not count.
         progress: called now and then while documents are read.
 
     Raises:
@@ -133,6 +136,8 @@ def encoded_corpus(
         RnnlabError: if the disk is full or the cache folder can't be written.
         ValueError: if ``vocabulary_splits`` are not among ``splits``.
     """
+    if vocabulary is not None:
+        vocabulary_splits, max_size, min_frequency, closed = (), None, 1, vocabulary.closed
     if not set(vocabulary_splits) <= set(splits):
         raise ValueError(f"vocabulary_splits {vocabulary_splits} must be among splits {splits}")
     made_by = {
@@ -145,9 +150,11 @@ def encoded_corpus(
         "min_frequency": min_frequency,
         "closed": closed,
     }
+    if vocabulary is not None:
+        made_by["vocabulary"] = vocabulary.to_dict()
     key = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()
     folder = cache_folder() / "encoded" / f"{re.sub(r'[^A-Za-z0-9_-]', '_', corpus.name)}-{key[:20]}"
-    wanted = _Wanted(tuple(splits), tuple(vocabulary_splits), max_size, min_frequency, closed)
+    wanted = _Wanted(tuple(splits), tuple(vocabulary_splits), max_size, min_frequency, closed, vocabulary)
     for _ in range(_TRIES):
         if _is_whole(folder):
             try:
@@ -164,6 +171,7 @@ class _Wanted(NamedTuple):
     max_size: int | None
     min_frequency: int
     closed: bool
+    vocabulary: Vocabulary | None
 
 
 def _is_whole(folder: Path) -> bool:
@@ -222,7 +230,7 @@ def _encode(
         )
     documents = _reported("Encoding", corpus.all_documents(wanted.splits), progress)
     text = encoding_pass.tokenize_into(folder, documents, tokenizer, wanted.splits)
-    vocabulary = _vocabulary(text, tokenizer, wanted, corpus.name)
+    vocabulary = wanted.vocabulary or _vocabulary(text, tokenizer, wanted, corpus.name)
     final = encoding_pass.final_ids(text, vocabulary)
     if wanted.closed:
         encoding_pass.check_closed(text, final, corpus.name)

@@ -1,0 +1,65 @@
+"""The ``data`` section for an evaluation elsewhere: a configuration's name, or a table of one's own."""
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import OmegaConf
+
+from rnnlab.command_line import register_resolvers
+from rnnlab.errors import ConfigError, nearest
+from rnnlab.runs.scored_table import ScoredTable
+
+
+def data_section(conf: Path, name: str | None, keys: Sequence[str]) -> dict[str, Any] | None:
+    """Return the section, or None where no data is named.
+
+    Args:
+        conf: the folder of configuration files.
+        name: a file of ``conf/data`` without its ending, or the path of a CSV, TSV or JSON Lines file, of
+            which all rows are then scored.
+        keys: words such as ``data.corpus.text_column=review``.
+
+    Raises:
+        ConfigError: if there is no such data, or a key has nothing to belong to.
+        HydraException: if a key of a named configuration is unknown.
+    """
+    if name is None:
+        if keys:
+            raise ConfigError(f"{keys[0]} needs data=…, the configuration whose key it is.")
+        return None
+    choices = sorted(path.stem for path in (conf / "data").glob("*.yaml"))
+    if name in choices:
+        register_resolvers()
+        with hydra.initialize_config_dir(str(conf), version_base="1.3"):
+            composed = hydra.compose("train", overrides=[f"data={name}", *keys])
+        section = OmegaConf.to_container(composed.data, resolve=True, throw_on_missing=True)
+        return {str(key): value for key, value in section.items()}  # type: ignore[union-attr]
+    if Path(name).suffix:
+        return table_section(name, keys)
+    raise ConfigError(
+        f"data={name}: there is no such data. {nearest(name, choices)} Or name a file: data=mine.csv."
+    )
+
+
+def table_section(file: str, keys: Sequence[str]) -> dict[str, Any]:
+    """Return the section for a table of which all rows are scored.
+
+    Raises:
+        ConfigError: if a key is none of a table's.
+    """
+    known = [f"data.corpus.{name}" for name in inspect.signature(ScoredTable).parameters if name != "file"]
+    options: dict[str, str] = {}
+    for word in keys:
+        key, _, value = word.partition("=")
+        if key not in known:
+            raise ConfigError(f"{key}: there is no such key for data={file}. {nearest(key, known)}")
+        options[key.rpartition(".")[2]] = value
+    target = f"{ScoredTable.__module__}.{ScoredTable.__name__}"
+    return {
+        "name": Path(file).name,
+        "corpus": {"_target_": target, "file": file, **options},
+        "vocabulary": {"max_size": None, "min_frequency": 1},
+    }

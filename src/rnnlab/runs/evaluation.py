@@ -1,0 +1,121 @@
+"""A finished run's figures once more, or on other data, by the model's own vocabulary."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+
+from rnnlab.corpora.corpus import check_split
+from rnnlab.data.task_data import TaskData
+from rnnlab.errors import ConfigError
+from rnnlab.runs.opening import OpenedRun, open_run
+from rnnlab.text.encoded import EncodedSplit, encoded_corpus
+from rnnlab.training.assembly import assemble_data
+from rnnlab.training.encoding_progress import encoding_progress
+from rnnlab.training.evaluation import evaluate
+from rnnlab.training.fit import quieten
+from rnnlab.training.hardware import check_accelerator
+
+
+def evaluated(
+    path: str | Path,
+    split: str = "test",
+    data: Mapping[str, Any] | None = None,
+    labels: Sequence[str] = (),
+    device: str | None = None,
+    trust: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return a run's metrics on a split; on its own data those that training printed, digit for digit.
+
+    Text is encoded by the model's own tokenizer and vocabulary, whatever the data.
+
+    Args:
+        path: a run folder or a checkpoint file.
+        split: ``validation`` or ``test``.
+        data: the ``data`` section of a configuration; None takes the run's own.
+        labels: what the data calls the model's classes, in their order, where it calls them otherwise.
+        device: ``cpu`` or ``gpu``; None as in training.
+        trust: packages besides rnnlab whose classes the checkpoint may name.
+
+    Returns:
+        ``run``, ``checkpoint``, ``data`` (the corpus's name), ``split``, ``documents``,
+        ``out_of_vocabulary`` (share of the tokens), ``seed`` and ``metrics``.
+
+    Raises:
+        RunError: if the run can't be used.
+        ConfigError: if the split is neither, or the data's classes are not the model's.
+        DataError: if the data is missing, damaged or empty.
+    """
+    quieten()
+    run = open_run(path, trust)
+    config = {**run.config, "data": run.config["data"] if data is None else dict(data)}
+    trainer = {**config["trainer"], **({"accelerator": device} if device else {})}
+    check_accelerator(trainer["accelerator"])
+    lightning.seed_everything(config["seed"], workers=True, verbose=False)
+    module = encoded_data(run, config, split, labels)
+    metrics = evaluate(run.task, module, split, trainer)
+    return {
+        "run": str(path),
+        "checkpoint": str(run.checkpoint),
+        "data": config["data"]["name"],
+        "split": split,
+        "documents": sum(len(part) for part in module.encoded.splits.values()),
+        "out_of_vocabulary": max(module.encoded.out_of_vocabulary.values()),
+        "seed": config["seed"],
+        "metrics": metrics,
+    }
+
+
+def encoded_data(run: OpenedRun, config: Mapping[str, Any], split: str, labels: Sequence[str]) -> TaskData:
+    """Return the data with one split encoded by the run's vocabulary, its classes numbered as the model's."""
+    module = assemble_data(config)
+    if split not in module.splits():
+        raise ConfigError(f"split={split}: evaluate on validation or test.")
+    names = module.splits()[split]
+    for name in names:
+        check_split(module.corpus, name)
+    with encoding_progress() as progress:
+        encoded = encoded_corpus(
+            module.corpus, run.tokenizer, splits=names, vocabulary=run.vocabulary, progress=progress
+        )
+    if run.labels:
+        ids = model_ids(run.labels, encoded.labels, labels)
+        encoded = replace(
+            encoded,
+            labels=run.labels,
+            splits={name: relabelled(part, ids) for name, part in encoded.splits.items()},
+        )
+    module.encoded = encoded
+    return module
+
+
+def model_ids(model: Sequence[str], corpus: Sequence[str], named: Sequence[str]) -> list[int]:
+    """Return the model's class id for each class of the corpus.
+
+    Args:
+        model: the model's classes.
+        corpus: the corpus's classes.
+        named: what the corpus calls the model's, in the model's order; empty where they are called the same.
+
+    Raises:
+        ConfigError: if the corpus has a class that the model has not, under the names given.
+    """
+    called = list(named) or list(model)
+    strange = [name for name in corpus if name not in called]
+    if len(called) != len(model) or len(set(called)) != len(called) or strange:
+        raise ConfigError(
+            f"The model tells {', '.join(model)}; the data has {', '.join(corpus)}. Say what the data calls "
+            f"the model's, in the order {', '.join(model)}: labels={','.join(corpus)}, or turned round."
+        )
+    return [called.index(name) for name in corpus]
+
+
+def relabelled(split: EncodedSplit, ids: Sequence[int]) -> EncodedSplit:
+    """Return the split with class ``i`` renamed to ``ids[i]``; the text stays where it is."""
+    if list(ids) == list(range(len(ids))):
+        return split
+    changed = np.where(split.labels < 0, -1, np.asarray(ids, dtype=np.int64)[split.labels])
+    return replace(split, labels=changed, source=None)

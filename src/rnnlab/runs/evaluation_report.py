@@ -1,0 +1,158 @@
+"""The figures of one run or several: a table with mean and spread, a comparison with training, a file."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from rich.table import Table
+
+from rnnlab.atomic import write_text
+from rnnlab.command_line import differences
+from rnnlab.errors import ConfigError, RunError
+from rnnlab.runs.evaluation import evaluated
+from rnnlab.runs.outputs import check_output
+from rnnlab.terminal import console
+from rnnlab.training.run_folder import RunFolder
+
+
+def evaluate_runs(
+    runs: Sequence[str],
+    split: str = "test",
+    data: dict[str, Any] | None = None,
+    labels: str | None = None,
+    output: str | None = None,
+    overwrite: bool = False,
+    device: str | None = None,
+    trust: str | None = None,
+) -> dict[str, Any]:
+    """Evaluate runs, print one table, and write the figures.
+
+    Args:
+        runs: run folders, checkpoint files, or patterns of them.
+        split: ``validation`` or ``test``.
+        data: the ``data`` section of a configuration; None takes each run's own.
+        labels: what the data calls the model's classes, separated by commas.
+        output: the file for the figures; None writes ``evaluation_<data>_<split>.json``, anew each time,
+            into the folder of a single run.
+        overwrite: whether ``output`` may exist.
+        device: ``cpu`` or ``gpu``; None as in training.
+        trust: a package besides rnnlab whose classes the checkpoints may name.
+
+    Returns:
+        What is written: ``runs`` (see :func:`rnnlab.runs.evaluation.evaluated`), ``mean`` and ``spread``
+        (sample standard deviation) of each metric.
+
+    Raises:
+        RnnlabError: for whatever the user can mend.
+    """
+    if split not in ("validation", "test"):
+        raise ConfigError(f"split={split}: evaluate on validation or test.")
+    paths = [path for pattern in runs for path in named(pattern)]
+    if output is not None:
+        check_output(Path(output), overwrite)
+    names = tuple(labels.split(",")) if labels else ()
+    trusted = (trust,) if trust else ()
+    found = [evaluated(path, split, data, names, device, trusted) for path in paths]
+    report = summary(found)
+    show(report)
+    if data is None:
+        for result in found:
+            compare_with_training(result)
+    target = report_file(found, output)
+    if target is not None:
+        write_text(target, json.dumps(report, indent=2, allow_nan=True) + "\n")
+        console.print(f"Figures  {target}", markup=False)
+    return report
+
+
+def named(pattern: str) -> list[Path]:
+    """Return the path, or the run folders and checkpoints that a pattern matches, sorted.
+
+    Raises:
+        RunError: if there is none.
+    """
+    path = Path(pattern)
+    if path.exists():
+        return [path]
+    root = Path(path.anchor or ".")
+    matches = (
+        sorted(root.glob(str(path.relative_to(path.anchor)))) if any(c in pattern for c in "*?[") else []
+    )
+    found = [match for match in matches if match.is_file() or RunFolder(match).config_file.is_file()]
+    if not found:
+        raise RunError(f"There is no run folder and no checkpoint {pattern}.")
+    return found
+
+
+def report_file(results: Sequence[dict[str, Any]], output: str | None) -> Path | None:
+    """Return where the figures go: ``output``, else into the folder of a single run, else nowhere."""
+    if output is not None:
+        return Path(output)
+    folder = Path(results[0]["run"])
+    if len(results) > 1 or not folder.is_dir():
+        return None
+    return folder / f"evaluation_{results[0]['data']}_{results[0]['split']}.json"
+
+
+def summary(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the results with mean and spread (sample standard deviation) of the metrics that all have."""
+    shared = [name for name in results[0]["metrics"] if all(name in result["metrics"] for result in results)]
+    columns = {name: [result["metrics"][name] for result in results] for name in shared}
+    return {
+        "runs": list(results),
+        "mean": {name: fmean(values) for name, values in columns.items()},
+        "spread": {name: stdev(values) if len(values) > 1 else 0.0 for name, values in columns.items()},
+    }
+
+
+def show(report: dict[str, Any]) -> None:
+    """Print a row for each run, and mean and spread below several."""
+    runs = report["runs"]
+    first = runs[0]
+    table = Table(
+        title=f"{first['split']} split of {first['data']}: {first['documents']:,} documents, "
+        f"{first['out_of_vocabulary']:.1%} of the tokens unknown to the model",
+        title_justify="left",
+    )
+    table.add_column("run", overflow="fold")
+    table.add_column("seed", justify="right")
+    for name in report["mean"]:
+        table.add_column(name, justify="right")
+    for run in runs:
+        table.add_row(
+            run["run"], str(run["seed"]), *(f"{run['metrics'][name]:.4f}" for name in report["mean"])
+        )
+    if len(runs) > 1:
+        pairs = zip(report["mean"].values(), report["spread"].values(), strict=True)
+        cells = [f"{mean:.4f} ± {spread:.4f}" for mean, spread in pairs]
+        table.add_row(f"mean ± spread of {len(runs)}", "", *cells, style="bold")
+    console.print(table)
+
+
+def compare_with_training(result: dict[str, Any]) -> None:
+    """Say whether the figures are those that training wrote, and which are not."""
+    metrics_file = RunFolder(Path(result["run"])).metrics_file
+    if not metrics_file.is_file():
+        return
+    before = json.loads(metrics_file.read_text(encoding="utf-8")).get(result["split"], {})
+    changed = [
+        f"{name} {before.get(name)} in training, {result['metrics'].get(name)} now"
+        for name in differences(result["metrics"], before)
+        if not both_nan(before.get(name), result["metrics"].get(name))
+    ]
+    if not changed:
+        console.print(f"Equal to training's, digit for digit: {metrics_file}", markup=False)
+        return
+    console.print(f"{metrics_file} has other figures: {'; '.join(changed)}.", style="yellow", markup=False)
+    console.print(
+        "In the last digits that is another machine or number of threads; beyond, the data has changed.",
+        style="yellow",
+    )
+
+
+def both_nan(one: Any, other: Any) -> bool:
+    """Return whether both are NaN, which is unequal to itself."""
+    return all(isinstance(value, float) and math.isnan(value) for value in (one, other))

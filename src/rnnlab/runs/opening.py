@@ -1,0 +1,149 @@
+"""A trained task out of a run folder or a checkpoint, from that file alone."""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rnnlab.build import build, locate_class
+from rnnlab.errors import RunError
+from rnnlab.models.task import Task
+from rnnlab.text.tokenizers import Characters, Tokenizer, tokenizer_from_dict
+from rnnlab.text.vocabulary import Vocabulary
+from rnnlab.training.assembly import task_arguments
+from rnnlab.training.checkpoints import read_checkpoint
+from rnnlab.training.run_folder import RunFolder
+
+BUILT = ("task", "model", "batches", "data", "tokenizer")
+"""The sections of a configuration that are built when a run is opened or evaluated."""
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """What a checkpoint holds, the network rebuilt."""
+
+    checkpoint: Path
+    config: dict[str, Any]
+    """The run's resolved configuration."""
+    task: Task
+    """The trained network, in evaluation mode, on the CPU."""
+    tokenizer: Tokenizer
+    vocabulary: Vocabulary
+    labels: tuple[str, ...]
+    """Class names in the order of their ids; empty for a language model."""
+
+    @property
+    def task_name(self) -> str:
+        """What the model is for: ``sentiment``, ``language_model``..."""
+        return str(self.config["task"]["name"])
+
+
+def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
+    """Rebuild a run's best network.
+
+    Args:
+        path: a run folder or a checkpoint file.
+        trust: packages besides rnnlab whose classes the checkpoint may name, such as that of an encoder of
+            your own. Naming a class makes Python import its module, which runs code.
+
+    Raises:
+        RunError: if it is neither, has no checkpoint yet, is damaged, of a later format, holds anything but
+            plain data, or names a class outside rnnlab and ``trust``.
+        ConfigError: if this rnnlab can't build what the checkpoint describes.
+    """
+    file = checkpoint_file(Path(path))
+    content = read_checkpoint(file)
+    passport = content["rnnlab"]
+    try:
+        config, labels = passport["config"], tuple(passport["labels"])
+        vocabulary = Vocabulary.from_dict(passport["vocabulary"])
+        tokenizer = tokenizer_from_dict(passport["tokenizer"])
+        check_targets(config, file, trust)
+        facts = {
+            "vocabulary_size": len(vocabulary),
+            "labels": labels,
+            "characters": isinstance(tokenizer, Characters),
+        }
+        arguments = task_arguments(config)
+        wanted = inspect.signature(locate_class(arguments["_target_"], Task, "task")).parameters
+        known = {name: value for name, value in facts.items() if name in wanted}
+        task = build(arguments, Task, "task", model=config["model"], **known)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunError(
+            f"{file} is damaged: its configuration or vocabulary is not as rnnlab writes it."
+        ) from error
+    try:
+        task.load_state_dict(content["state_dict"])
+    except (RuntimeError, KeyError) as error:
+        raise RunError(f"{file} is damaged: its weights don't fit its configuration. {error}") from error
+    return OpenedRun(file, config, task.eval(), tokenizer, vocabulary, labels)
+
+
+def checkpoint_file(path: Path) -> Path:
+    """Return the checkpoint that ``path`` means: itself, or a run folder's best.
+
+    Raises:
+        RunError: if there is none; says how far the run got.
+    """
+    if not path.exists():
+        raise RunError(f"There is no run folder and no checkpoint {path}.")
+    if path.is_file():
+        return path
+    folder = RunFolder(path)
+    folder.config()
+    if folder.best.is_file():
+        return folder.best
+    if folder.last.is_file():
+        last = read_checkpoint(folder.last)
+        raise RunError(
+            f"{path} has no best checkpoint yet: it was stopped in epoch {int(last['epoch']) + 1} after "
+            f"{last['global_step']} steps, before its first validation. Go on with it "
+            f"(python scripts/train.py resume={path}), or name its last state, {folder.last}."
+        )
+    raise RunError(
+        f"{path} has no checkpoint yet: the run was stopped in its first epoch, or is in it now."
+        f"{last_line(path / 'train.log')}"
+    )
+
+
+def last_line(log: Path) -> str:
+    """Return a sentence with the last line of a log, empty where there is none."""
+    if not log.is_file():
+        return ""
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    written = [line for line in lines if line.strip()]
+    return f" The last it wrote: {written[-1]}" if written else ""
+
+
+def check_targets(config: dict[str, Any], file: Path, trust: Sequence[str]) -> None:
+    """Check that a checkpoint's configuration names classes of rnnlab only, before one is imported.
+
+    Raises:
+        RunError: naming the first other one.
+    """
+    packages = ("rnnlab", *trust)
+    for section in BUILT:
+        for target in targets(config.get(section)):
+            if not any(target == package or target.startswith(f"{package}.") for package in packages):
+                raise RunError(
+                    f"{file} is refused: its configuration names {target} ({section}), which is not a class "
+                    "of rnnlab's and would be imported. If you know the code and trust it, pass "
+                    f"trust={target.split('.')[0]}."
+                )
+
+
+def targets(config: Any) -> Iterator[str]:
+    """Yield every ``_target_`` in nested plain data.
+
+    >>> list(targets({"corpus": {"_target_": "os.system", "command": "true"}}))
+    ['os.system']
+    """
+    if isinstance(config, dict):
+        if "_target_" in config:
+            yield str(config["_target_"])
+        for value in config.values():
+            yield from targets(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from targets(value)

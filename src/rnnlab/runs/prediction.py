@@ -1,0 +1,138 @@
+"""The answers of ``scripts/predict.py``: one text, a stream of lines, a table, an explanation."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from rnnlab.errors import ConfigError, DataError, RunError
+from rnnlab.runs.explanation_views import save_page, terminal_view
+from rnnlab.runs.loaded import load
+from rnnlab.runs.outputs import check_output
+from rnnlab.runs.table_prediction import Tally, predict_table, predicted
+from rnnlab.runs.text_tables import TextRow, text_row
+from rnnlab.runs.trained_classifier import WINDOW, TrainedClassifier
+from rnnlab.runs.trained_model import TrainedModel
+from rnnlab.terminal import console, errors
+
+
+def answer(
+    run: str,
+    text: str | None = None,
+    input: str | None = None,
+    output: str | None = None,
+    text_column: str = "text",
+    overwrite: bool = False,
+    explain: bool = False,
+    label: str | None = None,
+    device: str = "auto",
+    trust: str | None = None,
+) -> None:
+    """Predict or explain, see ``scripts/predict.py --help`` for the arguments.
+
+    Raises:
+        RnnlabError: for whatever the user can mend.
+    """
+    check_together(text, input, output, explain, label)
+    model = load(run, device=device, trust=(trust,) if trust else ())
+    if explain and text is not None:
+        explain_text(model, text, label, Path(output or "explanation.html"), overwrite)
+        return
+    if not isinstance(model, TrainedClassifier):
+        raise RunError(
+            f"{run} is a run of task={model.run.task_name}: it has no classes to predict. Write with it "
+            "(scripts/generate.py), or see each word's surprise (text=… explain=true)."
+        )
+    if text is not None:
+        show(model, text)
+    elif input is not None and output is not None:
+        tally = predict_table(model, Path(input), Path(output), column=text_column, overwrite=overwrite)
+        for note in tally.notes(model.kept["max_length"]):
+            errors.print(note, markup=False)
+        errors.print(f"Predictions  {output}", markup=False)
+    else:
+        predict_lines(model, text_column)
+
+
+def check_together(
+    text: str | None, input: str | None, output: str | None, explain: bool, label: str | None
+) -> None:
+    """Check that the arguments make sense together.
+
+    Raises:
+        ConfigError: naming those that don't.
+    """
+    if text is not None and input is not None:
+        raise ConfigError("text and input are both given; choose one.")
+    if input is not None and output is None:
+        raise ConfigError("input needs output=…, the file for the predictions.")
+    if explain and text is None:
+        raise ConfigError('explain=true needs text="…", the one text to explain.')
+    if label is not None and not explain:
+        raise ConfigError("label=… is for explain=true.")
+    if output is not None and not explain and input is None:
+        raise ConfigError(
+            "output is for input=… or explain=true; without them predictions go to the terminal."
+        )
+
+
+def explain_text(model: TrainedModel, text: str, label: str | None, page: Path, overwrite: bool) -> None:
+    """Show coloured words in the terminal and save them as a page."""
+    check_output(page, overwrite)
+    explanation = model.explain(text, label)
+    console.print(terminal_view(explanation))
+    save_page(explanation, page)
+    note_unknown(model, text)
+    errors.print(f"Page  {page}", markup=False)
+
+
+def show(model: TrainedClassifier, text: str) -> None:
+    """Print the probability of each class, the most probable first."""
+    (prediction,) = model.predictions([text])
+    for share, label in sorted(
+        zip(prediction.probabilities.tolist(), model.labels, strict=True), reverse=True
+    ):
+        console.print(
+            f"{share:8.2%}  {label}", style="bold" if label == prediction.label else None, markup=False
+        )
+    tally = Tally()
+    tally.add(prediction)
+    for note in tally.notes(model.kept["max_length"])[1:]:
+        errors.print(note, markup=False)
+    note_unknown(model, text)
+
+
+def note_unknown(model: TrainedModel, text: str) -> None:
+    """Name the words that the model doesn't know, the first twenty of them."""
+    unknown = model.unknown_words(text)
+    if unknown:
+        more = f" and {len(unknown) - 20:,} more" if len(unknown) > 20 else ""
+        errors.print(f"Not in the vocabulary, read as <unk>: {', '.join(unknown[:20])}{more}", markup=False)
+
+
+def predict_lines(model: TrainedClassifier, column: str) -> None:
+    """Answer each line of standard input with a JSON object, in their order; a person's line at once."""
+    typed = sys.stdin.isatty()
+    if typed:
+        errors.print("A text a line; Ctrl-D ends.", markup=False)
+    lines = stdin_rows(sys.stdin.buffer, column)
+    tally = Tally()
+    for columns, prediction in predicted(model, lines, window=1 if typed else WINDOW):
+        print(json.dumps(columns, ensure_ascii=False), flush=typed)
+        tally.add(prediction)
+    for note in tally.notes(model.kept["max_length"])[1:]:
+        errors.print(note, markup=False)
+
+
+def stdin_rows(stream: BinaryIO, column: str) -> Iterator[TextRow]:
+    """Yield the lines of standard input.
+
+    Raises:
+        DataError: naming the line, if bytes are not UTF-8.
+    """
+    for number, line in enumerate(stream, start=1):
+        try:
+            yield text_row(column, line.decode("utf-8").rstrip("\r\n"), number)
+        except UnicodeDecodeError as error:
+            raise DataError(f"Standard input, line {number}: not UTF-8 ({error.reason}).") from error

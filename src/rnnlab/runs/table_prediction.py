@@ -1,0 +1,151 @@
+"""Predictions for a table of any length: read, predicted and written window by window."""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+from rnnlab.atomic import written_beside
+from rnnlab.errors import DataError
+from rnnlab.runs.outputs import check_output
+from rnnlab.runs.text_tables import (
+    Columns,
+    TextRow,
+    check_columns_free,
+    format_of,
+    read_texts,
+    row_writer,
+)
+from rnnlab.runs.trained_classifier import WINDOW, Prediction, TrainedClassifier
+from rnnlab.terminal import errors
+
+WINDOW_CHARACTERS = 8 << 20  # a window of very long texts has fewer of them
+
+
+@dataclass
+class Tally:
+    """What was predicted, for the report."""
+
+    texts: int = 0
+    tokens: int = 0
+    empty: int = 0
+    cut: int = 0
+    seconds: float = 0.0
+
+    def add(self, prediction: Prediction) -> None:
+        """Count one prediction."""
+        self.texts += 1
+        self.tokens += prediction.read
+        self.empty += prediction.tokens == 0
+        self.cut += prediction.read < prediction.tokens
+
+    def notes(self, max_length: int | None) -> list[str]:
+        """Return the sentences a person should read."""
+        found = [
+            f"{self.texts:,} texts in {self.seconds:.1f} s: "
+            f"{self.texts / max(self.seconds, 1e-9):,.0f} texts/s."
+        ]
+        if self.empty:
+            found.append(f"{self.empty:,} without a word: predicted as a lone <eos>.")
+        if self.cut:
+            found.append(
+                f"{self.cut:,} longer than the {max_length:,} tokens that are read: cut as in training."
+            )
+        return found
+
+
+def predict_table(
+    model: TrainedClassifier, source: Path, target: Path, *, column: str = "text", overwrite: bool = False
+) -> Tally:
+    """Write each row of a table with the model's label and the probability of each class.
+
+    Rows keep their order and their columns; memory holds a window of them. ``target`` appears when all is
+    written.
+
+    Args:
+        model: a sentiment model.
+        source: a CSV, TSV, JSON Lines or plain-text file.
+        target: a CSV, TSV or JSON Lines file to write.
+        column: the column of the text.
+        overwrite: whether ``target`` may exist.
+
+    Raises:
+        RunError: if ``target`` exists, or is ``source``.
+        ConfigError: if an ending tells no format.
+        DataError: naming file and line, for what can't be read.
+        RnnlabError: if the disk is full.
+    """
+    check_output(target, overwrite, source)
+    tally = Tally()
+    started = time.perf_counter()
+    form = format_of(target)
+    rows = read_texts(source, column)
+    first = next(rows, None)
+    if first is None:
+        raise DataError(f"{source} has no rows.")
+    check_columns_free(first.columns, list(added_columns(model, None)), source)
+    with written_beside(target) as unfinished, progress() as bar:
+        row = bar.add_task("Predicting", total=None, rate="")
+        with unfinished.open("w", newline="", encoding="utf-8") as file:
+            write = row_writer(file, form)
+            for columns, prediction in predicted(model, chain((first,), rows)):
+                write(columns)
+                tally.add(prediction)
+                tally.seconds = time.perf_counter() - started
+                if tally.texts % 256 == 0:
+                    bar.update(row, completed=tally.texts, rate=f"{tally.texts / tally.seconds:,.0f} texts/s")
+    return tally
+
+
+def predicted(
+    model: TrainedClassifier, rows: Iterable[TextRow], window: int = WINDOW
+) -> Iterator[tuple[Columns, Prediction]]:
+    """Yield each row's columns with the predicted ones added, and the prediction."""
+    for chunk in windows(iter(rows), window):
+        predictions = model.predictions([row.text for row in chunk])
+        for row, prediction in zip(chunk, predictions, strict=True):
+            yield {**row.columns, **added_columns(model, prediction)}, prediction
+
+
+def windows(rows: Iterator[TextRow], window: int) -> Iterator[list[TextRow]]:
+    """Yield lists of at most ``window`` rows and, beyond one row, ``WINDOW_CHARACTERS``."""
+    chunk: list[TextRow] = []
+    characters = 0
+    for row in rows:
+        if chunk and (len(chunk) == window or characters + len(row.text) > WINDOW_CHARACTERS):
+            yield chunk
+            chunk, characters = [], 0
+        chunk.append(row)
+        characters += len(row.text)
+        if len(chunk) == window:  # at once: who types lines waits for the answer
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def added_columns(model: TrainedClassifier, prediction: Prediction | None) -> Columns:
+    """Return the columns that are added to a row; without values where there is no prediction."""
+    shares = [None] * len(model.labels) if prediction is None else prediction.probabilities.tolist()
+    names = [f"probability_{label}" for label in model.labels]
+    rounded = (None if share is None else round(share, 6) for share in shares)
+    return {
+        "predicted_label": None if prediction is None else prediction.label,
+        **dict(zip(names, rounded, strict=True)),
+    }
+
+
+def progress() -> Progress:
+    """Return the bar that shows count and rate, on the error stream, where that is a terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        TextColumn("{task.completed:,} texts"),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    )
