@@ -23,18 +23,24 @@ class Arguments:
     top_p: float | None = option("draw among the fewest tokens that have this probability together", None)
     whole_document: bool = option("stop where the model ends the document", False)
     seed: int = option("fixes what is drawn", 1)
+    device: str = option("auto (a GPU where there is one), cpu or cuda", "auto")
+    trust: str | None = option("a package besides rnnlab whose classes the checkpoint may name", None)
 
 
 def generate(arguments: Arguments) -> None:
     """Print the texts as they come; what the vocabulary lacks goes to standard error."""
     # Here, and not above: torch takes seconds to import, and --help needs none of it.
     from rnnlab.models.sampling import Sampling
-    from rnnlab.runs.language import text_generator
+    from rnnlab.runs.loaded import load
+    from rnnlab.runs.trained_language_model import TrainedLanguageModel
 
     sampling = Sampling(arguments.temperature, arguments.top_k, arguments.top_p)
-    writer = text_generator(arguments.run)
-    unknown = writer.unknown_words(arguments.prompt)
-    texts = writer.streams(
+    trusted = [arguments.trust] if arguments.trust else []
+    model = load(arguments.run, device=arguments.device, trust=trusted)
+    if not isinstance(model, TrainedLanguageModel):
+        raise model.refusal("write", "language_model")
+    unknown = model.unknown_words(arguments.prompt)
+    texts = model.generator.streams(
         arguments.prompt,
         samples=arguments.samples,
         seed=arguments.seed,

@@ -9,12 +9,11 @@ from typing import Any
 
 import hydra
 import pytest
-import torch
 from omegaconf import OmegaConf
 
 from rnnlab.command_line import register_resolvers
-from rnnlab.errors import DataError, RnnlabError, RunError
-from rnnlab.runs.language import text_generator
+from rnnlab.errors import DataError, RnnlabError
+from rnnlab.runs.loaded import load
 from rnnlab.training.fit import fit
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,9 +62,9 @@ def test_trains_evaluates_and_generates(model: str, tokenizer: str, head: str, t
     assert ("bits_per_character" in metrics["test"]) == (tokenizer == "char")
     assert metrics["baselines"]["Kneser-Ney trigram"]["perplexity"] > 1
     shutil.move(tmp_path / "run", tmp_path / "elsewhere")
-    writer = text_generator(tmp_path / "elsewhere")
-    assert metrics["test"]["perplexity"] < len(writer.vocabulary)
-    text = writer.texts("the rose", max_tokens=20, seed=3)[0]
+    model_again = load(tmp_path / "elsewhere")
+    assert metrics["test"]["perplexity"] < len(model_again.vocabulary)
+    text = model_again.generate("the rose", max_tokens=20, seed=3)[0]
     assert text.startswith("the rose")
     assert len(text) > len("the rose")
 
@@ -92,20 +91,6 @@ def test_the_command_writes_text(
     for wrong in (["temperature=-1"], ["top_p=2"], ["prompt=tulip"], ["max_tokens=0"], ["run=nowhere"]):
         assert command(*[word for word in words if word.split("=")[0] != wrong[0].split("=")[0]], *wrong) == 2
         assert "Error:" in capsys.readouterr().err
-
-
-def test_what_is_no_language_models_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="There is no checkpoint"):
-        text_generator(tmp_path / "nothing")
-    with pytest.raises(RunError, match="is no run folder"):
-        text_generator(tmp_path)
-    (tmp_path / "config.yaml").write_text("task: {name: language_model}")
-    with pytest.raises(RunError, match="has no checkpoint yet"):
-        text_generator(tmp_path)
-    sentiment = {"rnnlab": {"format": 1, "config": {"task": {"name": "sentiment"}}}}
-    torch.save(sentiment, tmp_path / "sentiment.ckpt")
-    with pytest.raises(RunError, match="task=sentiment; only a language model writes text"):
-        text_generator(tmp_path / "sentiment.ckpt")
 
 
 def test_a_text_too_short_and_a_backward_encoder_are_refused(tmp_path: Path) -> None:
