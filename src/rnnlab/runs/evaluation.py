@@ -46,10 +46,12 @@ def evaluated(
 
     Raises:
         RunError: if the run can't be used.
-        ConfigError: if the split is neither, or the data's classes are not the model's.
+        ConfigError: if the split or the device is neither, or the data's classes are not the model's.
         DataError: if the data is missing, damaged or empty.
     """
     quieten()
+    if device not in (None, "cpu", "gpu"):
+        raise ConfigError(f"device={device}: choose cpu or gpu.")
     run = open_run(path, trust)
     config = {**run.config, "data": run.config["data"] if data is None else dict(data)}
     trainer = {**config["trainer"], **({"accelerator": device} if device else {})}

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
@@ -121,15 +122,23 @@ def show(report: dict[str, Any]) -> None:
     table.add_column("seed", justify="right")
     for name in report["mean"]:
         table.add_column(name, justify="right")
-    for run in runs:
-        table.add_row(
-            run["run"], str(run["seed"]), *(f"{run['metrics'][name]:.4f}" for name in report["mean"])
-        )
+    for name, run in zip(short_names([run["run"] for run in runs]), runs, strict=True):
+        table.add_row(name, str(run["seed"]), *(f"{run['metrics'][key]:.4f}" for key in report["mean"]))
     if len(runs) > 1:
         pairs = zip(report["mean"].values(), report["spread"].values(), strict=True)
         cells = [f"{mean:.4f} ± {spread:.4f}" for mean, spread in pairs]
-        table.add_row(f"mean ± spread of {len(runs)}", "", *cells, style="bold")
+        table.add_row("mean ± spread", "", *cells, style="bold")
     console.print(table)
+
+
+def short_names(runs: Sequence[str]) -> list[str]:
+    """Return what tells the runs apart: their paths without the folders that all have in common.
+
+    >>> short_names(["logs/a/seed=1", "logs/a/seed=2"]), short_names(["logs/a/seed=1"])
+    (['seed=1', 'seed=2'], ['seed=1'])
+    """
+    shared = os.path.commonpath([Path(run).absolute().parent for run in runs])
+    return [os.path.relpath(run, shared) for run in runs]
 
 
 def compare_with_training(result: dict[str, Any]) -> None:

@@ -1,0 +1,129 @@
+"""Evaluation repeats training's figures, from the moved run and by the model's own vocabulary."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import rnnlab
+from rnnlab.errors import ConfigError
+from rnnlab.runs.evaluation import evaluated, model_ids
+from rnnlab.runs.evaluation_report import evaluate_runs
+from tests.runs.conftest import Finished
+from tests.training.conftest import write_reviews
+
+Command = Callable[..., int]
+
+
+@pytest.mark.parametrize("name", ["sentiment", "three_classes", "language"])
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_repeats_training_digit_for_digit(name: str, split: str, request: pytest.FixtureRequest) -> None:
+    run: Finished = request.getfixturevalue(name)
+    assert evaluated(run.folder, split)["metrics"] == run.metrics[split]
+
+
+def test_the_command_says_so_and_writes_the_figures(
+    sentiment: Finished, command: Command, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert command("evaluate", f"run={sentiment.folder}") == 0
+    assert "Equal to training's, digit for digit" in capsys.readouterr().out
+    written = json.loads((sentiment.folder / "evaluation_csv_test.json").read_text())
+    assert written["runs"][0]["metrics"] == sentiment.metrics["test"]
+    output = tmp_path / "figures.json"
+    words = [f"run={sentiment.folder}", f"run={sentiment.folder / 'checkpoints'}/*.ckpt", f"output={output}"]
+    assert command("evaluate", *words) == 0
+    assert "±" in capsys.readouterr().out
+    report = json.loads(output.read_text())
+    values = [run["metrics"]["loss"] for run in report["runs"]]
+    assert report["mean"]["loss"] == pytest.approx(sum(values) / 3)
+    assert report["spread"]["loss"] == pytest.approx(
+        (sum((value - report["mean"]["loss"]) ** 2 for value in values) / 2) ** 0.5
+    )
+    assert command("evaluate", *words) == 2
+    assert "overwrite=true" in capsys.readouterr().err
+
+
+def test_changed_data_is_noticed(sentiment: Finished, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sentiment.data.read_bytes()
+    try:
+        write_reviews(sentiment.data, labels=("bad", "good"))
+        evaluate_runs([str(sentiment.folder)])
+    finally:
+        sentiment.data.write_bytes(before)
+    assert "has other figures" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_other_data_is_read_with_the_models_vocabulary_and_classes(
+    sentiment: Finished, tmp_path: Path
+) -> None:
+    lines = [("fine lovely warm", "pos"), ("dull cold unheardof", "neg"), ("grim stale", "neg")]
+    table = tmp_path / "mine.csv"
+    table.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in lines))
+    data = {
+        "name": "mine.csv",
+        "corpus": {"_target_": "rnnlab.runs.scored_table.ScoredTable", "file": str(table)},
+        "vocabulary": {},
+    }
+    with pytest.raises(ConfigError, match="labels=neg,pos, or turned round"):
+        evaluated(sentiment.folder, data=data)
+    model = rnnlab.load(sentiment.folder)
+    assert model.labels == ("bad", "good")
+    found = evaluated(sentiment.folder, data=data, labels=["neg", "pos"])
+    names = {"bad": "neg", "good": "pos"}
+    predicted = [names[label] for label in model.predict([text for text, _ in lines])]
+    hits = sum(guess == label for guess, (_, label) in zip(predicted, lines, strict=True))
+    assert found["metrics"]["accuracy"] == pytest.approx(hits / 3)
+    assert found["out_of_vocabulary"] == pytest.approx(1 / 8)
+    turned = evaluated(sentiment.folder, data=data, labels=["pos", "neg"])
+    assert turned["metrics"]["accuracy"] == pytest.approx(1 - hits / 3)
+
+
+def test_classes_are_numbered_as_the_models() -> None:
+    assert model_ids(("bad", "good"), ("good", "bad"), ()) == [1, 0]
+    assert model_ids(("bad", "good"), ("no", "yes"), ("yes", "no")) == [1, 0]
+    assert model_ids(("a", "b", "c"), ("c",), ()) == [2]
+    for named in (("no",), ("no", "no"), ("no", "perhaps")):
+        with pytest.raises(ConfigError, match="in the order bad, good"):
+            model_ids(("bad", "good"), ("no", "yes"), named)
+
+
+def test_the_command_takes_a_table_or_a_configuration(
+    sentiment: Finished, command: Command, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    table = write_reviews(tmp_path / "mine.csv", count=30)
+    words = [f"run={sentiment.folder}", f"output={tmp_path / 'a.json'}"]
+    assert command("evaluate", *words, f"data={table}") == 0
+    assert json.loads((tmp_path / "a.json").read_text())["runs"][0]["documents"] == 30
+    words[1] = f"output={tmp_path / 'b.json'}"
+    assert command("evaluate", *words, "data=csv", f"data.corpus.train={table}", "split=validation") == 0
+    assert json.loads((tmp_path / "b.json").read_text())["runs"][0]["documents"] == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("data=cvs",), "Did you mean csv?"),
+        (("data=csv",), "data.corpus.train"),
+        (("data=csv", "data.corpus.trian=x"), "data.corpus.train"),
+        (("data=nowhere.csv",), "There is no file"),
+        (("data=nowhere.csv", "data.corpus.txt_column=x"), "Did you mean data.corpus.text_column"),
+        (("data.corpus.train=x",), "needs data="),
+        (("split=train",), "validation or test"),
+        (("splt=test",), "Did you mean split?"),
+        (("run=/nowhere/*",), "There is no run folder"),
+        (("device=cup",), "device=cup"),
+    ],
+)
+def test_mistakes_are_named(
+    words: tuple[str, ...],
+    message: str,
+    sentiment: Finished,
+    command: Command,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command("evaluate", f"run={sentiment.folder}", *words) == 2
+    assert message in capsys.readouterr().err.replace("\n", " ")
