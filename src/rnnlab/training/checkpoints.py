@@ -54,7 +54,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"{path} is refused: it is damaged, or holds more than plain data and would run code when loaded "
             f"({str(error).splitlines()[0]})"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise RunError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
     if not isinstance(checkpoint, dict) or "rnnlab" not in checkpoint:
         raise RunError(f"{path} is no checkpoint of rnnlab's: it lacks the configuration and vocabulary.")
