@@ -15,7 +15,14 @@ from tests.benchmarks.tiny_imdb import REVIEWS, write_archive
 
 SCRIPT = CONF.parent / "scripts" / "benchmark.py"
 SMALL = (
-    *("cells=[gru]", "hidden_sizes=[4]", "repeats=2", "batches_per_turn=3", "keras_epochs=2"),
+    *(
+        "cells=[gru]",
+        "hidden_sizes=[4]",
+        "repeats=2",
+        "batches_per_turn=3",
+        "turn_seconds=1e-3",
+        "keras_epochs=2",
+    ),
     *("batches.batch_size=8", "data.vocabulary.min_frequency=1", "backend=torch", "trainer=cpu"),
 )
 

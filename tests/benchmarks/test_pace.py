@@ -1,16 +1,25 @@
-from rnnlab.benchmarks.pace import FEWEST, MOST, pace
+from rnnlab.benchmarks.pace import FEWEST, MOST, PATIENCE, pace
 
 
 def test_the_slowest_decides_how_many_batches_and_the_fast_repeat_them() -> None:
-    found = pace({"slow": 10_000.0, "fast": 80_000.0}, tokens_per_batch=1_000, seconds=1.0)
-    assert found.batches == 10
-    assert found.sweeps == {"slow": 1, "fast": 8}
+    found = pace({"packed": 0.5, "bare": 0.02}, turn_seconds=1.0, repeats=5)
+    assert found.batches == int(PATIENCE / 0.5)
+    assert found.sweeps == {"packed": 1, "bare": round(1.0 / (0.02 * found.batches))}
 
 
-def test_batches_stay_within_bounds() -> None:
-    slow = pace({"slow": 1.0, "fast": 1e5}, tokens_per_batch=1_000, seconds=1.0)
-    assert slow.batches == FEWEST
-    assert slow.sweeps["slow"] == 1
-    fast = pace({"fast": 1e7}, tokens_per_batch=1_000, seconds=1.0)
-    assert fast.batches == MOST
-    assert fast.sweeps["fast"] * MOST * 1_000 / 1e7 < 1.1
+def test_one_with_long_turns_has_one_but_not_those_compared_to_the_percent() -> None:
+    seconds = {"trainer": 6.0, "bare": 6.0, "padded": 0.1, "packed": 6.0}
+    found = pace(seconds, turn_seconds=1.0, repeats=5)
+    assert found.batches == FEWEST
+    assert found.turns == {"trainer": 5, "bare": 5, "padded": 5, "packed": 1}
+
+
+def test_trainer_and_bare_loop_have_the_same_work() -> None:
+    found = pace({"trainer": 0.003, "bare": 0.002}, turn_seconds=1.0, repeats=5)
+    assert found.batches == MOST
+    assert found.sweeps["trainer"] == found.sweeps["bare"] == round(1.0 / (0.003 * MOST))
+
+
+def test_a_given_number_of_batches_is_taken_once_in_every_turn() -> None:
+    found = pace({"bare": 0.001, "packed": 9.0}, turn_seconds=1.0, repeats=4, batches=7)
+    assert found == (7, {"bare": 1, "packed": 1}, {"bare": 4, "packed": 4})

@@ -11,7 +11,7 @@ GOOD: dict[str, Any] = {
     "contestants": ["bare"],
     "backend": "auto",
     "repeats": 2,
-    "minutes": 0.5,
+    "turn_seconds": 0.5,
     "batches_per_turn": None,
     "keras": False,
     "keras_python": None,
@@ -27,12 +27,12 @@ def test_one_of_a_list_may_stand_alone() -> None:
 
 
 def test_everything_wrong_is_said_at_once() -> None:
-    wrong = {"cells": ["gur"], "hidden_sizes": [0], "contestants": ["bear"], "repeats": 0, "minutes": 0}
+    wrong = {"cells": ["gur"], "hidden_sizes": [0], "contestants": ["bear"], "repeats": 0, "turn_seconds": 0}
     with pytest.raises(ConfigError) as told:
         Settings.of({**GOOD, **wrong, "batches_per_turn": "many"})
     lines = str(told.value).splitlines()
     assert [line.split(":")[0].split(" ")[0] for line in lines] == [
-        *("cells", "contestants", "hidden_sizes", "repeats", "batches_per_turn", "minutes")
+        *("cells", "contestants", "hidden_sizes", "repeats", "batches_per_turn", "turn_seconds")
     ]
     assert "gru" in lines[0]
     assert "bare" in lines[1]

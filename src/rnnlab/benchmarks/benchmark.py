@@ -11,7 +11,15 @@ import lightning
 import torch
 
 from rnnlab.atomic import told_when_full, write_text
-from rnnlab.benchmarks import chart, keras_process, keras_speed, kernels_speed, sentiment_speed, tables
+from rnnlab.benchmarks import (
+    chart,
+    keras_process,
+    keras_speed,
+    kernels_speed,
+    language_speed,
+    sentiment_speed,
+    tables,
+)
 from rnnlab.benchmarks.machine import description
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.command_line import check_sections
@@ -33,7 +41,7 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
 
     Returns:
         The content of ``benchmark.json``: the machine, the settings and every turn's figures. Beside it lies
-        ``benchmark.png``.
+        ``benchmark.png``, where there is something to draw.
 
     Raises:
         RnnlabError: for whatever the user can mend.
@@ -53,6 +61,8 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
         folder.mkdir(parents=True, exist_ok=True)
         if settings.kernels:
             results["kernels"] = kernels_speed.measure(config, settings, device)
+        elif config["task"]["name"] == "language_model":
+            results["language_model"] = language_speed.measure(config, settings, device)
         else:
             if takes_keras(config, settings):
                 results["keras"] = keras_speed.measure(config, settings, folder, device)
@@ -62,7 +72,9 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     for table in tables.tables_of(results):
         console.print(table)
     console.print(tables.NOTES, markup=False, style="dim")
-    console.print(f"Figures  {folder / 'benchmark.json'}\nChart    {folder / 'benchmark.png'}", markup=False)
+    console.print(f"Figures  {folder / 'benchmark.json'}", markup=False)
+    if (folder / "benchmark.png").is_file():
+        console.print(f"Chart    {folder / 'benchmark.png'}", markup=False)
     return results
 
 

@@ -86,7 +86,8 @@ def measure_row(
     keras.build(cell, config["seed"])
     with tempfile.TemporaryDirectory(prefix="rnnlab-benchmark-") as folder:
         rnnlab = RnnlabProgram(TrainerPath(config, assemble_task(config, data), Path(folder), device), data)
-        turns = take_turns({"rnnlab": rnnlab.turn, "keras": keras.turn}, settings.keras_epochs)
+        programs = {"rnnlab": rnnlab.turn, "keras": keras.turn}
+        turns = take_turns(programs, dict.fromkeys(programs, settings.keras_epochs))
     seconds = {name: [turn.training.seconds for turn in had] for name, had in turns.items()}
     return {
         "cell": cell,

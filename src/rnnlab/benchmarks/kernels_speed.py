@@ -99,7 +99,7 @@ def measure_row(cell: str, shape: Shape, lengths: Tensor, settings: Settings) ->
     for contestant in contestants.values():
         contestant()  # pays for compilation
     machine = matrix_multiply_rate(inputs.device)
-    turns = take_turns(contestants, settings.repeats)
+    turns = take_turns(contestants, dict.fromkeys(contestants, settings.repeats))
     row = {
         "cell": cell,
         "shape": shape.title,

@@ -3,30 +3,48 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-FEWEST, MOST = 6, 32
-"""Batches in a turn: fewer don't show the distribution of lengths, more are not needed for it."""
+FEWEST, MOST = 2, 32
+"""Batches in a turn."""
+
+PATIENCE = 6.0
+"""By how much the slowest contestant's turn may be longer than the others', for the sake of more batches."""
+
+TO_THE_PERCENT = ("trainer", "bare")
+"""These two are compared to the percent: they have the same work, and always all turns."""
 
 
 class Pace(NamedTuple):
-    """The work of one turn.
+    """The work of each contestant.
 
     Attributes:
         batches: how many, the same ones for everyone.
-        sweeps: how many times each contestant goes over them; a slow one's turn is long enough with one.
+        sweeps: how many times a turn goes over them.
+        turns: how many there are; one that takes long is had once, as it is an average by itself.
     """
 
     batches: int
     sweeps: dict[str, int]
+    turns: dict[str, int]
 
 
-def pace(rates: Mapping[str, float], tokens_per_batch: float, seconds: float) -> Pace:
-    """Plan turns of about ``seconds``.
+def pace(
+    seconds_per_batch: Mapping[str, float], turn_seconds: float, repeats: int, batches: int | None = None
+) -> Pace:
+    """Plan turns of about ``turn_seconds``.
 
     Args:
-        rates: tokens per second of each contestant, training and inference together.
-        tokens_per_batch: real tokens in a batch, on average.
-        seconds: for one turn.
+        seconds_per_batch: of each contestant, training and inference together.
+        turn_seconds: how long a turn should be. A contestant that is too slow for it has longer ones.
+        repeats: turns of each contestant, but for the slow ones.
+        batches: if given, so many, once in each turn of everyone, however long it takes.
     """
-    affordable = {name: seconds * rate / tokens_per_batch for name, rate in rates.items()}
-    batches = int(min(MOST, max(FEWEST, min(affordable.values()))))
-    return Pace(batches, {name: max(1, round(count / batches)) for name, count in affordable.items()})
+    if batches is not None:
+        return Pace(batches, dict.fromkeys(seconds_per_batch, 1), dict.fromkeys(seconds_per_batch, repeats))
+    longest = PATIENCE * turn_seconds
+    batches = int(min(MOST, max(FEWEST, longest / max(seconds_per_batch.values()))))
+    once = {name: batches * seconds for name, seconds in seconds_per_batch.items()}
+    sweeps = {name: max(1, round(turn_seconds / seconds)) for name, seconds in once.items()}
+    together = [name for name in TO_THE_PERCENT if name in sweeps]
+    sweeps.update(dict.fromkeys(together, min((sweeps[name] for name in together), default=1)))
+    is_long = {name: name not in TO_THE_PERCENT and seconds > longest / 2 for name, seconds in once.items()}
+    return Pace(batches, sweeps, {name: 1 if long else repeats for name, long in is_long.items()})

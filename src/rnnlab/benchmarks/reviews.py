@@ -19,6 +19,10 @@ class Batches:
         truncate: which tokens are kept of a longer one.
         width: pad every batch to this many steps; None pads to its longest document.
         sweeps: how many times one iteration goes over the plan.
+
+    Attributes:
+        tokens: real tokens in an iteration.
+        positions: tokens and padding in an iteration.
     """
 
     def __init__(
@@ -36,6 +40,10 @@ class Batches:
         self.sweeps = sweeps
         lengths = truncated_lengths(split, max_length)
         self.tokens = sweeps * int(sum(lengths[documents].sum() for documents in self.plan))
+        widest = [width or int(lengths[documents].max()) for documents in self.plan]
+        self.positions = sweeps * sum(
+            steps * len(documents) for steps, documents in zip(widest, self.plan, strict=True)
+        )
 
     def __len__(self) -> int:
         """Return the number of batches in an iteration."""
@@ -52,7 +60,8 @@ class Batches:
 class ChosenReviews:
     """Some of a split's batches, with the length distribution of all of them.
 
-    Of the epoch's batches, in order of their number of tokens, every so manieth is taken.
+    The epoch's batches, in order of their number of tokens, are cut into as many equal parts; the one of
+    each part that is nearest to the part's mean is taken. So few batches have the mean length of all.
 
     Args:
         split: where the documents are.
@@ -75,9 +84,11 @@ class ChosenReviews:
     ) -> None:
         self.split, self.max_length, self.truncate, self.seed = split, max_length, truncate, seed
         self.lengths = truncated_lengths(split, max_length)
-        by_tokens = sorted(range(len(plan)), key=lambda number: int(self.lengths[plan[number]].sum()))
+        tokens = np.array([self.lengths[documents].sum() for documents in plan])
         count = min(count, len(plan))
-        chosen = [by_tokens[int((place + 0.5) * len(plan) / count)] for place in range(count)]
+        borders = np.arange(1, count) * len(plan) // count  # np.array_split makes the first parts longer
+        parts = np.split(np.argsort(tokens, kind="stable"), borders)
+        chosen = [part[np.abs(tokens[part] - tokens[part].mean()).argmin()] for part in parts]
         self.plan = [plan[number] for number in sorted(chosen)]
 
     @property

@@ -12,13 +12,12 @@ import torch
 from rnnlab.benchmarks.bare_loop import BareLoop
 from rnnlab.benchmarks.machine import matrix_multiply_rate
 from rnnlab.benchmarks.operations import operations_per_token
-from rnnlab.benchmarks.pace import Pace, pace
+from rnnlab.benchmarks.pace import MOST, Pace, pace
 from rnnlab.benchmarks.reference_models import PackedClassifier, PlainClassifier
 from rnnlab.benchmarks.reviews import Batches, ChosenReviews
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Turn, paired, summary, take_turns
-from rnnlab.data.collate import truncated_lengths
 from rnnlab.data.sentiment_data import SentimentData
 from rnnlab.errors import ConfigError
 from rnnlab.models.optimization import build_optimizer, decayed_apart
@@ -31,6 +30,9 @@ log = logging.getLogger(__name__)
 ENCODER = "rnnlab.models.encoder.RecurrentEncoder"
 SHARED = {"pooling": "last", "dropout": 0.0, "embedding_dropout": 0.0, "word_dropout": 0.0, "vectors": None}
 """What the task must be, as the models that it is compared with know nothing else."""
+
+WARM_UP, PROBE = 8, 64
+"""Tokens of a document that a contestant gets to warm up, and to show how fast it is."""
 
 Contestant = TrainerPath | BareLoop
 
@@ -49,9 +51,11 @@ def measure(config: Mapping[str, Any], settings: Settings, device: torch.device)
     data = cast(SentimentData, assemble_data(config))
     with encoding_progress() as progress:
         data.encode(progress)
-    jobs = [(cell, size) for size in settings.hidden_sizes for cell in settings.cells]
-    seconds = 60 * settings.minutes / len(jobs)
-    return [measure_row(config, settings, data, cell, size, seconds, device) for cell, size in jobs]
+    return [
+        measure_row(config, settings, data, cell, size, device)
+        for size in settings.hidden_sizes
+        for cell in settings.cells
+    ]
 
 
 def check_comparable(config: Mapping[str, Any]) -> None:
@@ -74,10 +78,9 @@ def measure_row(
     data: SentimentData,
     cell: str,
     hidden_size: int,
-    seconds: float,
     device: torch.device,
 ) -> dict[str, Any]:
-    """Measure one cell and hidden size in about ``seconds``."""
+    """Measure one cell and hidden size."""
     embedding_size = min(hidden_size, int(config["task"]["embedding_size"]))
     model = {"_target_": ENCODER, "cell": cell, "hidden_size": hidden_size, "backend": settings.backend}
     config = {**config, "model": model, "task": {**config["task"], "embedding_size": embedding_size}}
@@ -86,12 +89,12 @@ def measure_row(
         contestants = {
             name: contestant(name, config, data, Path(folder), device) for name in settings.contestants
         }
-        due = pace_of(contestants, settings, data, seconds)
+        due = pace_of(contestants, settings, data)
         reviews = chosen(data, due.batches)
         work = {name: documents(name, reviews, due.sweeps[name]) for name in contestants}
         runs = {name: partial(one.turn, work[name]) for name, one in contestants.items()}
         machine = matrix_multiply_rate(device)
-        turns = take_turns(runs, settings.repeats)
+        turns = take_turns(runs, due.turns)
     row = {
         "cell": cell,
         "hidden_size": hidden_size,
@@ -101,6 +104,7 @@ def measure_row(
         "tokens": reviews.tokens,
         "padding": reviews.padding,
         "sweeps": due.sweeps,
+        "turns": due.turns,
         "matrix_multiply_rate": machine,
         "contestants": {
             name: figures(had, cell, embedding_size, hidden_size, machine) for name, had in turns.items()
@@ -133,40 +137,34 @@ def contestant(
     return BareLoop(model, optimizer, config["trainer"]["gradient_clip_val"], device)
 
 
-def pace_of(
-    contestants: Mapping[str, Contestant], settings: Settings, data: SentimentData, seconds: float
-) -> Pace:
-    """Warm every contestant up on one batch of middling length, and plan turns by how long it took."""
-    one_batch = chosen(data, 1)
-    rates = {}
+def pace_of(contestants: Mapping[str, Contestant], settings: Settings, data: SentimentData) -> Pace:
+    """Warm every contestant up, see how long it takes for the beginnings of some documents, and plan."""
+    of_corpus, start, probe = chosen(data, MOST), chosen(data, 1, WARM_UP), chosen(data, 1, PROBE)
+    seconds = {}
     for name, one in contestants.items():
-        work = documents(name, one_batch, 1)
-        one.turn(work)  # the first turn pays for compilation, libraries' starts and optimizer state
+        one.turn(documents(name, start, 1))  # pays for compilation, libraries' starts and optimizer state
+        work, whole = documents(name, probe, 1), documents(name, of_corpus, 1)
         turn = one.turn(work)
         assert turn.inference is not None
-        rates[name] = work.tokens / (turn.training.seconds + turn.inference.seconds)
-    if settings.batches_per_turn is not None:
-        return Pace(settings.batches_per_turn, dict.fromkeys(contestants, 1))
-    lengths = truncated_lengths(data.encoded.splits["train"], data.max_length)
-    due = pace(
-        rates,
-        float(lengths.mean()) * cast(int, data.batch_size),
-        seconds / (settings.repeats * len(contestants)),
-    )
-    if {"trainer", "bare"} <= set(contestants):  # the two are compared to the percent: they do the same
-        sweeps = min(due.sweeps["trainer"], due.sweeps["bare"])
-        due.sweeps.update(trainer=sweeps, bare=sweeps)
-    return due
+        taken = turn.training.seconds + turn.inference.seconds
+        seconds[name] = taken / work.positions * whole.positions / len(whole)
+    return pace(seconds, settings.turn_seconds, settings.repeats, settings.batches_per_turn)
 
 
-def chosen(data: SentimentData, count: int) -> ChosenReviews:
-    """Return ``count`` of the training batches that the loader makes of the corpus."""
+def chosen(data: SentimentData, count: int, max_length: int | None = None) -> ChosenReviews:
+    """Return ``count`` of the training batches that the loader makes of the corpus.
+
+    Args:
+        data: the encoded corpus.
+        count: how many.
+        max_length: tokens kept of a document; None keeps as many as the data's own batches.
+    """
     loader = data.loader("train", shuffle=True)
     return ChosenReviews(
         data.encoded.splits["train"],
         [batch.documents for batch in loader.batch_sampler.batches(0)],
         count,
-        max_length=cast(int, data.max_length),
+        max_length=max_length or cast(int, data.max_length),
         truncate=data.truncate,
         seed=data.seed,
     )

@@ -20,7 +20,7 @@ class Settings:
     contestants: tuple[str, ...]
     backend: str
     repeats: int
-    minutes: float
+    turn_seconds: float
     batches_per_turn: int | None
     keras: bool
     keras_python: str | None
@@ -46,8 +46,8 @@ class Settings:
             is_left_open = name == "batches_per_turn" and found[name] is None
             if not (is_left_open or _is_count(found[name])):
                 wrong.append(f"{name} is {found[name]!r}; expected a whole number from 1.")
-        if not (isinstance(found["minutes"], int | float) and found["minutes"] > 0):
-            wrong.append(f"minutes is {found['minutes']!r}; expected a number above 0.")
+        if not (isinstance(found["turn_seconds"], int | float) and found["turn_seconds"] > 0):
+            wrong.append(f"turn_seconds is {found['turn_seconds']!r}; expected a number above 0.")
         if wrong:
             raise ConfigError("\n".join(wrong))
         lists = ("cells", "hidden_sizes", "contestants")

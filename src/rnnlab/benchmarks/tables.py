@@ -31,6 +31,8 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
         yield sentiment_table(results["sentiment"], results["config"]["data"]["name"])
         if any("bare" in row["times_as_fast"].get("training", {}) for row in results["sentiment"]):
             yield overhead_table(results["sentiment"])
+    if "language_model" in results:
+        yield language_table(results["language_model"], results["config"]["data"]["name"])
     if "keras" in results:
         yield keras_table(results["keras"])
     if "kernels" in results:
@@ -86,6 +88,28 @@ def overhead_table(rows: list[dict[str, Any]]) -> Table:
             f"{1 / found['median']:.3f}",
             f"{1 / found['highest']:.3f}-{1 / found['lowest']:.3f}",
         )
+    return table
+
+
+def language_table(rows: list[dict[str, Any]], corpus: str) -> Table:
+    """Return the rates of language models in the Trainer and in a plain loop, each with its softmax."""
+    table = plain_table(f"Language models on {corpus}, thousands of tokens a second")
+    for name in ("", "", "train", "range", "times", "infer", "times", "MiB"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for row in rows:
+        for number, (name, found) in enumerate(row["contestants"].items()):
+            training, inference = (found[stage]["tokens_per_second"] for stage in ("training", "inference"))
+            table.add_row(
+                f"{row['cell']} {row['layers']} x {row['hidden_size']}" if number == 0 else "",
+                f"{CONTESTANTS[name]}, {row['head'] if name == 'trainer' else 'full'}",
+                f"{training['median'] / 1e3:.2f}",
+                f"{training['lowest'] / 1e3:.2f}-{training['highest'] / 1e3:.2f}",
+                times(row, "training", name),
+                f"{inference['median'] / 1e3:.2f}",
+                times(row, "inference", name),
+                mebibytes(found["peak_memory_bytes"]),
+                end_section=number == len(row["contestants"]) - 1,
+            )
     return table
 
 

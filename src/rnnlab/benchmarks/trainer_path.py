@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from rnnlab.benchmarks.memory import PeakMemory
+from rnnlab.benchmarks.plain_language_model import Windows
 from rnnlab.benchmarks.reviews import Batches
 from rnnlab.benchmarks.turns import Pass, Turn
 from rnnlab.benchmarks.unseen_terminal import unseen_terminal
@@ -54,15 +55,15 @@ class ValidationClock(Callback):
 class SameBatches(lightning.LightningDataModule):
     """The batches of a contest, to train and to validate on."""
 
-    def __init__(self, batches: Batches) -> None:
+    def __init__(self, batches: Batches | Windows) -> None:
         super().__init__()
         self.batches = batches
 
-    def train_dataloader(self) -> Batches:
+    def train_dataloader(self) -> Batches | Windows:
         """Return the batches."""
         return self.batches
 
-    def val_dataloader(self) -> Batches:
+    def val_dataloader(self) -> Batches | Windows:
         """Return the same batches."""
         return self.batches
 
@@ -80,7 +81,7 @@ class TrainerPath:
     def __init__(self, config: Mapping[str, Any], task: Task, folder: Path, device: torch.device) -> None:
         self.config, self.task, self.folder, self.device = config, task, RunFolder(folder), device
 
-    def turn(self, batches: Batches) -> Turn:
+    def turn(self, batches: Batches | Windows) -> Turn:
         """Train one epoch on the batches and validate on the same ones."""
         return self.fit(1, SameBatches(batches))
 

@@ -43,18 +43,21 @@ class Turn:
     peak_memory: int | None = None
 
 
-def take_turns(contestants: Mapping[str, Callable[[], Turn]], repeats: int) -> dict[str, list[Turn]]:
-    """Let every contestant have ``repeats`` turns, round by round; who begins a round changes.
+def take_turns(
+    contestants: Mapping[str, Callable[[], Turn]], repeats: Mapping[str, int]
+) -> dict[str, list[Turn]]:
+    """Let every contestant have its number of turns, round by round; who begins a round changes.
 
     Returns:
         Each contestant's turns; the one at index i was had in round i.
     """
     names = list(contestants)
     turns: dict[str, list[Turn]] = {name: [] for name in names}
-    for number in range(repeats):
+    for number in range(max(repeats.values())):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            turns[name].append(contestants[name]())
+            if number < repeats[name]:
+                turns[name].append(contestants[name]())
     return turns
 
 
@@ -68,5 +71,8 @@ def summary(values: Sequence[float]) -> dict[str, Any]:
 
 
 def paired(upper: Sequence[float], lower: Sequence[float]) -> dict[str, Any]:
-    """Return the :func:`summary` of the ratios ``upper / lower``, each of two turns of one round."""
-    return summary([above / below for above, below in zip(upper, lower, strict=True)])
+    """Return the :func:`summary` of the ratios ``upper / lower``, each of two turns of one round.
+
+    Rounds that only one of the two took part in are left out.
+    """
+    return summary([above / below for above, below in zip(upper, lower, strict=False)])

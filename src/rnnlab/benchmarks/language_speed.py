@@ -1,0 +1,174 @@
+"""Speed of language models: rnnlab in the Trainer beside the plain PyTorch loop over the same windows."""
+
+import logging
+import tempfile
+from collections.abc import Mapping
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from rnnlab.benchmarks.pace import Pace, pace
+from rnnlab.benchmarks.plain_language_model import PlainLanguageModel, PlainLoop, Windows
+from rnnlab.benchmarks.settings import Settings
+from rnnlab.benchmarks.trainer_path import TrainerPath
+from rnnlab.benchmarks.turns import Turn, paired, summary, take_turns
+from rnnlab.data.language_data import LanguageData
+from rnnlab.errors import ConfigError
+from rnnlab.models.optimization import build_optimizer, decayed_apart
+from rnnlab.training.assembly import assemble_data, assemble_task
+from rnnlab.training.encoding_progress import encoding_progress
+
+log = logging.getLogger(__name__)
+
+ENCODER = "rnnlab.models.encoder.RecurrentEncoder"
+LAYERS = 2
+CONTESTANTS = ("trainer", "bare")
+NO_DROPOUT = ("word_dropout", "input_dropout", "output_dropout")
+
+Contestant = TrainerPath | PlainLoop
+
+
+def measure(config: Mapping[str, Any], settings: Settings, device: torch.device) -> list[dict[str, Any]]:
+    """Measure every cell and hidden size, two layers of it, on the corpus's own text.
+
+    The plain loop always has the full softmax, so that ``task.head=adaptive`` shows what the other one gains.
+
+    Returns:
+        A row for each, as plain data: what was run, each contestant's figures, and their ratio by round.
+
+    Raises:
+        ConfigError: if the plain model lacks what the configuration asks for.
+    """
+    check_comparable(config, settings)
+    data = cast(LanguageData, assemble_data(config))
+    with encoding_progress() as progress:
+        data.encode(progress)
+    return [
+        measure_row(config, settings, data, cell, size, device)
+        for size in settings.hidden_sizes
+        for cell in settings.cells
+    ]
+
+
+def check_comparable(config: Mapping[str, Any], settings: Settings) -> None:
+    """Demand a model that the plain one can be compared with.
+
+    Raises:
+        ConfigError: naming each key that must be otherwise.
+    """
+    wrong = [f"task.{name} must be 0" for name in NO_DROPOUT if config["task"][name]]
+    wrong += [f"there is no contestant {name}" for name in settings.contestants if name not in CONTESTANTS]
+    if config["batches"]["random_lengths"]:
+        wrong.append("batches.random_lengths must be false")
+    if wrong:
+        raise ConfigError(f"The benchmark of language models has no such part: {'; '.join(wrong)}.")
+
+
+def measure_row(
+    config: Mapping[str, Any],
+    settings: Settings,
+    data: LanguageData,
+    cell: str,
+    hidden_size: int,
+    device: torch.device,
+) -> dict[str, Any]:
+    """Measure one cell and hidden size."""
+    model = {"_target_": ENCODER, "cell": cell, "hidden_size": hidden_size, "layers": LAYERS}
+    model["backend"] = settings.backend
+    config = {**config, "model": model, "task": {**config["task"], "embedding_size": hidden_size}}
+    torch.manual_seed(config["seed"])
+    with tempfile.TemporaryDirectory(prefix="rnnlab-benchmark-") as folder:
+        contestants = {
+            name: contestant(name, config, data, Path(folder), device) for name in settings.contestants
+        }
+        due = pace_of(contestants, settings, data)
+        windows = first_windows(data, due.batches, min(due.sweeps.values()))
+        turns = take_turns({name: partial(one.turn, windows) for name, one in contestants.items()}, due.turns)
+    row = {
+        "cell": cell,
+        "hidden_size": hidden_size,
+        "layers": LAYERS,
+        "head": config["task"]["head"],
+        "vocabulary_size": len(data.encoded.vocabulary),
+        "tokens": windows.tokens,
+        "contestants": {name: figures(had) for name, had in turns.items()},
+        "times_as_fast": compared(turns),
+    }
+    log.info("%s", report_of(row))
+    return row
+
+
+def contestant(
+    name: str, config: Mapping[str, Any], data: LanguageData, folder: Path, device: torch.device
+) -> Contestant:
+    """Return the contestant called ``name``, with a freshly initialized model."""
+    if name == "trainer":
+        return TrainerPath(config, assemble_task(config, data), folder, device)
+    model = PlainLanguageModel(
+        config["model"]["cell"],
+        len(data.encoded.vocabulary),
+        config["model"]["hidden_size"],
+        LAYERS,
+        config["task"]["tie_weights"],
+    ).to(device)
+    optimizer = build_optimizer(config["optimizer"], decayed_apart(model))
+    return PlainLoop(model, optimizer, config["trainer"]["gradient_clip_val"], device)
+
+
+def pace_of(contestants: Mapping[str, Contestant], settings: Settings, data: LanguageData) -> Pace:
+    """Warm every contestant up, and plan turns by how long a window took."""
+    work = first_windows(data, 2)
+    seconds = {}
+    for name, one in contestants.items():
+        one.turn(work)  # the first turn pays for compilation, libraries' starts and optimizer state
+        turn = one.turn(work)
+        assert turn.inference is not None
+        seconds[name] = (turn.training.seconds + turn.inference.seconds) / len(work)
+    return pace(seconds, settings.turn_seconds, settings.repeats, settings.batches_per_turn)
+
+
+def first_windows(data: LanguageData, count: int, sweeps: int = 1) -> Windows:
+    """Return the first ``count`` windows of the training text.
+
+    Raises:
+        ConfigError: if it has not so many in which every place counts.
+    """
+    windows = [window for window in islice(data.train_loader(), count) if window.counted is None]
+    if len(windows) < count:
+        raise ConfigError(
+            f"{data.corpus.name} has {len(windows)} whole windows, fewer than the {count} to time."
+        )
+    return Windows(windows, sweeps)
+
+
+def figures(turns: list[Turn]) -> dict[str, Any]:
+    """Return a contestant's rates, its peak of memory and its last loss."""
+    found: dict[str, Any] = {
+        stage: {"tokens_per_second": summary([getattr(turn, stage).rate for turn in turns])}
+        for stage in ("training", "inference")
+    }
+    peaks = [turn.peak_memory for turn in turns if turn.peak_memory is not None]
+    return {**found, "peak_memory_bytes": max(peaks, default=None), "last_loss": turns[-1].loss}
+
+
+def compared(turns: Mapping[str, list[Turn]]) -> dict[str, dict[str, Any]]:
+    """Return the Trainer's rate by the plain loop's, round by round, where both took part."""
+    if not {"trainer", "bare"} <= set(turns):
+        return {}
+    rates = {
+        stage: {name: [getattr(turn, stage).rate for turn in had] for name, had in turns.items()}
+        for stage in ("training", "inference")
+    }
+    return {stage: {"bare": paired(found["trainer"], found["bare"])} for stage, found in rates.items()}
+
+
+def report_of(row: Mapping[str, Any]) -> str:
+    """Return a line on a finished row."""
+    rates = ", ".join(
+        f"{name} {found['training']['tokens_per_second']['median'] / 1e3:.2f}"
+        for name, found in row["contestants"].items()
+    )
+    return f"{row['cell']} {row['layers']} x {row['hidden_size']}, thousand tokens/s in training: {rates}"
