@@ -49,6 +49,7 @@ def run_hydra(work: Callable[[dict[str, Any], Path, list[str]], Any], conf: Path
 
     def job(composed: DictConfig) -> Any:
         settings = HydraConfig.get()
+        register_resolvers()  # a launcher may have sent this job to a process of its own
         try:
             config = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
             return work(config, Path(settings.runtime.output_dir), list(settings.overrides.task))  # type: ignore[arg-type]
