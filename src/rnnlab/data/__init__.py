@@ -1,0 +1,1 @@
+"""From ids to tensors: batches of documents, and streams for language models."""

@@ -1,0 +1,1 @@
+"""Networks: encoder, heads and the LightningModules of the tasks."""
