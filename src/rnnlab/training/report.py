@@ -28,7 +28,9 @@ def describe_task(task: Task) -> str:
     """Return the task's parts and parameters in one line."""
     counts = {name: sum(p.numel() for p in part.parameters()) for name, part in task.named_children()}
     parts = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
-    return f"{type(task).__name__}: {sum(counts.values()):,} parameters ({parts})."
+    # Tied weights are in two parts and count once.
+    total = sum(p.numel() for p in task.parameters())
+    return f"{type(task).__name__}: {total:,} parameters ({parts})."
 
 
 def final_table(metrics: Mapping[str, Any], folder: RunFolder, limit: int | float) -> None:
