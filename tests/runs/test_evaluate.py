@@ -127,3 +127,8 @@ def test_mistakes_are_named(
     monkeypatch.chdir(tmp_path)
     assert command("evaluate", f"run={sentiment.folder}", *words) == 2
     assert message in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_figures_on_different_data_are_not_averaged(sentiment: Finished, language: Finished) -> None:
+    with pytest.raises(ConfigError, match="trained on csv"):
+        evaluate_runs([str(sentiment.folder), str(language.folder)])

@@ -187,6 +187,18 @@ def test_a_language_model_is_refused(
     assert "scripts/generate.py" in capsys.readouterr().err
 
 
+def test_a_row_with_more_keys_than_the_first_is_not_cut(
+    sentiment: Finished, tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "fine"}\n{"text": "dull", "id": 2}\n')
+    words = [f"run={sentiment.folder}", f"input={tmp_path / 'in.jsonl'}"]
+    assert command("predict", *words, f"output={tmp_path / 'out.csv'}") == 2
+    assert "'id', which the first row has not" in capsys.readouterr().err
+    assert not (tmp_path / "out.csv").exists()
+    assert command("predict", *words, f"output={tmp_path / 'out.jsonl'}") == 0
+    assert json.loads((tmp_path / "out.jsonl").read_text().splitlines()[1])["id"] == 2
+
+
 def test_windows_are_bounded_by_rows_and_by_characters() -> None:
     rows = [TextRow("x" * (5 << 20), {}, 1), TextRow("x" * (5 << 20), {}, 2), *[TextRow("x", {}, 3)] * 5]
     assert [len(window) for window in windows(iter(rows), 3)] == [1, 3, 3]

@@ -56,7 +56,14 @@ def evaluate_runs(
         check_output(Path(output), overwrite)
     names = tuple(labels.split(",")) if labels else ()
     trusted = (trust,) if trust else ()
-    found = [evaluated(path, split, data, names, device, trusted) for path in paths]
+    found: list[dict[str, Any]] = []
+    for path in paths:
+        found.append(evaluated(path, split, data, names, device, trusted))
+        if found[-1]["data"] != found[0]["data"]:
+            raise ConfigError(
+                f"{paths[0]} was trained on {found[0]['data']}, {path} on {found[-1]['data']}: their figures "
+                "compare with nothing. Name the data for all (data=…), or evaluate them apart."
+            )
     report = summary(found)
     show(report)
     if data is None:

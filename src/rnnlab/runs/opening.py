@@ -69,7 +69,7 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
         wanted = inspect.signature(locate_class(arguments["_target_"], Task, "task")).parameters
         known = {name: value for name, value in facts.items() if name in wanted}
         task = build(arguments, Task, "task", model=config["model"], **known)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise RunError(
             f"{file} is damaged: its configuration or vocabulary is not as rnnlab writes it."
         ) from error

@@ -1,6 +1,7 @@
 """The answers of ``scripts/predict.py``: one text, a stream of lines, a table, an explanation."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,9 +119,16 @@ def predict_lines(model: TrainedClassifier, column: str) -> None:
         errors.print("A text a line; Ctrl-D ends.", markup=False)
     lines = stdin_rows(sys.stdin.buffer, column)
     tally = Tally()
-    for columns, prediction in predicted(model, lines, window=1 if typed else WINDOW):
-        print(json.dumps(columns, ensure_ascii=False), flush=typed)
-        tally.add(prediction)
+    try:
+        for columns, prediction in predicted(model, lines, window=1 if typed else WINDOW):
+            print(json.dumps(columns, ensure_ascii=False), flush=typed)
+            tally.add(prediction)
+        sys.stdout.flush()
+    except (
+        BrokenPipeError
+    ):  # the reader, such as head, has enough; Python must not flush once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
     for note in tally.notes(model.kept["max_length"])[1:]:
         errors.print(note, markup=False)
 

@@ -129,6 +129,7 @@ def row_writer(file: TextIO, form: str) -> Callable[[Columns], None]:
 
     Raises:
         ConfigError: if ``form`` is not a table's.
+        DataError: from the function, if a row has a column that the header lacks.
     """
     if form == "jsonl":
         return lambda columns: print(json.dumps(columns, ensure_ascii=False), file=file)
@@ -141,6 +142,12 @@ def row_writer(file: TextIO, form: str) -> Callable[[Columns], None]:
         if not header:
             header.extend(columns)
             table.writerow(header)
+        new = [name for name in columns if name not in header]
+        if new:
+            raise DataError(
+                f"A row has the key {new[0]!r}, which the first row has not: a table has one set of columns. "
+                "Name an output that ends in .jsonl."
+            )
         table.writerow([_as_field(columns.get(name)) for name in header])
 
     return write
