@@ -50,7 +50,7 @@ def final_table(metrics: Mapping[str, Any], folder: RunFolder, limit: int | floa
     for name in names:
         table.add_column(name, justify="right")
     for row, values in rows.items():
-        cells = [f"{values[name]:.4f}" if name in values else "" for name in names]
+        cells = [figure(name, values[name]) if name in values else "" for name in names]
         table.add_row(row, *cells, style="bold" if row == "this run" else None)
     console.print(table)
     if metrics["tokens_per_second"]:
@@ -72,6 +72,17 @@ def next_commands(folder: RunFolder) -> list[str]:
         f"tensorboard --logdir {shown(folder.path.parent)}",
         f"python scripts/train.py resume={shown(folder.path)} trainer.max_epochs=...",
     ]
+
+
+def figure(name: str, value: float) -> str:
+    """Return a metric as a person reads it: counts whole, perplexities to two places, shares to four.
+
+    >>> figure("tokens", 82430.0), figure("perplexity", 114.512), figure("accuracy", 0.88736)
+    ('82,430', '114.51', '0.8874')
+    """
+    if name == "tokens":
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if "perplexity" in name else f"{value:.4f}"
 
 
 def part_of_it(limit: int | float) -> str:
