@@ -81,7 +81,7 @@ def fit(config: dict[str, Any], path: Path) -> dict[str, Any]:
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 log_hyperparameters(logger, config, metrics, trainer.global_step)
-        final_table(metrics, folder, config["trainer"]["limit_test_batches"])
+        final_table(config["task"]["name"], metrics, folder, config["trainer"]["limit_test_batches"])
     return metrics
 
 

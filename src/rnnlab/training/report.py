@@ -33,10 +33,11 @@ def describe_task(task: Task) -> str:
     return f"{type(task).__name__}: {total:,} parameters ({parts})."
 
 
-def final_table(metrics: Mapping[str, Any], folder: RunFolder, limit: int | float) -> None:
+def final_table(task: str, metrics: Mapping[str, Any], folder: RunFolder, limit: int | float) -> None:
     """Print the figures beside the baselines', and what to type next.
 
     Args:
+        task: the task's name, which decides what to ask the model.
         metrics: the content of ``metrics.json``.
         folder: where the run lies.
         limit: ``trainer.limit_test_batches``, 1.0 for all.
@@ -62,14 +63,26 @@ def final_table(metrics: Mapping[str, Any], folder: RunFolder, limit: int | floa
     console.print(f"Best checkpoint  {shown(folder.best)}", markup=False)
     console.print(f"Figures          {shown(folder.metrics_file)}", markup=False)
     console.print("Next:", style="bold")
-    for command in next_commands(folder):
+    for command in next_commands(task, folder):
         console.print(f"  {command}", markup=False)
 
 
-def next_commands(folder: RunFolder) -> list[str]:
+def answers(task: str, folder: RunFolder) -> list[str]:
+    """Return the command that asks the trained model of a task for an answer."""
+    return {
+        "sentiment": [
+            f'python scripts/predict.py run={shown(folder.path)} text="A moving film." explain=true'
+        ],
+        "language_model": [f'python scripts/generate.py run={shown(folder.path)} prompt="The film"'],
+    }.get(task, [])
+
+
+def next_commands(task: str, folder: RunFolder) -> list[str]:
     """Return the commands that a person may want to type after a run."""
     return [
         f"tensorboard --logdir {shown(folder.path.parent)}",
+        f"python scripts/evaluate.py run={shown(folder.path)}",
+        *answers(task, folder),
         f"python scripts/train.py resume={shown(folder.path)} trainer.max_epochs=...",
     ]
 
