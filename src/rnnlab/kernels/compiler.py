@@ -1,0 +1,132 @@
+"""Compilation of the scans by numba: when first needed, kept on disk, and said.
+
+Only the entry points (``Kernel``) are kept; what they call is part of them. numba does not notice that a
+function called from another module has changed, so the folder is named after the text of all modules here.
+"""
+
+import hashlib
+import logging
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from rnnlab.folders import cache_folder
+from rnnlab.kernels.toolchain import binding, numba
+
+logger = logging.getLogger(__name__)
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# "contract" lets a product and a sum become one instruction, rounded once. Nothing may be reordered and NaN
+# and infinity keep their meaning. The numpy error model divides by zero without a check, so loops vectorise.
+_OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
+
+
+def compiled(function: Function) -> Function:
+    """Mark a function as part of the kernels: compiled into whatever entry point calls it."""
+    result: Function = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
+    return result
+
+
+def inlined(function: Function) -> Function:
+    """Like ``compiled``, for a few lines that are written into their callers: those compile faster."""
+    result: Function = numba.njit(inline="always", **_OPTIONS)(function)
+    return result
+
+
+class Kernel:
+    """An entry point, compiled for float32 or float64 when it is first called for.
+
+    Args:
+        function: plain Python, in the part of the language that numba compiles.
+        signature: from numba's type of the numbers to its types of the arguments.
+        name: what it computes, for the announcement: "gru forward".
+    """
+
+    _lock = threading.RLock()  # numba's folder is a setting of the whole process
+
+    def __init__(self, function: Callable[..., Any], signature: Callable[[Any], tuple[Any, ...]], name: str):
+        self._function = function
+        self._signature = signature
+        self._name = name
+        self._ready: dict[str, Callable[..., Any]] = {}
+
+    def of(self, dtype: DTypeLike) -> Callable[..., Any]:
+        """Return the compiled function for numbers of ``dtype``."""
+        numbers = np.dtype(dtype).name
+        if numbers not in self._ready:
+            with Kernel._lock:
+                if numbers not in self._ready:
+                    self._ready[numbers] = self._compile(numbers)
+        return self._ready[numbers]
+
+    def _compile(self, numbers: str) -> Callable[..., Any]:
+        folder = _compiled_folder(numbers)
+        stamp = None if folder is None else folder / f"{self._name.replace(' ', '-')}.done"
+        is_new = stamp is None or not stamp.is_file()
+        if is_new:
+            logger.warning(
+                "Compiling the fused scan: %s, %s (once on this machine, some seconds).", self._name, numbers
+            )
+            started = time.perf_counter()
+        former = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = str(folder or "")
+        try:
+            function = numba.njit(cache=folder is not None, **_OPTIONS)(self._function)
+            function.compile(self._signature(getattr(numba.types, numbers)))
+        finally:
+            numba.config.CACHE_DIR = former
+        if is_new:
+            logger.info("Compiled in %.1f s.", time.perf_counter() - started)
+            if stamp is not None:
+                stamp.touch()
+        function.disable_compile()
+        ready: Callable[..., Any] = function
+        return ready
+
+
+@cache
+def _compiled_folder(numbers: str) -> Path | None:
+    """Return a folder that can be written for the compiled code of these modules on this processor.
+
+    Beside the modules, else in rnnlab's cache; None where neither can be written: then the code is compiled
+    anew by each process. One folder for each type of numbers, as numba's index of one function can't be
+    written by two processes for two types at once.
+    """
+    here = Path(__file__).resolve().parent
+    text = hashlib.sha256(numba.__version__.encode())
+    for module in sorted(here.glob("*.py")):
+        text.update(module.read_bytes())
+    processor = numba.config.CPU_NAME or binding.get_host_cpu_name()
+    name = f"scans-{text.hexdigest()[:16]}-{processor}-{numbers}"
+    for parent in (here / "__pycache__", cache_folder() / "kernels"):
+        folder = parent / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    logger.warning(
+        "No folder can be written for compiled code (%s): each process compiles the fused scans anew. "
+        "RNNLAB_CACHE_DIR names another.",
+        cache_folder(),
+    )
+    return None
+
+
+def vector_bytes() -> int:
+    """Return the width of the processor's vector registers in bytes: 64 (AVX-512), 32 (AVX) or 16."""
+    features = binding.get_host_cpu_features()
+    named = os.environ.get("NUMBA_CPU_FEATURES")
+    if named is not None:  # what numba compiles for, where it is told
+        features = {feature[1:]: feature[0] == "+" for feature in named.split(",") if feature}
+    return 64 if features.get("avx512f") else 32 if features.get("avx") else 16

@@ -1,0 +1,86 @@
+"""The gated recurrent unit (Cho et al. 2014), in the form of ``nn.GRU``.
+
+From the state h and the input x, with * for the product of elements and s for the sigmoid::
+
+    r = s(W_ir x + b_ir + W_hr h + b_hr)            reset: how much of the past the candidate sees
+    z = s(W_iz x + b_iz + W_hz h + b_hz)            update: how much of the past stays
+    m = W_hn h + b_hn                               what it recalls of the past
+    n = tanh(W_in x + b_in + r * m)                 the candidate
+    h' = (1 - z) * n + z * h
+
+(Cho et al. multiply h by r before the product with W_hn; PyTorch, and cuDNN, after it.) On the way back, with
+d for the gradient of the loss, and d of a gate taken before its activation function::
+
+    dn = dh' * (1 - z) * (1 - n * n)
+    dz = dh' * (h - n) * z * (1 - z)
+    dm = dn * r
+    dr = dn * m * r * (1 - r)
+    dh = dh' * z + dr W_hr + dz W_hz + dm W_hn
+"""
+
+from typing import Any
+
+from rnnlab.kernels.activations import sigmoid, tanh
+from rnnlab.kernels.compiler import compiled
+from rnnlab.kernels.entry import backward_kernel, forward_kernel
+from rnnlab.kernels.product import add_product, affine
+
+RESET, UPDATE, NEW, RECALL = 0, 1, 2, 3
+PLANES, STATES = 4, 1
+INPUT_PLANES = (RESET, UPDATE, NEW)
+RECURRENT_PLANES = (RESET, UPDATE, RECALL)
+
+
+@compiled
+def step(planes: Any, states: Any, here: Any, hidden: int, panels: Any) -> None:
+    """Compute one step: from the inputs' shares of r, z and n in ``planes`` and h to r, z, n, m and h'."""
+    tokens = slice(here.token, here.token + here.active)
+    reset, update = planes[RESET, tokens], planes[UPDATE, tokens]  # (active, width), as all matrices here
+    new, recall = planes[NEW, tokens], planes[RECALL, tokens]
+    before = states[0, here.before : here.before + here.active]
+    after = states[0, here.after : here.after + here.active]
+
+    add_product(reset, before, hidden, panels.recurrent[0])
+    add_product(update, before, hidden, panels.recurrent[1])
+    affine(recall, panels.recurrent_bias[2], before, hidden, panels.recurrent[2])
+    for row in range(here.active):
+        for unit in range(reset.shape[1]):
+            r = sigmoid(reset[row, unit])
+            z = sigmoid(update[row, unit])
+            n = tanh(new[row, unit] + r * recall[row, unit])
+            reset[row, unit], update[row, unit], new[row, unit] = r, z, n
+            after[row, unit] = n + z * (before[row, unit] - n)
+
+
+@compiled
+def step_back(
+    planes: Any, states: Any, planes_slope: Any, flowing: Any, here: Any, hidden: int, panels: Any
+) -> None:
+    """Go back over one step: from dh' in ``flowing`` to dr, dz, dn, dm in ``planes_slope`` and dh."""
+    tokens = slice(here.token, here.token + here.active)
+    reset, update = planes[RESET, tokens], planes[UPDATE, tokens]  # (active, width), as all matrices here
+    new, recall = planes[NEW, tokens], planes[RECALL, tokens]
+    before = states[0, here.before : here.before + here.active]
+    slots = slice(here.slot, here.slot + here.active)
+    reset_slope, update_slope = planes_slope[RESET, slots], planes_slope[UPDATE, slots]
+    new_slope, recall_slope = planes_slope[NEW, slots], planes_slope[RECALL, slots]
+    h_slope = flowing[0, : here.active]
+
+    one = planes.dtype.type(1)
+    for row in range(here.active):
+        for unit in range(reset.shape[1]):
+            r, z, n = reset[row, unit], update[row, unit], new[row, unit]
+            dh = h_slope[row, unit]
+            dn = dh * (one - z) * (one - n * n)
+            update_slope[row, unit] = dh * (before[row, unit] - n) * z * (one - z)
+            new_slope[row, unit] = dn
+            recall_slope[row, unit] = dn * r
+            reset_slope[row, unit] = dn * recall[row, unit] * r * (one - r)
+            h_slope[row, unit] = dh * z
+    add_product(h_slope, reset_slope, hidden, panels.recurrent[0])
+    add_product(h_slope, update_slope, hidden, panels.recurrent[1])
+    add_product(h_slope, recall_slope, hidden, panels.recurrent[2])
+
+
+forward = forward_kernel("gru", step, INPUT_PLANES, RECURRENT_PLANES)
+backward = backward_kernel("gru", step_back, INPUT_PLANES, RECURRENT_PLANES)

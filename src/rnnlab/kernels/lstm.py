@@ -1,0 +1,94 @@
+"""Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000), as ``nn.LSTM``.
+
+From the state h, the memory c and the input x, with * for the product of elements and s for the sigmoid::
+
+    i = s(W_ii x + b_ii + W_hi h + b_hi)            input gate
+    f = s(W_if x + b_if + W_hf h + b_hf)            forget gate
+    g = tanh(W_ig x + b_ig + W_hg h + b_hg)         the candidate
+    o = s(W_io x + b_io + W_ho h + b_ho)            output gate
+    c' = f * c + i * g
+    h' = o * tanh(c')
+
+On the way back, with d for the gradient of the loss, and d of a gate taken before its activation function::
+
+    do = dh' * tanh(c') * o * (1 - o)
+    dm = dc' + dh' * o * (1 - tanh(c')^2)           all that reaches the memory c'
+    di = dm * g * i * (1 - i)
+    df = dm * c * f * (1 - f)
+    dg = dm * i * (1 - g * g)
+    dc = dm * f
+    dh = di W_hi + df W_hf + dg W_hg + do W_ho
+"""
+
+from typing import Any
+
+from rnnlab.kernels.activations import sigmoid, tanh
+from rnnlab.kernels.compiler import compiled
+from rnnlab.kernels.entry import backward_kernel, forward_kernel
+from rnnlab.kernels.product import add_product
+from rnnlab.kernels.traffic import clear
+
+INPUT, FORGET, CANDIDATE, OUTPUT = 0, 1, 2, 3
+PLANES, STATES = 4, 2
+INPUT_PLANES = (INPUT, FORGET, CANDIDATE, OUTPUT)
+RECURRENT_PLANES = INPUT_PLANES
+
+
+@compiled
+def step(planes: Any, states: Any, here: Any, hidden: int, panels: Any) -> None:
+    """Compute one step: from the inputs' shares in ``planes``, h and c to i, f, g, o, h' and c'."""
+    tokens = slice(here.token, here.token + here.active)
+    inlet, forget = planes[INPUT, tokens], planes[FORGET, tokens]  # (active, width), as all matrices here
+    candidate, outlet = planes[CANDIDATE, tokens], planes[OUTPUT, tokens]
+    before, after = slice(here.before, here.before + here.active), slice(here.after, here.after + here.active)
+    h_before, c_before = states[0, before], states[1, before]
+    h_after, c_after = states[0, after], states[1, after]
+
+    for gate in range(PLANES):
+        add_product(planes[gate, tokens], h_before, hidden, panels.recurrent[gate])
+    for row in range(here.active):
+        for unit in range(inlet.shape[1]):
+            i = sigmoid(inlet[row, unit])
+            f = sigmoid(forget[row, unit])
+            g = tanh(candidate[row, unit])
+            o = sigmoid(outlet[row, unit])
+            c = f * c_before[row, unit] + i * g
+            inlet[row, unit], forget[row, unit], candidate[row, unit], outlet[row, unit] = i, f, g, o
+            c_after[row, unit] = c
+            h_after[row, unit] = o * tanh(c)
+
+
+@compiled
+def step_back(
+    planes: Any, states: Any, planes_slope: Any, flowing: Any, here: Any, hidden: int, panels: Any
+) -> None:
+    """Go back over one step: from dh', dc' in ``flowing`` to di, df, dg, do in ``planes_slope``, dh, dc."""
+    tokens = slice(here.token, here.token + here.active)
+    inlet, forget = planes[INPUT, tokens], planes[FORGET, tokens]  # (active, width), as all matrices here
+    candidate, outlet = planes[CANDIDATE, tokens], planes[OUTPUT, tokens]
+    c_before = states[1, here.before : here.before + here.active]
+    c_after = states[1, here.after : here.after + here.active]
+    slots = slice(here.slot, here.slot + here.active)
+    inlet_slope, forget_slope = planes_slope[INPUT, slots], planes_slope[FORGET, slots]
+    candidate_slope, outlet_slope = planes_slope[CANDIDATE, slots], planes_slope[OUTPUT, slots]
+    h_slope, c_slope = flowing[0, : here.active], flowing[1, : here.active]
+
+    one = planes.dtype.type(1)
+    for row in range(here.active):
+        for unit in range(inlet.shape[1]):
+            i, f = inlet[row, unit], forget[row, unit]
+            g, o = candidate[row, unit], outlet[row, unit]
+            dh, seen = h_slope[row, unit], tanh(c_after[row, unit])
+            dm = c_slope[row, unit] + dh * o * (one - seen * seen)
+            inlet_slope[row, unit] = dm * g * i * (one - i)
+            forget_slope[row, unit] = dm * c_before[row, unit] * f * (one - f)
+            candidate_slope[row, unit] = dm * i * (one - g * g)
+            outlet_slope[row, unit] = dh * seen * o * (one - o)
+            c_slope[row, unit] = dm * f
+    clear(h_slope)
+    for gate in range(PLANES):
+        add_product(h_slope, planes_slope[gate, slots], hidden, panels.recurrent[gate])
+
+
+forward = forward_kernel("lstm", step, INPUT_PLANES, RECURRENT_PLANES)
+backward = backward_kernel("lstm", step_back, INPUT_PLANES, RECURRENT_PLANES)

@@ -1,0 +1,66 @@
+"""The simple recurrent network (Elman 1990), as ``nn.RNN``, with tanh or relu.
+
+From the state h and the input x::
+
+    h' = tanh(W_i x + b_i + W_h h + b_h)
+
+On the way back, with d for the gradient of the loss and a for what tanh is applied to::
+
+    da = dh' * (1 - h' * h')                        with relu: dh' where h' > 0, else 0
+    dh = da W_h
+
+The same weight is used at every step, so its gradient is a sum over the steps: that is all there is to
+backpropagation through time (Werbos 1990).
+"""
+
+from typing import Any
+
+from rnnlab.kernels.activations import relu, relu_slope, tanh, tanh_slope
+from rnnlab.kernels.compiler import compiled
+from rnnlab.kernels.entry import backward_kernel, forward_kernel
+from rnnlab.kernels.product import add_product
+from rnnlab.kernels.traffic import clear
+
+PLANES, STATES = 1, 1
+INPUT_PLANES = RECURRENT_PLANES = (0,)
+
+
+def _step(activation: Any) -> Any:
+    @compiled
+    def step(planes: Any, states: Any, here: Any, hidden: int, panels: Any) -> None:
+        """Compute one step: from the inputs' share in ``planes`` and h to h'."""
+        share = planes[0, here.token : here.token + here.active]  # (active, width), as all matrices here
+        before = states[0, here.before : here.before + here.active]
+        after = states[0, here.after : here.after + here.active]
+
+        add_product(share, before, hidden, panels.recurrent[0])
+        for row in range(here.active):
+            for unit in range(share.shape[1]):
+                after[row, unit] = activation(share[row, unit])
+
+    return step
+
+
+def _step_back(derivative: Any) -> Any:
+    @compiled
+    def step_back(
+        planes: Any, states: Any, planes_slope: Any, flowing: Any, here: Any, hidden: int, panels: Any
+    ) -> None:
+        """Go back over one step: from dh' in ``flowing`` to da in ``planes_slope`` and dh."""
+        after = states[0, here.after : here.after + here.active]  # (active, width), as all matrices here
+        slope = planes_slope[0, here.slot : here.slot + here.active]
+        h_slope = flowing[0, : here.active]
+
+        for row in range(here.active):
+            for unit in range(slope.shape[1]):
+                slope[row, unit] = h_slope[row, unit] * derivative(after[row, unit])
+        clear(h_slope)
+        add_product(h_slope, slope, hidden, panels.recurrent[0])
+
+    return step_back
+
+
+tanh_forward = forward_kernel("rnn tanh", _step(tanh), INPUT_PLANES, RECURRENT_PLANES)
+tanh_backward = backward_kernel("rnn tanh", _step_back(tanh_slope), INPUT_PLANES, RECURRENT_PLANES)
+relu_forward = forward_kernel("rnn relu", _step(relu), INPUT_PLANES, RECURRENT_PLANES)
+relu_backward = backward_kernel("rnn relu", _step_back(relu_slope), INPUT_PLANES, RECURRENT_PLANES)

@@ -1,0 +1,130 @@
+"""Between the batch as the user has it and the tokens of a block as the walk numbers them.
+
+Everywhere, ``rows`` is the order of the batch (``rows.Rows``), ``first`` and ``last`` bound a block in it,
+and ``active`` is the number of the block's rows that still run at a ``step``.
+"""
+
+from typing import Any
+
+from rnnlab.kernels.compiler import compiled
+from rnnlab.kernels.rows import running, time_of
+
+
+@compiled
+def take(
+    rows: Any, first: int, active: int, step: int, inputs: Any, tokens: Any, at: int, reverse: bool
+) -> None:
+    """Copy what the active rows of ``inputs (batch, time, features)`` read at a step to ``tokens``."""
+    for row in range(active):
+        number = rows.order[first + row]
+        time = time_of(step, rows.lengths[first + row], reverse)
+        for feature in range(inputs.shape[2]):
+            tokens[at + row, feature] = inputs[number, time, feature]
+
+
+@compiled
+def take_chunk(
+    rows: Any, first: int, active: int, begin: int, inputs: Any, tokens: Any, reverse: bool
+) -> Any:
+    """Fill ``tokens`` with as many whole steps as it has rows for; return the next step and the count."""
+    step, count = begin, 0
+    while step < rows.lengths[first]:
+        active = running(rows.lengths, first, first + active, step)
+        if count + active > len(tokens):
+            break
+        take(rows, first, active, step, inputs, tokens, count, reverse)
+        step, count = step + 1, count + active
+    return step, count
+
+
+@compiled
+def enter(rows: Any, first: int, last: int, start: Any, states: Any, at: int) -> None:
+    """Copy a block's initial states ``(S, batch, hidden)`` to ``states`` from row ``at``."""
+    hidden, width = start.shape[2], states.shape[2]
+    for state in range(len(start)):
+        for row in range(last - first):
+            for unit in range(hidden):
+                states[state, at + row, unit] = start[state, rows.order[first + row], unit]
+            for unit in range(hidden, width):
+                states[state, at + row, unit] = 0
+
+
+@compiled
+def leave(
+    rows: Any,
+    first: int,
+    active: int,
+    step: int,
+    states: Any,
+    after: int,
+    outputs: Any,
+    final: Any,
+    reverse: bool,
+) -> None:
+    """Copy the states after a step to the outputs and, where a row ends, to the final states."""
+    hidden = outputs.shape[2]
+    for row in range(active):
+        number, length = rows.order[first + row], rows.lengths[first + row]
+        time = time_of(step, length, reverse)
+        for unit in range(hidden):
+            outputs[number, time, unit] = states[0, after + row, unit]
+        if step == length - 1:
+            for state in range(len(final)):
+                for unit in range(hidden):
+                    final[state, number, unit] = states[state, after + row, unit]
+
+
+@compiled
+def join(
+    rows: Any, first: int, earlier: int, active: int, step: int, final_slope: Any, outputs_slope: Any,
+    flowing: Any, reverse: bool,
+) -> None:  # fmt: skip
+    """Add to ``flowing`` what comes from outside at this step: from final states, and from the outputs.
+
+    Rows from ``earlier`` on join the walk here, at their last token.
+    """
+    hidden = final_slope.shape[2]
+    for row in range(earlier, active):
+        for state in range(len(final_slope)):
+            for unit in range(hidden):
+                flowing[state, row, unit] = final_slope[state, rows.order[first + row], unit]
+    if len(outputs_slope) > 0:
+        for row in range(active):
+            number = rows.order[first + row]
+            time = time_of(step, rows.lengths[first + row], reverse)
+            for unit in range(hidden):
+                flowing[0, row, unit] += outputs_slope[number, time, unit]
+
+
+@compiled
+def give_chunk(
+    rows: Any, first: int, last: int, begin: int, end: int, tokens: Any, inputs_slope: Any, reverse: bool
+) -> None:
+    """Copy ``tokens``, which are numbered from step ``end - 1`` down to ``begin``, to the batch."""
+    count = 0
+    for step in range(end - 1, begin - 1, -1):
+        active = running(rows.lengths, first, last, step)
+        for row in range(active):
+            number = rows.order[first + row]
+            time = time_of(step, rows.lengths[first + row], reverse)
+            for feature in range(inputs_slope.shape[2]):
+                inputs_slope[number, time, feature] = tokens[count + row, feature]
+        count += active
+
+
+@compiled
+def clear_padding(rows: Any, first: int, last: int, batch: Any) -> None:
+    """Write zeros behind the ends of a block's rows of ``batch (batch, time, size)``."""
+    for row in range(first, last):
+        number = rows.order[row]
+        for time in range(rows.lengths[row], batch.shape[1]):
+            for place in range(batch.shape[2]):
+                batch[number, time, place] = 0
+
+
+@compiled
+def clear(matrix: Any) -> None:
+    """Write zeros all over ``(rows, columns)``."""
+    for row in range(matrix.shape[0]):
+        for column in range(matrix.shape[1]):
+            matrix[row, column] = 0
