@@ -9,13 +9,13 @@ from torch.nn.functional import dropout, pad
 
 from rnnlab.build import build
 from rnnlab.errors import ConfigError, nearest
+from rnnlab.models.backends import BACKENDS, check_backend, fused_scans, takes_fused
 from rnnlab.models.encoder_arguments import check_inputs, check_lengths, check_state, shortest_and_longest
 from rnnlab.models.packed import packed_pass
 from rnnlab.models.scans import Scans, State, TorchScans, Weights
 
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 NONLINEARITIES = ("tanh", "relu")
-BACKENDS = ("auto", "fused", "torch")
 ENCODER_NAMES = ("output_size", "is_bidirectional", "initial_state")
 
 
@@ -82,8 +82,7 @@ class RecurrentEncoder(nn.Module):
                 raise ConfigError(f"model.{name} is {size!r}; expected a whole number from 1.")
         if not 0 <= dropout < 1:
             raise ConfigError(f"model.dropout is {dropout!r}; expected a share from 0 to below 1.")
-        if backend == "fused":
-            raise ConfigError("model.backend=fused: the fused scans are not there. Use model.backend=auto.")
+        check_backend(backend)
 
         self.cell = cell
         self.input_size = input_size
@@ -137,11 +136,12 @@ class RecurrentEncoder(nn.Module):
             shape = (self.layers * self.directions, batch, self.hidden_size)
             check_state(state, self.cell == "lstm", shape, inputs)
         if lengths is None:
-            return cast(tuple[Tensor, State], self.network(inputs, state))
+            return self._encode(inputs, None, state)
         check_lengths(lengths, inputs)
         lengths = lengths.cpu()
         shortest, longest = shortest_and_longest(lengths, time)
-        outputs, final = self._encode(inputs[:, :longest], lengths, state, all_full=shortest == longest)
+        ragged = lengths if shortest < longest else None
+        outputs, final = self._encode(inputs[:, :longest], ragged, state)
         return pad(outputs, (0, 0, 0, time - longest)) if longest < time else outputs, final
 
     def plain_state_dict(self) -> dict[str, Tensor]:
@@ -160,18 +160,19 @@ class RecurrentEncoder(nn.Module):
         """Name what the parameters don't show."""
         return f"backend={self.backend}"
 
-    def _encode(
-        self, inputs: Tensor, lengths: Tensor, state: State | None, all_full: bool
-    ) -> tuple[Tensor, State]:
-        if all_full:
+    def _encode(self, inputs: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State]:
+        """Encode by the kernels that suit the batch; ``lengths`` is None where no sequence is padded."""
+        kind = self.nonlinearity if self.cell == "rnn" else self.cell
+        if takes_fused(self.backend, kind, inputs, self.hidden_size, lengths):
+            return self._walk(fused_scans(kind, lengths, inputs), inputs, state)
+        if lengths is None:
             return cast(tuple[Tensor, State], self.network(inputs, state))
         if inputs.is_cuda:
             return packed_pass(self.network, inputs, lengths, state)
-        return self._padded(inputs, lengths, state)
+        return self._walk(TorchScans(kind, lengths, inputs), inputs, state)
 
-    def _padded(self, inputs: Tensor, lengths: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Encode layer by layer and direction by direction, each a scan over the padded batch."""
-        scans: Scans = TorchScans(self.cell if self.cell != "rnn" else self.nonlinearity, lengths, inputs)
+    def _walk(self, scans: Scans, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Encode layer by layer and direction by direction, each a scan over the batch."""
         state = self.initial_state(inputs.shape[0]) if state is None else state
         layer_inputs = scans.enter(inputs)
         outputs: list[Tensor] = []

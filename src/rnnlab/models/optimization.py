@@ -40,7 +40,7 @@ def build_schedule(
         ConfigError: if the class or one of its options is unknown.
     """
     options = {key: value for key, value in config.items() if key != "interval"}
-    cls = locate_class(options.get("_target_", ""), LRScheduler, "scheduler")  # type: ignore[type-abstract]
+    cls = locate_class(options.get("_target_", ""), LRScheduler, "scheduler")
     takes = inspect.signature(cls).parameters
     facts: dict[str, Any] = {"optimizer": optimizer}
     if "total_steps" in takes and "total_steps" not in options:
@@ -50,13 +50,13 @@ def build_schedule(
     if "mode" in takes and "mode" not in options:
         facts["mode"] = mode
     with told_as_config_error("scheduler"):
-        schedule = build(options, LRScheduler, "scheduler", **facts)  # type: ignore[type-abstract]
+        schedule = build(options, LRScheduler, "scheduler", **facts)
     return {"scheduler": schedule, "interval": config.get("interval", "epoch"), "monitor": monitor}
 
 
 @contextmanager
 def told_as_config_error(where: str) -> Iterator[None]:
-    """Turn what PyTorch says of an option out of range into an error that names the configuration's section."""
+    """Turn what PyTorch says of an option out of range into an error that names the section."""
     try:
         yield
     except (ValueError, TypeError) as error:

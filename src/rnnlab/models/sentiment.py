@@ -173,7 +173,7 @@ class SentimentClassifier(Task):
         self.losses[stage].reset()  # type: ignore[operator]
 
     def report(self, stage: str) -> None:
-        """Log the metrics of ``stage`` over all its documents; each class's too, where there are more than two."""
+        """Log the metrics of ``stage`` over all its documents, by class too where there are over two."""
         values = dict(self.metrics[stage].compute())  # type: ignore[operator]
         for name in [name for name in values if name.endswith("_per_class")]:
             for label, value in zip(self.labels, values.pop(name), strict=True):

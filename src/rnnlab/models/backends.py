@@ -1,0 +1,69 @@
+"""Which kernels walk a batch: PyTorch's, or rnnlab's fused scans."""
+
+import importlib.util
+import logging
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from rnnlab.errors import ConfigError
+from rnnlab.models.scans import Scans
+
+log = logging.getLogger(__name__)
+
+BACKENDS = ("auto", "fused", "torch")
+
+
+@cache
+def can_compile() -> bool:
+    """Return whether numba, which compiles the fused scans, is installed; say so once where it is not."""
+    if importlib.util.find_spec("numba") is not None:
+        return True
+    log.warning("numba is not installed: the recurrent layers run on PyTorch's own kernels, slower on a CPU.")
+    return False
+
+
+def check_backend(backend: str) -> None:
+    """Check that the backend can be had here.
+
+    Raises:
+        ConfigError: if the fused scans are asked for and numba is not installed.
+    """
+    if backend == "fused" and not can_compile():
+        raise ConfigError("model.backend=fused needs numba: pip install numba, or use model.backend=auto.")
+
+
+def takes_fused(backend: str, kind: str, inputs: Tensor, hidden_size: int, lengths: Tensor | None) -> bool:
+    """Return whether the fused scans walk this batch.
+
+    They run on a CPU in float32 or float64. ``auto`` takes them where they are the faster, see
+    :mod:`rnnlab.kernels.choice`; in mixed precision it leaves the work to PyTorch, which has kernels for it.
+
+    Args:
+        backend: ``auto``, ``fused`` or ``torch``.
+        kind: "gru", "lstm", "tanh" or "relu".
+        inputs: ``(batch, time, features)``.
+        hidden_size: units of the layer.
+        lengths: ``(batch,)``, None where no sequence is padded.
+    """
+    if backend == "torch" or inputs.is_cuda:
+        return False
+    if backend == "fused":
+        return True
+    if torch.is_autocast_enabled("cpu") or inputs.dtype not in (torch.float32, torch.float64):
+        return False
+    if not can_compile():
+        return False
+    from rnnlab.kernels.choice import fused_is_faster
+
+    batch, time, _ = inputs.shape
+    padding = 0.0 if lengths is None else 1 - int(lengths.sum()) / (batch * time)
+    return fused_is_faster(kind, hidden_size, time, padding)
+
+
+def fused_scans(kind: str, lengths: Tensor | None, inputs: Tensor) -> Scans:
+    """Return the fused scans for a batch; numba is imported only now."""
+    from rnnlab.kernels.scans import FusedScans
+
+    return FusedScans(kind, lengths, inputs)
