@@ -44,7 +44,9 @@ def build_schedule(
     takes = inspect.signature(cls).parameters
     facts: dict[str, Any] = {"optimizer": optimizer}
     if "total_steps" in takes and "total_steps" not in options:
-        facts["total_steps"] = total_steps
+        # PyTorch's one-cycle divides by zero where the way up takes exactly one step.
+        warm_up = options.get("pct_start", 0.3) * total_steps
+        facts["total_steps"] = total_steps + (warm_up == 1)
     if "max_lr" in takes and "max_lr" not in options:
         facts["max_lr"] = [group["lr"] for group in optimizer.param_groups]
     if "mode" in takes and "mode" not in options:
