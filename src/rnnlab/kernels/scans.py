@@ -1,8 +1,9 @@
 """The fused scans for PyTorch: tensors in, tensors out, with gradients. CPU, float32 or float64.
 
 One scan is one layer in one direction. What it returns equals PyTorch's own networks within rounding; which
-rows share a batch, and how many threads there are, changes no bit of it (gradients of weights are sums over
-the batch, so they do depend on who is in it). Second derivatives are not there: asking for them is an error.
+rows share a batch, and how many threads there are, changes no bit of it. (Gradients of weights are sums over
+the batch; those, of course, depend on what is in it. A single step of a stream without gradients, as in
+generation, is PyTorch's own cell.) Second derivatives are not there: asking for them is an error.
 """
 
 from collections.abc import Sequence
@@ -73,7 +74,7 @@ class FusedScans:
             numbers = lengths.detach().cpu().numpy().astype(np.int64)
             if numbers.shape != (batch,) or numbers.min() < 1 or numbers.max() > time:
                 raise ValueError(f"lengths is {lengths}; expected ({batch},) integers from 1 to {time}.")
-        self._kind, self._cell = kind, CELLS[kind]
+        self._kind, self._cell, self._is_stream = kind, CELLS[kind], lengths is None
         self._rows = rows_of(numbers)
 
     def enter(self, inputs: Tensor) -> Tensor:
@@ -94,7 +95,7 @@ class FusedScans:
             Outputs ``(batch, time, hidden)``, exactly zero in the padding, and the state after the last token
             read, like ``state``.
         """
-        if inputs.shape[1] == 1 and not torch.is_grad_enabled():
+        if self._is_stream and inputs.shape[1] == 1 and not torch.is_grad_enabled():
             return self._single_step(inputs, state, weights)
         dtype = weights[0].dtype  # under autocast the inputs may be narrower
         states = state if isinstance(state, tuple) else (state, None)
