@@ -17,7 +17,12 @@ from rnnlab.training.assembly import assemble_data
 from tests.benchmarks.composed import composed
 
 CPU = torch.device("cpu")
-ENCODER = {"_target_": "rnnlab.models.encoder.RecurrentEncoder", "hidden_size": 6, "layers": 2}
+ENCODER = {
+    "_target_": "rnnlab.models.encoder.RecurrentEncoder",
+    "hidden_size": 6,
+    "layers": 2,
+    "backend": "torch",
+}
 
 
 @pytest.fixture

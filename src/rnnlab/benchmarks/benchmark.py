@@ -60,7 +60,7 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     with told_when_full(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if settings.kernels:
-            results["kernels"] = kernels_speed.measure(config, settings, device)
+            results["kernels"] = kernels_speed.measure(config, settings)
         elif config["task"]["name"] == "language_model":
             results["language_model"] = language_speed.measure(config, settings, device)
         else:
@@ -71,7 +71,8 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
         keep(results, folder)
     for table in tables.tables_of(results):
         console.print(table)
-    console.print(tables.NOTES, markup=False, style="dim")
+    notes = tables.KERNEL_NOTES if settings.kernels else tables.NOTES
+    console.print(notes, markup=False, style="dim")
     console.print(f"Figures  {folder / 'benchmark.json'}", markup=False)
     if (folder / "benchmark.png").is_file():
         console.print(f"Chart    {folder / 'benchmark.png'}", markup=False)

@@ -8,12 +8,16 @@ from rich.table import Table
 
 from rnnlab.benchmarks.settings import CONTESTANTS
 
+MATMUL = (
+    "matmul: the share that the layer's products reach of the rate at which this machine multiplies large "
+    "float32 matrices (rnnlab.benchmarks.operations has the formula)."
+)
 NOTES = (
     "Medians over the turns; range: the slowest and the fastest. times: rnnlab's rate in the Trainer by this "
-    "one's, median over rounds. matmul: the share that the layer's products reach of the rate at which this "
-    "machine multiplies large float32 matrices (formula: rnnlab.benchmarks.operations). MiB: peak resident "
-    "set of the whole process, libraries included (rnnlab.benchmarks.memory says what that can't tell)."
+    f"one's, median over rounds. {MATMUL} MiB: peak resident set of the whole process, libraries included "
+    "(rnnlab.benchmarks.memory says what that can't tell)."
 )
+KERNEL_NOTES = f"Medians over the turns. times: the fused scans' rate by torch's. {MATMUL}"
 
 
 def machine_line(machine: Mapping[str, Any]) -> str:
@@ -36,8 +40,10 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
     if "keras" in results:
         yield keras_table(results["keras"])
     if "kernels" in results:
-        for stage, title in (("inference", "Forward"), ("training", "Forward and backward")):
-            yield kernels_table(results["kernels"], stage, title)
+        for is_training, title in ((False, "Forward"), (True, "Forward and backward")):
+            yield kernels_table(
+                [row for row in results["kernels"] if row["is_training"] == is_training], title
+            )
 
 
 def plain_table(title: str) -> Table:
@@ -130,23 +136,21 @@ def keras_table(results: Mapping[str, Any]) -> Table:
     return table
 
 
-def kernels_table(rows: list[dict[str, Any]], stage: str, title: str) -> Table:
-    """Return PyTorch's and the fused kernels side by side."""
-    table = plain_table(f"{title}, thousands of real tokens a second (GFLOP/s)")
-    for name in ("", "input, hidden, batch, time", "torch", "fused", "matmul", "times"):
+def kernels_table(rows: list[dict[str, Any]], title: str) -> Table:
+    """Return PyTorch's networks and the fused scans side by side."""
+    table = plain_table(f"{title}: thousands of real tokens a second through one layer")
+    for name in ("", "input, hidden, batch, time", "torch", "fused", "times", "GFLOP/s", "matmul"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for row in rows:
-        found = row[stage]
+        steps = row["time"] if row["lengths"] is None else f"of {row['lengths']}"
         table.add_row(
             row["cell"],
-            row["shape"],
-            *(
-                f"{thousands(found[name]['tokens_per_second']['median'])} "
-                f"({found[name]['operations_per_second'] / 1e9:.0f})"
-                for name in ("torch", "fused")
-            ),
-            f"{100 * found['fused']['share_of_matrix_multiply_rate']:.0f} %",
-            f"{found['times_as_fast']['median']:.2f}",
+            f"{row['input_size']}, {row['hidden_size']}, {row['batch']}, {steps}",
+            thousands(row["torch_tokens_per_second"]),
+            thousands(row["fused_tokens_per_second"]),
+            f"{row['ratio']:.2f}",
+            f"{row['fused_gflops']:.0f}",
+            f"{100 * row['matmul_share']:.0f} %",
         )
     return table
 
