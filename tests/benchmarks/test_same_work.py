@@ -1,5 +1,7 @@
 """The bare loop and the Trainer do the same arithmetic, so that their times can be compared."""
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import torch
 
 from rnnlab.benchmarks.sentiment_speed import Contestant, chosen, contestant, documents
 from rnnlab.benchmarks.trainer_path import TrainerPath
+from rnnlab.command_line import Interrupted
 from rnnlab.errors import ConfigError
 from rnnlab.training.assembly import assemble_data
 from tests.benchmarks.composed import composed
@@ -87,3 +90,17 @@ def test_a_task_that_plain_models_are_not_is_refused(config: dict[str, Any]) -> 
     config["batches"]["max_length"] = None
     with pytest.raises(ConfigError, match=r"task\.pooling must be last.*batches\.max_length must be given"):
         check_comparable(config)
+
+
+@pytest.mark.parametrize("hook", ["on_train_epoch_start", "on_validation_start"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_benchmark_whenever_it_comes(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: str, number: int
+) -> None:
+    data = assemble_data(config)
+    data.encode()
+    one = contestant("trainer", config, data, tmp_path, CPU)
+    assert isinstance(one, TrainerPath)
+    monkeypatch.setattr(type(one.task), hook, lambda task: os.kill(os.getpid(), number))
+    with pytest.raises(Interrupted, match="no figures before its end"):
+        one.turn(documents("trainer", chosen(data, 2), sweeps=1))

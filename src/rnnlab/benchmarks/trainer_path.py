@@ -8,6 +8,7 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from rnnlab.benchmarks.memory import PeakMemory
 from rnnlab.benchmarks.plain_language_model import Windows
@@ -18,7 +19,10 @@ from rnnlab.command_line import Interrupted
 from rnnlab.models.task import Task
 from rnnlab.training.assembly import assemble_trainer
 from rnnlab.training.clock import TrainingClock
+from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.run_folder import RunFolder
+
+NO_FIGURES = "Stopped: a benchmark has no figures before its end."
 
 
 class ValidationClock(Callback):
@@ -100,8 +104,11 @@ class TrainerPath:
             trainer.callbacks.insert(0, validation)  # type: ignore[attr-defined]
             try:
                 trainer.fit(self.task, datamodule=data, ckpt_path=checkpoint)
-            except Interrupted:
-                raise Interrupted("Stopped: a benchmark has no figures before its end.") from None
+            except (Interrupted, SIGTERMException):
+                raise Interrupted(NO_FIGURES) from None
+        # Asked for during validation, after which no step comes that could end.
+        if any(isinstance(one, StopCleanly) and one.asked_by for one in trainer.callbacks):  # type: ignore[attr-defined]
+            raise Interrupted(NO_FIGURES)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         return Turn(
             training=Pass(clock.epoch_seconds[-1], clock.epoch_tokens[-1]),

@@ -24,6 +24,7 @@ from rnnlab.training.progress import TrainingProgress
 from rnnlab.training.random_states import RandomStates
 from rnnlab.training.run_folder import RunFolder
 from rnnlab.training.step_scalars import StepScalars
+from rnnlab.training.unprofiled import Unprofiled
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +114,7 @@ def assemble_trainer(
         "num_sanity_val_steps": 0,
     }
     check_arguments(lightning.Trainer, options, facts, "trainer")
+    options.setdefault("profiler", Unprofiled())
     try:
         return lightning.Trainer(**options, **facts)
     except (ValueError, lightning.fabric.utilities.exceptions.MisconfigurationException) as error:
