@@ -9,6 +9,9 @@ FEWEST, MOST = 2, 32
 PATIENCE = 6.0
 """By how much the slowest contestant's turn may be longer than the others', for the sake of more batches."""
 
+ALL_TURNS = 9.0
+"""In how many ordinary turns' time a slow contestant has to have all of its own, or one at the least."""
+
 TO_THE_PERCENT = ("trainer", "bare")
 """These two are compared to the percent: they have the same work, and always all turns."""
 
@@ -19,7 +22,7 @@ class Pace(NamedTuple):
     Attributes:
         batches: how many, the same ones for everyone.
         sweeps: how many times a turn goes over them.
-        turns: how many there are; one that takes long is had once, as it is an average by itself.
+        turns: how many there are; long ones are fewer, as each is an average by itself.
     """
 
     batches: int
@@ -46,5 +49,6 @@ def pace(
     sweeps = {name: max(1, round(turn_seconds / seconds)) for name, seconds in once.items()}
     together = [name for name in TO_THE_PERCENT if name in sweeps]
     sweeps.update(dict.fromkeys(together, min((sweeps[name] for name in together), default=1)))
-    is_long = {name: name not in TO_THE_PERCENT and seconds > longest / 2 for name, seconds in once.items()}
-    return Pace(batches, sweeps, {name: 1 if long else repeats for name, long in is_long.items()})
+    fitting = {name: max(1, int(ALL_TURNS * turn_seconds / seconds)) for name, seconds in once.items()}
+    turns = {name: min(repeats, count) for name, count in fitting.items()}
+    return Pace(batches, sweeps, {**turns, **dict.fromkeys(together, repeats)})
