@@ -1,7 +1,7 @@
 """Compilation of the scans by numba: when first needed, kept on disk, and said.
 
 Only the entry points (``Kernel``) are kept; what they call is part of them. numba does not notice that a
-function called from another module has changed, so the folder is named after the text of all modules here.
+function called from another module has changed, so the folder is named after the text of the modules here.
 """
 
 import hashlib
@@ -29,11 +29,28 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # and infinity keep their meaning. The numpy error model divides by zero without a check, so loops vectorise.
 _OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 
+_PLAIN = ("__init__", "choice", "measure", "room", "scans")
+"""Modules of this package in which nothing is compiled."""
+
 
 def compiled(function: Function) -> Function:
     """Mark a function as part of the kernels: compiled into whatever entry point calls it."""
     result: Function = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
     return result
+
+
+def compiled_for(name: str) -> Callable[[Function], Function]:
+    """Like ``compiled``, for a function made anew for each cell.
+
+    Compiled code is found by the function's name and the types of its arguments. Functions of one name would
+    be taken for one another when they are read from disk where several processes put them.
+    """
+
+    def mark(function: Function) -> Function:
+        function.__qualname__ += f".{name}"
+        return compiled(function)
+
+    return mark
 
 
 def inlined(function: Function) -> Function:
@@ -104,7 +121,8 @@ def _compiled_folder(numbers: str) -> Path | None:
     here = Path(__file__).resolve().parent
     text = hashlib.sha256(numba.__version__.encode())
     for module in sorted(here.glob("*.py")):
-        text.update(module.read_bytes())
+        if module.stem not in _PLAIN:
+            text.update(module.read_bytes())
     processor = numba.config.CPU_NAME or binding.get_host_cpu_name()
     name = f"scans-{text.hexdigest()[:16]}-{processor}-{numbers}"
     for parent in (here / "__pycache__", cache_folder() / "kernels"):

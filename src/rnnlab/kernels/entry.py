@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnlab.kernels.compiler import Kernel, compiled
+from rnnlab.kernels.compiler import Kernel, compiled, compiled_for
 from rnnlab.kernels.panels import Weights, panels_back, panels_forward
 from rnnlab.kernels.product import aligned
 from rnnlab.kernels.rows import Rows
@@ -27,9 +27,9 @@ def forward_kernel(
         input_planes: the planes through which the gates depend on the inputs.
         recurrent_planes: the planes through which they depend on the state.
     """
-    walk = team_of(forward_walk(step, input_planes))
+    walk = team_of(forward_walk(name, step, input_planes))
 
-    @compiled
+    @compiled_for(name)
     def panels_for(weights: Any) -> Any:
         return panels_forward(weights, input_planes, recurrent_planes)
 
@@ -41,9 +41,9 @@ def backward_kernel(
     name: str, step_back: Any, input_planes: tuple[int, ...], recurrent_planes: tuple[int, ...]
 ) -> Kernel:
     """Return a cell's backward pass, see ``_backward`` for its arguments, and ``forward_kernel``."""
-    walk = team_of(backward_walk(step_back, input_planes, recurrent_planes))
+    walk = team_of(backward_walk(name, step_back, input_planes, recurrent_planes))
 
-    @compiled
+    @compiled_for(name)
     def add_biases(sums: Any, weight_slopes: Any) -> None:
         _add_biases(sums.planes, input_planes, weight_slopes.input_bias)
         _add_biases(sums.planes, recurrent_planes, weight_slopes.recurrent_bias)

@@ -16,7 +16,7 @@ backpropagation through time (Werbos 1990).
 from typing import Any
 
 from rnnlab.kernels.activations import relu, relu_slope, tanh, tanh_slope
-from rnnlab.kernels.compiler import compiled
+from rnnlab.kernels.compiler import compiled_for
 from rnnlab.kernels.entry import backward_kernel, forward_kernel
 from rnnlab.kernels.product import add_product
 from rnnlab.kernels.traffic import clear
@@ -25,8 +25,8 @@ PLANES, STATES = 1, 1
 INPUT_PLANES = RECURRENT_PLANES = (0,)
 
 
-def _step(activation: Any) -> Any:
-    @compiled
+def _step(name: str, activation: Any) -> Any:
+    @compiled_for(name)
     def step(planes: Any, states: Any, here: Any, hidden: int, panels: Any) -> None:
         """Compute one step: from the inputs' share in ``planes`` and h to h'."""
         share = planes[0, here.token : here.token + here.active]  # (active, width), as all matrices here
@@ -41,8 +41,8 @@ def _step(activation: Any) -> Any:
     return step
 
 
-def _step_back(derivative: Any) -> Any:
-    @compiled
+def _step_back(name: str, derivative: Any) -> Any:
+    @compiled_for(name)
     def step_back(
         planes: Any, states: Any, planes_slope: Any, flowing: Any, here: Any, hidden: int, panels: Any
     ) -> None:
@@ -60,7 +60,7 @@ def _step_back(derivative: Any) -> Any:
     return step_back
 
 
-tanh_forward = forward_kernel("rnn tanh", _step(tanh), INPUT_PLANES, RECURRENT_PLANES)
-tanh_backward = backward_kernel("rnn tanh", _step_back(tanh_slope), INPUT_PLANES, RECURRENT_PLANES)
-relu_forward = forward_kernel("rnn relu", _step(relu), INPUT_PLANES, RECURRENT_PLANES)
-relu_backward = backward_kernel("rnn relu", _step_back(relu_slope), INPUT_PLANES, RECURRENT_PLANES)
+tanh_forward = forward_kernel("rnn tanh", _step("tanh", tanh), INPUT_PLANES, RECURRENT_PLANES)
+tanh_backward = backward_kernel("rnn tanh", _step_back("tanh", tanh_slope), INPUT_PLANES, RECURRENT_PLANES)
+relu_forward = forward_kernel("rnn relu", _step("relu", relu), INPUT_PLANES, RECURRENT_PLANES)
+relu_backward = backward_kernel("rnn relu", _step_back("relu", relu_slope), INPUT_PLANES, RECURRENT_PLANES)

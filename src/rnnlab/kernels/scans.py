@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from rnnlab.kernels import gru, lstm, rnn
 from rnnlab.kernels.compiler import Kernel
@@ -61,6 +60,7 @@ class FusedScans:
         ValueError: if ``inputs`` or ``lengths`` are not as said above.
     """
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def __init__(self, kind: str, lengths: Tensor | None, inputs: Tensor) -> None:
         if inputs.dim() != 3 or 0 in inputs.shape or inputs.device.type != "cpu":
             raise ValueError(
@@ -146,8 +146,11 @@ class _Scan(torch.autograd.Function):
         return outputs, *([final] if memory is None else [final[:1].clone(), final[1:].clone()])
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *slopes: Tensor | None) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():  # only where a graph of the gradients is wanted
+            raise RuntimeError(
+                "The fused scans have no second derivatives (create_graph=True): use model.backend=torch."
+            )
         inputs, planes, states, *weights = ctx.saved_tensors
         cell, rows = ctx.cell, ctx.rows
         outputs_slope = inputs.new_empty(0, 0, 0) if slopes[0] is None else slopes[0]

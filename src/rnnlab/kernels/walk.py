@@ -16,7 +16,7 @@ registers:
 
 from typing import Any, NamedTuple
 
-from rnnlab.kernels.compiler import compiled
+from rnnlab.kernels.compiler import compiled, compiled_for
 from rnnlab.kernels.product import affine, aligned
 from rnnlab.kernels.rows import largest_block, running
 from rnnlab.kernels.team import claim
@@ -45,10 +45,11 @@ class Step(NamedTuple):
     slot: int
 
 
-def forward_walk(step: Any, input_planes: tuple[int, ...]) -> Any:
+def forward_walk(name: str, step: Any, input_planes: tuple[int, ...]) -> Any:
     """Return the compiled walk of one cell.
 
     Args:
+        name: of the cell.
         step: ``step(planes, states, here, hidden, panels)`` computes one ``Step``. The planes named by
             ``input_planes`` hold the inputs' share of the gates.
         input_planes: the plane of each gate.
@@ -65,7 +66,7 @@ def forward_walk(step: Any, input_planes: tuple[int, ...]) -> Any:
         * ``reverse``: whether rows are read from their end.
     """
 
-    @compiled
+    @compiled_for(name)
     def walk(
         counter: Any, rows: Any, inputs: Any, start: Any, panels: Any, outputs: Any, final: Any,
         kept_planes: Any, kept_states: Any, reverse: bool,

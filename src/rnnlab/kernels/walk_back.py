@@ -10,7 +10,7 @@ Here a *slope* is the gradient of the loss by something: ``h_slope`` is dL/dh.
 
 from typing import Any, NamedTuple
 
-from rnnlab.kernels.compiler import compiled
+from rnnlab.kernels.compiler import compiled, compiled_for
 from rnnlab.kernels.prefetch import prefetch_matrix, prefetch_tokens
 from rnnlab.kernels.product import add_outer, add_product, aligned
 from rnnlab.kernels.rows import largest_block, running
@@ -50,10 +50,13 @@ class Sums(NamedTuple):
     planes: Any
 
 
-def backward_walk(step_back: Any, input_planes: tuple[int, ...], recurrent_planes: tuple[int, ...]) -> Any:
+def backward_walk(
+    name: str, step_back: Any, input_planes: tuple[int, ...], recurrent_planes: tuple[int, ...]
+) -> Any:
     """Return the compiled walk back of one cell.
 
     Args:
+        name: of the cell.
         step_back: ``step_back(planes, states, slopes, flowing, here, hidden, panels)`` goes back over one
             ``Step``: from ``flowing (S, rows, width)``, the slopes of the states after it, to those of the
             states before it; on the way it writes the planes' slopes, from row ``here.slot``.
@@ -65,7 +68,7 @@ def backward_walk(step_back: Any, input_planes: tuple[int, ...], recurrent_plane
         ``Sums``, the rest as in ``forward_walk``.
     """
 
-    @compiled
+    @compiled_for(name)
     def walk(
         counter: Any, rows: Any, inputs: Any, panels: Any, planes: Any, states: Any, slopes: Any, sums: Any,
         reverse: bool,
@@ -127,7 +130,7 @@ def backward_walk(step_back: Any, input_planes: tuple[int, ...], recurrent_plane
             if len(slopes.inputs) > 0:
                 clear_padding(rows, first, last, slopes.inputs)
 
-    @compiled
+    @compiled_for(name)
     def add_weights(
         sums: Any, block: int, planes_slope: Any, tokens: Any, previous: Any, ones: Any, hidden: int
     ) -> None:
@@ -140,7 +143,7 @@ def backward_walk(step_back: Any, input_planes: tuple[int, ...], recurrent_plane
         for plane in range(len(planes_slope)):
             add_outer(sums.planes[block, plane : plane + 1], ones[:count], planes_slope[plane, :count])
 
-    @compiled
+    @compiled_for(name)
     def inputs_back(planes_slope: Any, panels: Any, hidden: int, tokens: Any) -> None:
         """The inputs' slope: the gates' slopes times their weights; it replaces the inputs in ``tokens``."""
         clear(tokens)

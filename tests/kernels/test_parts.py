@@ -1,0 +1,155 @@
+"""What the scans are made of: rows in blocks, activation functions, compilation, memory."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnnlab.kernels import compiler
+from rnnlab.kernels.activations import sigmoid, tanh
+from rnnlab.kernels.measure import measure, table
+from rnnlab.kernels.room import room
+from rnnlab.kernels.rows import rows_of
+from rnnlab.kernels.toolchain import numba
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=400))
+def test_blocks_hold_every_row_once_longest_first(lengths: list[int]) -> None:
+    rows = rows_of(np.array(lengths))
+    assert sorted(rows.order.tolist()) == list(range(len(lengths)))
+    assert rows.lengths.tolist() == sorted(lengths, reverse=True)
+    assert rows.lengths.tolist() == [lengths[row] for row in rows.order]
+    assert rows.blocks[0] == 0
+    assert rows.blocks[-1] == len(lengths)
+    assert (np.diff(rows.blocks) > 0).all()
+    for block, tokens in zip(rows.blocks, rows.tokens, strict=True):
+        assert tokens == rows.lengths[:block].sum()
+
+
+both = numba.vectorize(["float32(float32)", "float64(float64)"])
+compiled_tanh = both(lambda x: tanh(x))
+compiled_sigmoid = both(lambda x: sigmoid(x))
+
+
+def test_activations_in_single_precision() -> None:
+    x = np.concatenate([np.linspace(-20, 20, 400_001), [-np.inf, np.inf, 0.0, 1e-30]]).astype(np.float32)
+    exact = np.tanh(x.astype(np.float64))
+    found = compiled_tanh(x)
+    assert np.abs(found - exact).max() < 4e-7
+    assert np.abs(found).max() <= 1
+    small = np.abs(x) < 0.1
+    assert (np.abs(found - exact)[small] <= 4e-7 * np.abs(exact)[small]).all()
+    assert np.abs(compiled_sigmoid(x) - 1 / (1 + np.exp(-x.astype(np.float64)))).max() < 3e-7
+    assert compiled_sigmoid(x).min() >= 0
+    assert compiled_sigmoid(x).max() <= 1
+    assert np.isnan(compiled_tanh(np.float32(np.nan)))
+    assert np.isnan(compiled_sigmoid(np.float32(np.nan)))
+
+
+def test_activations_in_double_precision_are_exact() -> None:
+    x = np.linspace(-20, 20, 1001)
+    np.testing.assert_allclose(compiled_tanh(x), np.tanh(x), rtol=1e-15, atol=0)
+    np.testing.assert_allclose(compiled_sigmoid(x), 1 / (1 + np.exp(-x)), rtol=1e-15, atol=0)
+
+
+def _one_more(numbers: Any) -> Any:
+    numbers[0] += 1
+
+
+def _one_array(number: Any) -> tuple[Any, ...]:
+    return (numba.types.Array(number, 1, "C"),)
+
+
+@pytest.fixture
+def code_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(compiler, "_compiled_folder", lambda numbers: tmp_path)
+    return tmp_path
+
+
+def _run() -> float:
+    numbers = np.zeros(1)
+    compiler.Kernel(_one_more, _one_array, "one more").of("float64")(numbers)
+    return float(numbers[0])
+
+
+def test_the_first_compilation_is_announced_and_kept(
+    code_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert _run() == 1
+    assert "Compiling the fused scan: one more, float64" in caplog.text
+    assert list(code_folder.rglob("*.nbi"))
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        assert _run() == 1
+    assert not caplog.records
+
+
+def test_functions_made_for_different_cells_have_different_names() -> None:
+    def make(name: str) -> Any:
+        @compiler.compiled_for(name)
+        def double(x: float) -> float:
+            return 2 * x
+
+        return double
+
+    assert make("gru").py_func.__qualname__ != make("lstm").py_func.__qualname__
+
+
+def test_without_a_folder_to_write_it_still_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    blocked = tmp_path / "a file"
+    blocked.touch()
+    monkeypatch.setenv("RNNLAB_CACHE_DIR", str(blocked))
+    monkeypatch.setattr(compiler, "__file__", str(blocked / "kernels" / "compiler.py"))
+    compiler._compiled_folder.cache_clear()
+    try:
+        assert _run() == 1
+    finally:
+        compiler._compiled_folder.cache_clear()
+    assert "compiles the fused scans anew" in caplog.text
+    assert "RNNLAB_CACHE_DIR" in caplog.text
+
+
+def test_the_cache_folder_serves_where_the_package_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "a file"
+    blocked.touch()
+    monkeypatch.setenv("RNNLAB_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(compiler, "__file__", str(blocked / "kernels" / "compiler.py"))
+    compiler._compiled_folder.cache_clear()
+    try:
+        folder = compiler._compiled_folder("float64")
+    finally:
+        compiler._compiled_folder.cache_clear()
+    assert folder is not None
+    assert folder.is_relative_to(tmp_path / "cache" / "kernels")
+
+
+@pytest.mark.parametrize("shape", [(0,), (3, 5), (2, 1024, 1024)])
+def test_room_is_aligned_and_of_the_asked_shape(shape: tuple[int, ...]) -> None:
+    tensor = room(*shape, like=torch.zeros(1))
+    assert tensor.shape == shape
+    assert tensor.dtype == torch.float32
+    assert tensor.is_contiguous()
+    assert tensor.numel() == 0 or tensor.data_ptr() % 64 == 0
+    tensor.fill_(3)
+    assert (tensor == 3).all()
+
+
+def test_a_measurement_makes_two_rows_of_the_table() -> None:
+    speeds = measure("gru", 3, 4, 2, 5, lengths=torch.tensor([5, 2]), turns=1)
+    assert [speed.is_training for speed in speeds] == [False, True]
+    for speed in speeds:
+        assert speed.tokens == 7
+        assert all(value > 0 for key, value in speed.to_dict().items() if key not in ("cell", "is_training"))
+    lines = table(speeds).splitlines()
+    assert len(lines) == 4
+    assert all(line.count("|") == 9 for line in lines)
