@@ -66,4 +66,5 @@ def fused_scans(kind: str, lengths: Tensor | None, inputs: Tensor) -> Scans:
     """Return the fused scans for a batch; numba is imported only now."""
     from rnnlab.kernels.scans import FusedScans
 
-    return FusedScans(kind, lengths, inputs)
+    scans: Scans = FusedScans(kind, lengths, inputs)
+    return scans

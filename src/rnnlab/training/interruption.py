@@ -48,6 +48,12 @@ class StopCleanly(Callback):
             signal.signal(number, handler)
         self.before = {}
 
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        """Give the signals back: Lightning tears no callback down after an exception."""
+        self.teardown(trainer, pl_module, "fit")
+
     def on_train_batch_end(
         self,
         trainer: lightning.Trainer,
