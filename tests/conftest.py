@@ -3,6 +3,10 @@
 import os
 from pathlib import Path
 
+# Before torch is imported: threads cost tiny networks more than they bring, and a machine shared with
+# anything else makes them wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 
 REAL_DATA = os.environ.get("RNNLAB_DATA_DIR")
