@@ -1,0 +1,1 @@
+"""Figures: arrays in, a matplotlib figure out, all in one house style; no torch."""

@@ -1,0 +1,93 @@
+"""A figure as PNG and SVG in a folder, and as an image in TensorBoard."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+
+from rnnlab.atomic import written_beside
+from rnnlab.figures.style import house_style
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A figure as bytes; the same figure always has the same.
+
+    Attributes:
+        png: the bitmap.
+        svg: the drawing.
+        width: of the bitmap, in pixels.
+        height: of the bitmap, in pixels.
+    """
+
+    png: bytes
+    svg: bytes
+    width: int
+    height: int
+
+
+@house_style()
+def rendered(figure: Figure) -> Rendered:
+    """Draw the figure as a bitmap and as a drawing; it should not be changed afterwards."""
+    png, svg = io.BytesIO(), io.BytesIO()
+    figure.savefig(png, format="png", dpi=figure.dpi)
+    figure.set_layout_engine("none")  # keep what the bitmap needed worked out; it is most of the time
+    figure.savefig(svg, format="svg", metadata={"Date": None})
+    width, height = (round(inches * figure.dpi) for inches in figure.get_size_inches())
+    return Rendered(png.getvalue(), svg.getvalue(), width, height)
+
+
+def save(figure: Figure, folder: Path, name: str) -> Rendered:
+    """Write ``NAME.png`` and ``NAME.svg`` into ``folder``, each whole or not at all.
+
+    Args:
+        figure: what to write.
+        folder: of a run, its ``figures``; it is made where it is missing.
+        name: of the files, without ending; ``test/roc`` goes into the subfolder ``test``.
+
+    Returns:
+        What was written.
+
+    Raises:
+        RnnlabError: if the disk is full or the folder can't be written.
+    """
+    found = rendered(figure)
+    for ending, content in (("png", found.png), ("svg", found.svg)):
+        target = folder / f"{name}.{ending}"
+        with written_beside(target) as unfinished:
+            unfinished.write_bytes(content)
+    return found
+
+
+def publish(figure: Figure, folder: Path, name: str, writer: "SummaryWriter | None", step: int) -> None:
+    """Write a figure's files, as :func:`save` does, and show it in TensorBoard under the same name.
+
+    Args:
+        figure: what to show.
+        folder: of a run, its ``figures``.
+        name: of the files and in TensorBoard, where what stands before the first ``/`` is the group.
+        writer: TensorBoard's; ``None`` where there is none.
+        step: of the training.
+
+    Raises:
+        RnnlabError: if the disk is full or the folder can't be written.
+    """
+    found = save(figure, folder, name)
+    if writer is not None:
+        show(found, name, writer, step)
+
+
+def show(found: Rendered, name: str, writer: "SummaryWriter", step: int) -> None:
+    """Show a bitmap in TensorBoard as it is; ``SummaryWriter.add_image`` would pack it anew."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    image = Summary.Image(
+        height=found.height, width=found.width, colorspace=4, encoded_image_string=found.png
+    )
+    summary = Summary(value=[Summary.Value(tag=name, image=image)])
+    writer._get_file_writer().add_summary(summary, step)  # type: ignore[no-untyped-call]

@@ -1,0 +1,103 @@
+"""The one look of all figures: told apart by the colour-blind, legible small, drawn without a display.
+
+A function that draws is decorated with ``@house_style()`` and begins with :func:`new_figure`; pyplot and its
+list of open figures are never touched, so that figures can be drawn in the middle of a training or of a
+notebook.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5b5b5b")
+"""Of lines and bars, in this order: Okabe and Ito 2008, without the yellow that white paper swallows."""
+CELLS = {"rnn": "#D55E00", "lstm": "#0072B2", "gru": "#009E73"}
+"""The same colour for the same cell in every figure."""
+SPLITS = {"train": "#D55E00", "validation": "#0072B2", "test": "#009E73"}
+"""The same colour for the same split in every figure."""
+INK, FAINT, GRID = "#262626", "#767676", "#e4e4e4"
+FOR, AGAINST = (27, 120, 200), (214, 96, 20)
+"""Red, green and blue of what speaks for and against: blue and orange."""
+SEQUENTIAL, INTENSITY = "viridis", "Blues"
+"""Colour maps: of a quantity over two axes, and of counts with their figures written on them."""
+
+WIDTH, HEIGHT = 5.0, 3.75  # inches
+DPI = 160
+
+RC: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
+    "font.size": 11,
+    "text.color": INK,
+    "figure.facecolor": "white",
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "savefig.facecolor": "white",
+    "axes.facecolor": "white",
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlepad": 8,
+    "axes.prop_cycle": cycler(color=COLOURS),
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
+    "lines.linewidth": 2.0,
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+    "svg.fonttype": "path",  # letters look alike where the font is missing
+    "svg.hashsalt": "rnnlab",  # the same figure has the same identifiers, and so the same bytes
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw or save in the house style; as ``@house_style()`` it also decorates a function that draws."""
+    with matplotlib.rc_context(RC):
+        yield
+
+
+def new_figure(width: float = WIDTH, height: float = HEIGHT) -> Figure:
+    """Return an empty figure of so many inches, which makes room for its labels by itself."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def new_panel(
+    title: str, across: str, up: str, *, width: float = WIDTH, height: float = HEIGHT
+) -> tuple[Figure, Axes]:
+    """Return a new figure with one panel, and the panel.
+
+    Args:
+        title: what the figure shows.
+        across: name and unit of what goes from left to right.
+        up: name and unit of what goes upwards.
+        width: of the figure, in inches.
+        height: of the figure, in inches.
+    """
+    figure = new_figure(width, height)
+    panel = figure.add_subplot()
+    panel.set(title=title, xlabel=across, ylabel=up)
+    return figure, panel
+
+
+def colour(number: int) -> str:
+    """Return the colour of the line with that number; they begin again when there are no more.
+
+    >>> colour(0) == colour(len(COLOURS))
+    True
+    """
+    return COLOURS[number % len(COLOURS)]
