@@ -11,6 +11,7 @@ from rnnlab.build import build
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.models.backends import BACKENDS, check_backend, fused_scans, takes_fused
 from rnnlab.models.encoder_arguments import check_inputs, check_lengths, check_state, shortest_and_longest
+from rnnlab.models.initialization import check_initialization, initialize
 from rnnlab.models.packed import packed_pass
 from rnnlab.models.scans import Scans, State, TorchScans, Weights
 
@@ -57,6 +58,9 @@ class RecurrentEncoder(nn.Module):
         dropout: share of features dropped between layers (so it does nothing to one layer).
         nonlinearity: of the "rnn" cell: "tanh" or "relu".
         backend: "torch" (PyTorch's kernels), "fused" (rnnlab's own scans) or "auto".
+        initialization: of the recurrent matrices: "uniform", "orthogonal" or "identity", see
+            :func:`rnnlab.models.initialization.initialize`.
+        forget_bias: where the bias of an LSTM's forget gate, or a GRU's update gate, starts.
 
     Raises:
         ConfigError: if a value is unknown or out of range, or the fused scans can't be had.
@@ -72,6 +76,8 @@ class RecurrentEncoder(nn.Module):
         dropout: float = 0.0,
         nonlinearity: str = "tanh",
         backend: str = "auto",
+        initialization: str = "uniform",
+        forget_bias: float | None = None,
     ) -> None:
         super().__init__()
         _check_choice("cell", cell, CELLS)
@@ -83,6 +89,7 @@ class RecurrentEncoder(nn.Module):
         if not 0 <= dropout < 1:
             raise ConfigError(f"model.dropout is {dropout!r}; expected a share from 0 to below 1.")
         check_backend(backend)
+        check_initialization(initialization, forget_bias, cell)
 
         self.cell = cell
         self.input_size = input_size
@@ -104,6 +111,7 @@ class RecurrentEncoder(nn.Module):
             dropout=self.dropout if layers > 1 else 0.0,  # PyTorch warns of a dropout that does nothing
             **of_cell,
         )
+        initialize(self.network, initialization, forget_bias, cell)
 
     def initial_state(self, batch: int) -> State:
         """Return zeros ``(layers * directions, batch, hidden)``, a pair of them for the LSTM."""

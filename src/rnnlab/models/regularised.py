@@ -29,6 +29,8 @@ class RegularisedEncoder(nn.Module):
         weight_dropout: share of the recurrent matrices' entries dropped, anew for each batch.
         nonlinearity: of the "rnn" cell: "tanh" or "relu".
         backend: see :class:`RecurrentEncoder`.
+        initialization: of the recurrent matrices, see :class:`RecurrentEncoder`.
+        forget_bias: where the bias of the forget or update gate starts, see there.
 
     Raises:
         ConfigError: if a value is unknown or out of range.
@@ -47,6 +49,8 @@ class RegularisedEncoder(nn.Module):
         weight_dropout: float = 0.5,
         nonlinearity: str = "tanh",
         backend: str = "auto",
+        initialization: str = "uniform",
+        forget_bias: float | None = None,
     ) -> None:
         super().__init__()
         for name, share in (("dropout", dropout), ("weight_dropout", weight_dropout)):
@@ -61,7 +65,15 @@ class RegularisedEncoder(nn.Module):
         self.sizes = [hidden_size] * (layers - 1) + [self.output_size]
         inputs = [input_size, *self.sizes[:-1]]
         self.layers = nn.ModuleList(
-            RecurrentEncoder(size_in, cell, size, nonlinearity=nonlinearity, backend=backend)
+            RecurrentEncoder(
+                size_in,
+                cell,
+                size,
+                nonlinearity=nonlinearity,
+                backend=backend,
+                initialization=initialization,
+                forget_bias=forget_bias,
+            )
             for size_in, size in zip(inputs, self.sizes, strict=True)
         )
 
