@@ -10,9 +10,9 @@ from torch import Tensor
 
 import rnnlab
 from rnnlab.errors import ConfigError
-from rnnlab.runs.explanation import Explanation
-from rnnlab.runs.explanation_views import body
-from rnnlab.runs.integrated_gradients import integrated_gradients
+from rnnlab.figures.explanation import Explanation
+from rnnlab.figures.explanation_views import body
+from rnnlab.models.integrated_gradients import integrated_gradients
 from tests.runs.conftest import Finished
 
 TEXTS = ["fine lovely warm film", "dull", "the acting was very cold and of it grim " * 4]

@@ -21,8 +21,6 @@ CELLS = {"rnn": "#D55E00", "lstm": "#0072B2", "gru": "#009E73"}
 SPLITS = {"train": "#D55E00", "validation": "#0072B2", "test": "#009E73"}
 """The same colour for the same split in every figure."""
 INK, FAINT, GRID = "#262626", "#767676", "#e4e4e4"
-FOR, AGAINST = (27, 120, 200), (214, 96, 20)
-"""Red, green and blue of what speaks for and against: blue and orange."""
 SEQUENTIAL, INTENSITY = "viridis", "Blues"
 """Colour maps: of a quantity over two axes, and of counts with their figures written on them."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rnnlab.errors import ConfigError, DataError, RunError
-from rnnlab.runs.explanation_views import save_page, terminal_view
+from rnnlab.figures.explanation_views import save_page, terminal_view
 from rnnlab.runs.loaded import load
 from rnnlab.runs.outputs import check_output
 from rnnlab.runs.table_prediction import Tally, predict_table, predicted

@@ -13,12 +13,13 @@ from torch import Tensor
 from rnnlab.data.bucketing import BucketedBatches
 from rnnlab.data.collate import DocumentBatch, collate, truncated_lengths
 from rnnlab.errors import ConfigError, nearest
+from rnnlab.figures.explanation import Explanation
+from rnnlab.models.integrated_gradients import integrated_gradients
 from rnnlab.models.sentiment import SentimentClassifier
-from rnnlab.runs.explanation import Explanation, readable, separator
-from rnnlab.runs.integrated_gradients import integrated_gradients
 from rnnlab.runs.opening import OpenedRun
 from rnnlab.runs.trained_model import TrainedModel
 from rnnlab.text.encoded import EncodedSplit
+from rnnlab.text.readable_tokens import readable, separator
 from rnnlab.text.vocabulary import EOS, EOS_ID, Ids
 
 WINDOW = 4096  # texts that are sorted by length together

@@ -7,12 +7,13 @@ import numpy.typing as npt
 import torch
 
 from rnnlab.errors import ConfigError
+from rnnlab.figures.explanation import Explanation
 from rnnlab.models.generation import TextGenerator, evaluating
 from rnnlab.models.language_model import LanguageModel
 from rnnlab.models.sampling import Sampling
-from rnnlab.runs.explanation import Explanation, readable, separator
 from rnnlab.runs.opening import OpenedRun
 from rnnlab.runs.trained_model import TrainedModel
+from rnnlab.text.readable_tokens import readable, separator
 from rnnlab.text.vocabulary import EOS, EOS_ID
 
 WINDOW = 256  # tokens that are scored together

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import torch
 
 from rnnlab.errors import ConfigError, RunError
+from rnnlab.figures.explanation import Explanation
 from rnnlab.models.sampling import Sampling
-from rnnlab.runs.explanation import Explanation
 from rnnlab.runs.opening import OpenedRun
 
 

@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.text import Text
 
 from rnnlab.atomic import write_text
-from rnnlab.runs.explanation import Explanation
+from rnnlab.figures.explanation import Explanation
 
 FOR, AGAINST = (27, 120, 200), (214, 96, 20)  # blue and orange: told apart by colour-blind readers too
 

@@ -1,9 +1,6 @@
 """What each word of a text did to the answer."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-from rnnlab.text.tokenizers import BytePairs, Characters, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -48,24 +45,12 @@ class Explanation:
 
     def save(self, path: str) -> None:
         """Write the explanation as a self-contained HTML page."""
-        from rnnlab.runs.explanation_views import save_page
+        from rnnlab.figures.explanation_views import save_page
 
         save_page(self, path)
 
     def _repr_html_(self) -> str:
         """Return the coloured words for a notebook."""
-        from rnnlab.runs.explanation_views import body
+        from rnnlab.figures.explanation_views import body
 
         return body(self)
-
-
-def separator(tokenizer: Tokenizer) -> str:
-    """Return what stands between two tokens when they are shown one by one."""
-    return "" if isinstance(tokenizer, (BytePairs, Characters)) else " "
-
-
-def readable(tokenizer: Tokenizer, tokens: Sequence[str]) -> tuple[str, ...]:
-    """Return each token as a person reads it: a byte pair without its spelling of spaces."""
-    if isinstance(tokenizer, BytePairs):
-        return tuple(tokenizer.decode([token]) for token in tokens)
-    return tuple(tokens)
