@@ -10,6 +10,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from torch import Tensor
 
 from rnnlab.build import build, check_arguments
+from rnnlab.corpora.labelled_subset import LabelledSubset
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
 from rnnlab.models.optimization import build_optimizer
@@ -39,11 +40,14 @@ def assemble_data(config: Mapping[str, Any]) -> TaskData:
         ConfigError: if a section can't be built.
     """
     data = config["data"]
+    corpus: Any = build(data["corpus"], object, "data.corpus")
+    if data.get("labelled") is not None:
+        corpus = LabelledSubset(corpus, data["labelled"], config["seed"])
     return build(
         config["batches"],
         TaskData,  # type: ignore[type-abstract]
         "batches",
-        corpus=build(data["corpus"], object, "data.corpus"),
+        corpus=corpus,
         tokenizer=build(config["tokenizer"], object, "tokenizer"),
         vocabulary=data["vocabulary"],
         seed=config["seed"],
