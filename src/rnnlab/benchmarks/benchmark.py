@@ -24,6 +24,7 @@ from rnnlab.benchmarks.machine import description
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.command_line import check_sections
 from rnnlab.terminal import console
+from rnnlab.training.allocation import keep_freed_memory
 from rnnlab.training.fit import quieten
 from rnnlab.training.hardware import check_accelerator
 
@@ -48,6 +49,7 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
         Interrupted: if Ctrl-C or SIGTERM ended it.
     """
     quieten()
+    keep_freed_memory()  # for every contestant in this process
     check_sections(config, SECTIONS)
     settings = Settings.of(config)
     device = chosen_device(config["trainer"])

@@ -18,6 +18,7 @@ from rnnlab.atomic import told_when_full
 from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData
 from rnnlab.models.task import Task
+from rnnlab.training.allocation import keep_freed_memory
 from rnnlab.training.assembly import assemble_data, assemble_task, assemble_trainer
 from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.clock import TrainingClock
@@ -52,6 +53,7 @@ def fit(config: dict[str, Any], path: Path) -> dict[str, Any]:
     """
     started = time.perf_counter()
     quieten()
+    keep_freed_memory()
     check_sections(config, SECTIONS)
     folder = RunFolder(path)
     resuming = bool(config["resume"])

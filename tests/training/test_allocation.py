@@ -1,0 +1,39 @@
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from rnnlab.training.allocation import keep_freed_memory
+
+FAULTS = """
+import resource, sys
+import torch
+from rnnlab.training.allocation import keep_freed_memory
+done = keep_freed_memory() if sys.argv[1] == "kept" else False
+for turn in range(16):
+    if turn == 8:  # the first ask the system either way
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(64 << 20, dtype=torch.uint8)
+print(done, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def page_faults(how: str) -> tuple[str, int]:
+    answer = subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True)
+    done, faults = answer.stdout.split()
+    return done, int(faults)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator is meant")
+def test_large_blocks_are_used_again() -> None:
+    done, kept = page_faults("kept")
+    if done == "False":
+        pytest.skip("the C library is not glibc")
+    pages = 8 * (64 << 20) // resource.getpagesize()
+    assert kept < pages / 8
+
+
+def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not keep_freed_memory()
