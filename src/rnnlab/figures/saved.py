@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from rnnlab.atomic import written_beside
@@ -33,12 +35,18 @@ class Rendered:
 
 @house_style()
 def rendered(figure: Figure) -> Rendered:
-    """Draw the figure as a bitmap and as a drawing; it should not be changed afterwards."""
+    """Draw the figure as a bitmap and as a drawing; it should not be changed afterwards.
+
+    Each is drawn once by its canvas: ``Figure.savefig`` draws both twice, and works out the layout again.
+    """
     png, svg = io.BytesIO(), io.BytesIO()
-    figure.savefig(png, format="png", dpi=figure.dpi)
-    figure.set_layout_engine("none")  # keep what the bitmap needed worked out; it is most of the time
-    figure.savefig(svg, format="svg", metadata={"Date": None})
-    width, height = (round(inches * figure.dpi) for inches in figure.get_size_inches())
+    bitmap = FigureCanvasAgg(figure)
+    bitmap.print_png(png)  # type: ignore[no-untyped-call]
+    width, height = bitmap.get_width_height()
+    figure.set_layout_engine("none")  # keep the places that the bitmap needed worked out
+    dpi = figure.dpi
+    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})  # type: ignore[no-untyped-call]
+    figure.dpi = dpi
     return Rendered(png.getvalue(), svg.getvalue(), width, height)
 
 
