@@ -1,6 +1,7 @@
 """The run folder: what lies where, and how it is read and written."""
 
 import json
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,15 +9,19 @@ from typing import Any
 import yaml
 
 from rnnlab.atomic import write_text
-from rnnlab.errors import RunError
+from rnnlab.errors import RnnlabError, RunError
+from rnnlab.training.run_lock import held
+from rnnlab.training.run_state import RunState, state_of
 
 
 @dataclass(frozen=True)
 class RunFolder:
     """A run's folder, self-contained and movable.
 
-    ``config.yaml`` (resolved), ``checkpoints/best.ckpt`` and ``last.ckpt``, ``metrics.json`` (there when the
-    run is finished), ``tensorboard/`` and ``train.log``.
+    ``config.yaml`` (resolved), ``checkpoints/`` with ``best.ckpt``, ``last.ckpt`` and the ``previous.ckpt``
+    before it, ``progress.json`` (how far the last checkpoint is), ``metrics.json`` (there when the run is
+    finished), ``error.txt`` (there when an error ended it), ``tensorboard/``, ``train.log``, and
+    ``run.lock``, which the process that works on the run holds.
     """
 
     path: Path
@@ -45,6 +50,47 @@ class RunFolder:
     def last(self) -> Path:
         """The latest checkpoint, to go on from."""
         return self.checkpoints / "last.ckpt"
+
+    @property
+    def previous(self) -> Path:
+        """The checkpoint before the latest, should that one be broken."""
+        return self.checkpoints / "previous.ckpt"
+
+    @property
+    def progress_file(self) -> Path:
+        """How far the latest checkpoint is."""
+        return self.path / "progress.json"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by the process that works on the run."""
+        return self.path / "run.lock"
+
+    @property
+    def error_file(self) -> Path:
+        """Why the run failed."""
+        return self.path / "error.txt"
+
+    def held(self) -> AbstractContextManager[None]:
+        """Return a context in which this process, and no other, works on the run.
+
+        Raises:
+            RunError: on entering, if another process does already.
+        """
+        return held(self.lock_file)
+
+    def state(self, *, owner: bool = False) -> RunState:
+        """Return what has become of the run; ``empty`` where there is none.
+
+        Args:
+            owner: whether this process holds the run itself and asks what was left behind.
+        """
+        return state_of(self, owner=owner)
+
+    def fail(self, reason: str) -> None:
+        """Write down why the run failed; where even that can't be written, do nothing."""
+        with suppress(RnnlabError, OSError):
+            write_text(self.error_file, reason.strip() + "\n")
 
     def check_free(self) -> None:
         """Check that no run lives here yet; one is never overwritten.

@@ -1,0 +1,70 @@
+"""One process at a time works on a run: a lock that the system itself frees when its owner dies."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from rnnlab.errors import RunError
+
+# Whoever only looks holds the lock for an instant; a run that begins waits that out.
+PATIENCE = 3.0
+
+_held_here: set[Path] = set()
+
+
+@contextmanager
+def held(lock: Path) -> Iterator[None]:
+    """Hold ``lock``; a process that holds it already may do so again.
+
+    Raises:
+        RunError: if another process holds it.
+    """
+    place = lock.resolve()
+    if place in _held_here:
+        yield
+        return
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    owner = by_whom(lock)  # older versions of filelock empty a file that they try
+    owned = FileLock(lock, timeout=PATIENCE)
+    try:
+        owned.acquire()
+    except Timeout:
+        raise RunError(
+            f"{lock.parent} is being worked on{owner}. Two processes can't go on with one run: "
+            "wait for it, or stop it first."
+        ) from None
+    _held_here.add(place)
+    try:
+        lock.write_text(f"{os.getpid()} {socket.gethostname()}\n", encoding="utf-8")
+        yield
+    finally:
+        _held_here.discard(place)
+        owned.release()
+
+
+def is_held(lock: Path) -> bool:
+    """Return whether a living process, this one included, holds ``lock``."""
+    if lock.resolve() in _held_here:
+        return True
+    if not lock.is_file():
+        return False
+    probe = FileLock(lock, timeout=0)
+    try:
+        with probe:
+            return False
+    except Timeout:
+        return True
+    except OSError:  # a read-only copy of a run: nobody works on it
+        return False
+
+
+def by_whom(lock: Path) -> str:
+    """Return `` by process 4711 on HOST`` where the owner has left its name."""
+    with suppress(OSError, UnicodeDecodeError, ValueError):
+        process, host = lock.read_text(encoding="utf-8").split()
+        return f" by process {process} on {host}"
+    return ""
