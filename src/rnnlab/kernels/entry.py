@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from rnnlab.kernels.arena import Arena, cut_cube
 from rnnlab.kernels.compiler import Kernel, compiled, compiled_for
 from rnnlab.kernels.panels import Weights, panels_back, panels_forward
-from rnnlab.kernels.product import aligned
 from rnnlab.kernels.rows import Rows
 from rnnlab.kernels.team import claim, team_of
 from rnnlab.kernels.tile import padded
@@ -30,8 +30,8 @@ def forward_kernel(
     walk = team_of(forward_walk(name, step, input_planes))
 
     @compiled_for(name)
-    def panels_for(weights: Any) -> Any:
-        return panels_forward(weights, input_planes, recurrent_planes)
+    def panels_for(arena: Any, weights: Any) -> Any:
+        return panels_forward(arena, weights, input_planes, recurrent_planes)
 
     function = _with_globals(_forward, name, walk=walk, panels_for=panels_for)
     return Kernel(function, _forward_types, f"{name} forward")
@@ -62,28 +62,28 @@ def _with_globals(template: Any, name: str, **named: Any) -> Any:
 
 
 def _forward(
-    team: int, threads: int, rows: Any, inputs: Any, start: Any, weights: Any, outputs: Any, final: Any,
-    planes: Any, states: Any, reverse: bool,
+    team: int, threads: int, arena: Any, rows: Any, inputs: Any, start: Any, weights: Any, outputs: Any,
+    final: Any, planes: Any, states: Any, reverse: bool,
 ) -> None:  # fmt: skip
     """Walk all blocks forwards on a team of threads, see ``walk.forward_walk``."""
     counter = np.zeros(1, np.int64)
-    panels = panels_for(weights)  # type: ignore[name-defined]  # noqa: F821
-    arguments = (counter, rows, inputs, start, panels, outputs, final, planes, states, reverse)
+    panels = panels_for(arena, weights)  # type: ignore[name-defined]  # noqa: F821
+    arguments = (arena, counter, rows, inputs, start, panels, outputs, final, planes, states, reverse)
     walk(team, threads, arguments)  # type: ignore[name-defined]  # noqa: F821
 
 
 def _backward(
-    team: int, threads: int, rows: Any, inputs: Any, weights: Any, planes: Any, states: Any,
+    team: int, threads: int, arena: Any, rows: Any, inputs: Any, weights: Any, planes: Any, states: Any,
     outputs_slope: Any, final_slope: Any, inputs_slope: Any, start_slope: Any, weight_slopes: Any,
     reverse: bool,
 ) -> None:  # fmt: skip
     """Walk all blocks back, see ``walk_back.backward_walk``, and add up the blocks' weight gradients."""
     counters = np.zeros((3, 1), np.int64)
-    panels = panels_back(weights, gates)  # type: ignore[name-defined]  # noqa: F821
+    panels = panels_back(arena, weights, gates)  # type: ignore[name-defined]  # noqa: F821
     slopes = Slopes(outputs_slope, final_slope, inputs_slope, start_slope)
     blocks = len(rows.blocks) - 1 if len(weight_slopes.inputs) > 0 else 0
-    sums = _room_for_sums(blocks, weights, planes)
-    arguments = (counters[0], rows, inputs, panels, planes, states, slopes, sums, reverse)
+    sums = _room_for_sums(arena, blocks, weights, planes)
+    arguments = (arena, counters[0], rows, inputs, panels, planes, states, slopes, sums, reverse)
     walk(team, threads, arguments)  # type: ignore[name-defined]  # noqa: F821
     if blocks > 0:
         add(team, threads, (counters[1], sums.inputs, weight_slopes.inputs))  # type: ignore[name-defined]  # noqa: F821
@@ -92,13 +92,13 @@ def _backward(
 
 
 @compiled
-def _room_for_sums(blocks: int, weights: Any, planes: Any) -> Any:
+def _room_for_sums(arena: Any, blocks: int, weights: Any, planes: Any) -> Any:
     units, features = weights.inputs.shape
     width, features_width = planes.shape[2], padded(features, planes)
     return Sums(
-        aligned(blocks * units * features_width, planes).reshape(blocks, units, features_width),
-        aligned(blocks * units * width, planes).reshape(blocks, units, width),
-        aligned(blocks * len(planes) * width, planes).reshape(blocks, len(planes), width),
+        cut_cube(arena, blocks, units, features_width),
+        cut_cube(arena, blocks, units, width),
+        cut_cube(arena, blocks, len(planes), width),
     )
 
 
@@ -107,7 +107,7 @@ def _add_blocks(counter: Any, sums: Any, total: Any) -> None:
     """``total (units, columns) =`` the sum of ``sums (blocks, units, width)`` over the blocks, in order."""
     at_once = 16
     while True:
-        first = claim(counter) * at_once
+        first = claim(counter, at_once)
         if first >= len(total):
             break
         for unit in range(first, min(first + at_once, len(total))):
@@ -134,8 +134,8 @@ def _forward_types(number: Any) -> tuple[Any, ...]:
     """Return the types of the arguments of ``_forward``."""
     cube = types.Array(number, 3, "C")
     return (
-        types.intp, types.intp, _rows_type(), types.Array(number, 3, "A"), cube, _weights_type(number),
-        cube, cube, cube, cube, types.boolean,
+        types.intp, types.intp, _arena_type(number), _rows_type(), types.Array(number, 3, "A"), cube,
+        _weights_type(number), cube, cube, cube, cube, types.boolean,
     )  # fmt: skip
 
 
@@ -143,9 +143,13 @@ def _backward_types(number: Any) -> tuple[Any, ...]:
     """Return the types of the arguments of ``_backward``."""
     cube, any_cube = types.Array(number, 3, "C"), types.Array(number, 3, "A")
     return (
-        types.intp, types.intp, _rows_type(), any_cube, _weights_type(number), cube, cube,
-        any_cube, cube, cube, cube, _weights_type(number), types.boolean,
+        types.intp, types.intp, _arena_type(number), _rows_type(), any_cube, _weights_type(number), cube,
+        cube, any_cube, cube, cube, cube, _weights_type(number), types.boolean,
     )  # fmt: skip
+
+
+def _arena_type(number: Any) -> Any:
+    return types.NamedTuple((types.Array(number, 1, "C"), types.Array(types.int64, 1, "C")), Arena)
 
 
 def _rows_type() -> Any:

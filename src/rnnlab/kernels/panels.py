@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from rnnlab.kernels.arena import cut_matrix
 from rnnlab.kernels.compiler import compiled
-from rnnlab.kernels.product import aligned
 from rnnlab.kernels.tile import TILE_VECTORS, lanes_of, padded
 
 
@@ -40,10 +40,11 @@ class Panels(NamedTuple):
 
 
 @compiled
-def panels_of(weight: Any, gates: int, transposed: bool) -> Any:
+def panels_of(arena: Any, weight: Any, gates: int, transposed: bool) -> Any:
     """Cut each gate's weight into the panels of a right factor.
 
     Args:
+        arena: to cut them from.
         weight: ``(gates * units, features)``.
         gates: how many matrices lie in it, one below the other.
         transposed: whether the right factor is a gate's transposed weight ``(features, units)``, as in the
@@ -56,7 +57,7 @@ def panels_of(weight: Any, gates: int, transposed: bool) -> Any:
     inner, columns = (features, units) if transposed else (units, features)
     width = padded(columns, weight)
     strip = lanes_of(weight) * TILE_VECTORS
-    panels = aligned(gates * inner * width, weight).reshape(gates, inner * width)
+    panels = cut_matrix(arena, gates, inner * width)
     for gate in range(gates):
         matrix = weight[gate * units : (gate + 1) * units]
         for first in range(0, width, strip):
@@ -97,36 +98,42 @@ def _copy_transposed(matrix: Any, first: int, panel: Any) -> None:
 
 
 @compiled
-def panels_forward(weights: Any, input_planes: Any, recurrent_planes: Any) -> Any:
+def panels_forward(arena: Any, weights: Any, input_planes: Any, recurrent_planes: Any) -> Any:
     """Return the panels of the forward pass.
 
     Where a gate's two shares meet in one plane, one bias does for both.
     """
     gates = len(input_planes)
-    input_bias = _padded_rows(weights.input_bias, gates)
-    recurrent_bias = _padded_rows(weights.recurrent_bias, gates)
+    input_bias = _padded_rows(arena, weights.input_bias, gates)
+    recurrent_bias = _padded_rows(arena, weights.recurrent_bias, gates)
     for gate in range(gates):
         if input_planes[gate] == recurrent_planes[gate]:
             for i in range(input_bias.shape[1]):
                 input_bias[gate, i] += recurrent_bias[gate, i]
-    inputs, recurrent = panels_of(weights.inputs, gates, True), panels_of(weights.recurrent, gates, True)
+    inputs, recurrent = (
+        panels_of(arena, weights.inputs, gates, True),
+        panels_of(arena, weights.recurrent, gates, True),
+    )
     return Panels(inputs, recurrent, input_bias, recurrent_bias)
 
 
 @compiled
-def panels_back(weights: Any, gates: int) -> Any:
+def panels_back(arena: Any, weights: Any, gates: int) -> Any:
     """Return the panels of the way back, which needs no biases."""
-    inputs, recurrent = panels_of(weights.inputs, gates, False), panels_of(weights.recurrent, gates, False)
-    no_bias = aligned(0, inputs).reshape(0, 0)
+    inputs, recurrent = (
+        panels_of(arena, weights.inputs, gates, False),
+        panels_of(arena, weights.recurrent, gates, False),
+    )
+    no_bias = cut_matrix(arena, 0, 0)
     return Panels(inputs, recurrent, no_bias, no_bias)
 
 
 @compiled
-def _padded_rows(bias: Any, gates: int) -> Any:
+def _padded_rows(arena: Any, bias: Any, gates: int) -> Any:
     """Return ``(gates * units,)`` as ``(gates, width)``, zeros in the padding."""
     units = bias.shape[0] // gates
     width = padded(units, bias)
-    rows = aligned(gates * width, bias).reshape(gates, width)
+    rows = cut_matrix(arena, gates, width)
     for gate in range(gates):
         for unit in range(width):
             rows[gate, unit] = bias[gate * units + unit] if unit < units else 0

@@ -8,18 +8,8 @@ Columns are padded with zeros; ``inner`` is not, so NaN and infinity stay in the
 
 from typing import Any
 
-import numpy as np
-
 from rnnlab.kernels.compiler import compiled
-from rnnlab.kernels.tile import TILE_ROWS, TILE_VECTORS, VECTOR_BYTES, lanes_of, tile
-
-
-@compiled
-def aligned(size: int, like: Any) -> Any:
-    """Return an uninitialised flat array of the type of ``like`` that begins where a vector does."""
-    room = np.empty(size + lanes_of(like), like.dtype)
-    skip = (-room.ctypes.data % VECTOR_BYTES) // like.itemsize
-    return room[skip : skip + size]
+from rnnlab.kernels.tile import TILE_ROWS, TILE_VECTORS, lanes_of, tile
 
 
 @compiled

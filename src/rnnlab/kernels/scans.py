@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from rnnlab.kernels import gru, lstm, rnn
+from rnnlab.kernels.arena import arena_for
 from rnnlab.kernels.compiler import Kernel
 from rnnlab.kernels.panels import Weights
 from rnnlab.kernels.room import room
@@ -136,8 +137,8 @@ class _Scan(torch.autograd.Function):
         planes = room(cell.planes, tokens if cell.planes_are_kept else 0, width, like=inputs)
         states = room(cell.states, tokens + batch if keep else 0, width, like=inputs)
         cell.forward.of(_numbers(inputs))(
-            openmp(), _threads(rows, weights), rows, _array(inputs), _array(start), _weights(weights),
-            _array(outputs), _array(final), _array(planes), _array(states), reverse,
+            openmp(), _threads(rows, weights), arena_for(inputs), rows, _array(inputs), _array(start),
+            _weights(weights), _array(outputs), _array(final), _array(planes), _array(states), reverse,
         )  # fmt: skip
         if keep:
             ctx.cell, ctx.rows, ctx.reverse = cell, rows, reverse
@@ -165,8 +166,8 @@ class _Scan(torch.autograd.Function):
             weight.new_empty(weight.shape if of_weights else (0,) * weight.dim()) for weight in weights
         ]
         cell.backward.of(_numbers(inputs))(
-            openmp(), _threads(rows, weights), rows, _array(inputs), _weights(weights), _array(planes),
-            _array(states), _array(outputs_slope), _array(final_slope), _array(inputs_slope),
+            openmp(), _threads(rows, weights), arena_for(inputs), rows, _array(inputs), _weights(weights),
+            _array(planes), _array(states), _array(outputs_slope), _array(final_slope), _array(inputs_slope),
             _array(start_slope), _weights(weight_slopes), ctx.reverse,
         )  # fmt: skip
         return (

@@ -55,14 +55,14 @@ def team_of(work: Any) -> Any:
 
 
 @intrinsic
-def claim(typing_context, counter):  # type: ignore[no-untyped-def]
-    """Return ``counter[0]`` and add one to it, in one step that no other thread can come between."""
+def claim(typing_context, counter, amount):  # type: ignore[no-untyped-def]
+    """Return ``counter[0]`` and add ``amount`` to it, in one step that no other thread can come between."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, values[0]).data
-        return builder.atomic_rmw("add", data, _WORD(1), "monotonic")
+        return builder.atomic_rmw("add", data, values[1], "monotonic")
 
-    return types.intp(counter), generate
+    return types.intp(counter, types.intp), generate
 
 
 def _team_call(work: Any) -> Any:

@@ -16,8 +16,9 @@ registers:
 
 from typing import Any, NamedTuple
 
+from rnnlab.kernels.arena import cut_cube, cut_matrix
 from rnnlab.kernels.compiler import compiled, compiled_for
-from rnnlab.kernels.product import affine, aligned
+from rnnlab.kernels.product import affine
 from rnnlab.kernels.rows import largest_block, running
 from rnnlab.kernels.team import claim
 from rnnlab.kernels.tile import padded
@@ -55,10 +56,11 @@ def forward_walk(name: str, step: Any, input_planes: tuple[int, ...]) -> Any:
         input_planes: the plane of each gate.
 
     Returns:
-        ``walk(counter, rows, inputs, start, panels, outputs, final, planes, states, reverse)``, which walks
-        block after block, as long as there is one that no other thread has claimed:
+        ``walk(arena, counter, rows, inputs, start, panels, outputs, final, planes, states, reverse)``, which
+        walks block after block, as long as there is one that no other thread has claimed:
 
-        * ``counter (1,)``: blocks claimed so far; ``rows``: see ``rows.Rows``.
+        * ``arena``: see ``arena.Arena``; ``counter (1,)``: blocks claimed so far; ``rows``: see
+          ``rows.Rows``.
         * ``inputs (batch, time, features)``, ``start (S, batch, hidden)``, ``panels``: see ``Panels``.
         * ``outputs (batch, time, hidden)``: written, zeros in the padding.
         * ``final (S, batch, hidden)``: written, the states after each row's last token.
@@ -68,23 +70,22 @@ def forward_walk(name: str, step: Any, input_planes: tuple[int, ...]) -> Any:
 
     @compiled_for(name)
     def walk(
-        counter: Any, rows: Any, inputs: Any, start: Any, panels: Any, outputs: Any, final: Any,
-        kept_planes: Any, kept_states: Any, reverse: bool,
+        arena: Any, counter: Any, rows: Any, inputs: Any, start: Any, panels: Any, outputs: Any,
+        final: Any, kept_planes: Any, kept_states: Any, reverse: bool,
     ) -> None:  # fmt: skip
         features, hidden = inputs.shape[2], start.shape[2]
         width = padded(hidden, inputs)
         most = largest_block(rows)
         room = max(CHUNK, most)
-        tokens = aligned(room * features, inputs).reshape(room, features)
+        tokens = cut_matrix(arena, room, features)
         planes, states = kept_planes, kept_states
         keep_planes, keep_states = kept_planes.shape[1] > 0, kept_states.shape[1] > 0
         if not keep_planes:
-            planes = aligned(len(planes) * room * width, inputs).reshape(len(planes), room, width)
+            planes = cut_cube(arena, len(planes), room, width)
         if not keep_states:
-            length = room + most
-            states = aligned(len(states) * length * width, inputs).reshape(len(states), length, width)
+            states = cut_cube(arena, len(states), room + most, width)
         while True:
-            block = claim(counter)
+            block = claim(counter, 1)
             if block >= len(rows.blocks) - 1:
                 break
             first, last = rows.blocks[block], rows.blocks[block + 1]

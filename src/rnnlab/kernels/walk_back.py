@@ -10,9 +10,10 @@ Here a *slope* is the gradient of the loss by something: ``h_slope`` is dL/dh.
 
 from typing import Any, NamedTuple
 
+from rnnlab.kernels.arena import cut_cube, cut_matrix
 from rnnlab.kernels.compiler import compiled, compiled_for
 from rnnlab.kernels.prefetch import prefetch_matrix, prefetch_tokens
-from rnnlab.kernels.product import add_outer, add_product, aligned
+from rnnlab.kernels.product import add_outer, add_product
 from rnnlab.kernels.rows import largest_block, running
 from rnnlab.kernels.team import claim
 from rnnlab.kernels.tile import padded
@@ -64,27 +65,27 @@ def backward_walk(
         recurrent_planes: the planes through which they depend on the state.
 
     Returns:
-        ``walk(counter, rows, inputs, panels, planes, states, slopes, sums, reverse)`` with ``Slopes`` and
-        ``Sums``, the rest as in ``forward_walk``.
+        ``walk(arena, counter, rows, inputs, panels, planes, states, slopes, sums, reverse)`` with ``Slopes``
+        and ``Sums``, the rest as in ``forward_walk``.
     """
 
     @compiled_for(name)
     def walk(
-        counter: Any, rows: Any, inputs: Any, panels: Any, planes: Any, states: Any, slopes: Any, sums: Any,
-        reverse: bool,
+        arena: Any, counter: Any, rows: Any, inputs: Any, panels: Any, planes: Any, states: Any,
+        slopes: Any, sums: Any, reverse: bool,
     ) -> None:  # fmt: skip
         hidden, width = slopes.start.shape[2], planes.shape[2]
         tokens_width = padded(inputs.shape[2], inputs)
         most = largest_block(rows)
         room = max(CHUNK, most)
-        tokens = aligned(room * tokens_width, inputs).reshape(room, tokens_width)
-        previous = aligned(room * width, inputs).reshape(room, width)
-        planes_slope = aligned(len(planes) * room * width, inputs).reshape(len(planes), room, width)
-        ones = aligned(room, inputs).reshape(room, 1)
+        tokens = cut_matrix(arena, room, tokens_width)
+        previous = cut_matrix(arena, room, width)
+        planes_slope = cut_cube(arena, len(planes), room, width)
+        ones = cut_matrix(arena, room, 1)
         ones.fill(1)
-        flowing = aligned(len(states) * most * width, inputs).reshape(len(states), most, width)
+        flowing = cut_cube(arena, len(states), most, width)
         while True:
-            block = claim(counter)
+            block = claim(counter, 1)
             if block >= len(rows.blocks) - 1:
                 break
             first, last = rows.blocks[block], rows.blocks[block + 1]
