@@ -24,7 +24,7 @@ def line() -> Figure:
 
 
 def test_a_figure_is_saved_as_png_and_svg(tmp_path: Path) -> None:
-    save(line(), tmp_path / "figures", "test/line")
+    save(line(), tmp_path / "figures", "line")
     files = sorted(path.name for path in (tmp_path / "figures" / "test").iterdir())
     assert files == ["line.png", "line.svg"]
     assert imread(tmp_path / "figures" / "test" / "line.png").shape == (600, 800, 4)
@@ -47,9 +47,9 @@ def test_the_drawing_has_the_bitmaps_layout() -> None:
 
 def test_tensorboard_shows_the_file_on_disk(tmp_path: Path) -> None:
     with SummaryWriter(str(tmp_path / "events")) as writer:  # type: ignore[no-untyped-call]
-        publish(line(), tmp_path, "test/line", writer, step=7)
+        publish(line(), tmp_path, "line", writer, step=7)
     events = EventAccumulator(str(tmp_path / "events")).Reload()
-    (image,) = events.Images("test/line")
+    (image,) = events.Images("line")
     assert image.step == 7
     assert (image.width, image.height) == (800, 600)
     assert image.encoded_image_string == (tmp_path / "test" / "line.png").read_bytes()

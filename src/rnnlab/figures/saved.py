@@ -56,7 +56,7 @@ def save(figure: Figure, folder: Path, name: str) -> Rendered:
     Args:
         figure: what to write.
         folder: of a run, its ``figures``; it is made where it is missing.
-        name: of the files, without ending; ``test/roc`` goes into the subfolder ``test``.
+        name: of the files, without ending; ``lstm/gates`` goes into the subfolder ``lstm``.
 
     Returns:
         What was written.
@@ -72,30 +72,39 @@ def save(figure: Figure, folder: Path, name: str) -> Rendered:
     return found
 
 
-def publish(figure: Figure, folder: Path, name: str, writer: "SummaryWriter | None", step: int) -> None:
+def publish(
+    figure: Figure,
+    folder: Path,
+    name: str,
+    writer: "SummaryWriter | None",
+    step: int,
+    *,
+    group: str = "figures",
+) -> None:
     """Write a figure's files, as :func:`save` does, and show it in TensorBoard under the same name.
 
     Args:
         figure: what to show.
         folder: of a run, its ``figures``.
-        name: of the files and in TensorBoard, where what stands before the first ``/`` is the group.
+        name: of the files and in TensorBoard.
         writer: TensorBoard's; ``None`` where there is none.
         step: of the training.
+        group: what TensorBoard shows together.
 
     Raises:
         RnnlabError: if the disk is full or the folder can't be written.
     """
     found = save(figure, folder, name)
     if writer is not None:
-        show(found, name, writer, step)
+        show(found, f"{group}/{name}", writer, step)
 
 
-def show(found: Rendered, name: str, writer: "SummaryWriter", step: int) -> None:
+def show(found: Rendered, tag: str, writer: "SummaryWriter", step: int) -> None:
     """Show a bitmap in TensorBoard as it is; ``SummaryWriter.add_image`` would pack it anew."""
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     image = Summary.Image(
         height=found.height, width=found.width, colorspace=4, encoded_image_string=found.png
     )
-    summary = Summary(value=[Summary.Value(tag=name, image=image)])
+    summary = Summary(value=[Summary.Value(tag=tag, image=image)])
     writer._get_file_writer().add_summary(summary, step)  # type: ignore[no-untyped-call]

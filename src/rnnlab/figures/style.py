@@ -5,14 +5,16 @@ list of open figures are never touched, so that figures can be drawn in the midd
 notebook.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5b5b5b")
 """Of lines and bars, in this order: Okabe and Ito 2008, without the yellow that white paper swallows."""
@@ -99,3 +101,42 @@ def colour(number: int) -> str:
     True
     """
     return COLOURS[number % len(COLOURS)]
+
+
+def colours_of(names: Iterable[str]) -> dict[str, str]:
+    """Return a colour for each name: that of the cell or the split if it is one, else the next in order.
+
+    >>> colours_of(["lstm", "gru"]) == {"lstm": CELLS["lstm"], "gru": CELLS["gru"]}
+    True
+    """
+    wanted = list(names)
+    for known in (CELLS, SPLITS):
+        if all(name in known for name in wanted):
+            return {name: known[name] for name in wanted}
+    return {name: colour(number) for number, name in enumerate(wanted)}
+
+
+def note(figure: Figure, *lines: str) -> None:
+    """Write small lines at the figure's foot, on its right; nothing where they are empty."""
+    text = "\n".join(filter(None, lines))
+    if text:
+        figure.supxlabel(text, x=0.99, ha="right", fontsize=9, color=FAINT)
+
+
+def logarithmic(axis: Axis) -> None:
+    """Make an axis logarithmic, with powers of ten written out, and 2 and 5 where there is room."""
+    axis._set_axes_scale("log")  # type: ignore[attr-defined]
+    low, high = axis.get_data_interval()
+    steps = (1.0, 2.0, 5.0) if low <= 0 or high / low < 300 else (1.0,)
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+
+
+def shortened(text: str, most: int = 16) -> str:
+    """Return a name that fits beside an axis.
+
+    >>> shortened("negative"), shortened("an endless name of a class")
+    ('negative', 'an endless name…')
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,0 +1,77 @@
+"""Learning curves: each metric of training and validation over the steps, of one run or of several."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from rnnlab.figures.style import SPLITS, colour, house_style, new_panel, note
+
+Numbers = npt.NDArray[np.float64]
+
+LINES = {"train": "--", "validation": "-", "test": ":"}
+"""How the lines of several runs' splits are drawn; a single run's have a colour each."""
+
+
+class Series(NamedTuple):
+    """A scalar over the training.
+
+    Attributes:
+        steps: ``(points,)`` optimizer steps.
+        values: ``(points,)``; what is not a number is drawn as a gap.
+    """
+
+    steps: Numbers
+    values: Numbers
+
+    @property
+    def gaps(self) -> int:
+        """How many values are no numbers."""
+        return int(np.sum(~np.isfinite(self.values)))
+
+
+@house_style()
+def learning_curve_figure(metric: str, runs: Mapping[str, Mapping[str, Series]]) -> Figure:
+    """Draw one metric of every split and run.
+
+    Args:
+        metric: its name, such as ``loss``.
+        runs: for each run its splits' series, such as ``{"gru": {"train": ..., "validation": ...}}``.
+    """
+    figure, panel = new_panel(title_of(metric), "optimizer steps", metric.replace("_", " "))
+    for number, (run, splits) in enumerate(runs.items()):
+        for split, series in splits.items():
+            alone = len(runs) == 1
+            panel.plot(
+                series.steps,
+                np.where(np.isfinite(series.values), series.values, np.nan),
+                color=SPLITS.get(split, colour(number)) if alone else colour(number),
+                linestyle="-" if alone else LINES.get(split, "-"),
+                marker="o" if len(series.steps) <= 30 else None,
+                markersize=4,
+                label=split if alone else f"{run}, {split}",
+            )
+    panel.grid(True)
+    panel.legend(loc="best")
+    panel.margins(x=0.02)
+    panel.ticklabel_format(axis="x", style="plain")
+    note(figure, told_gaps([series for splits in runs.values() for series in splits.values()]))
+    return figure
+
+
+def title_of(metric: str) -> str:
+    """Return a metric's name as a title.
+
+    >>> title_of("bits_per_character"), title_of("f1/good")
+    ('Bits per character', 'F1, good')
+    """
+    words = metric.replace("_", " ").replace("/", ", ")
+    return words[:1].upper() + words[1:]
+
+
+def told_gaps(found: Sequence[Series]) -> str:
+    """Return a line on values that are gaps, empty where there are none."""
+    gaps = sum(series.gaps for series in found)
+    return f"gaps: values that are not numbers ({gaps:,})" if gaps else ""

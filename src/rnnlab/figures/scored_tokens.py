@@ -1,0 +1,43 @@
+"""How well a language model predicted each word of its vocabulary in a split."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnlab.atomic import written_beside
+
+
+@dataclass(frozen=True)
+class ScoredTokens:
+    """Sums over a split's tokens, a row for each id of the vocabulary.
+
+    Attributes:
+        frequencies: how often the word occurs in the training text ``(vocabulary,)``.
+        counts: how often it was to be predicted ``(vocabulary,)``.
+        nats: the sum of its negative log-probabilities ``(vocabulary,)``; NaN where one was not a number.
+    """
+
+    frequencies: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+    nats: npt.NDArray[np.float64]
+
+    def save(self, path: Path) -> None:
+        """Write them as ``.npz``, plain arrays, whole or not at all.
+
+        Raises:
+            RnnlabError: if the disk is full or the folder can't be written.
+        """
+        with written_beside(path) as unfinished:
+            np.savez_compressed(unfinished, frequencies=self.frequencies, counts=self.counts, nats=self.nats)
+
+    @classmethod
+    def load(cls, path: Path) -> "ScoredTokens":
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            OSError, ValueError, KeyError, zipfile.BadZipFile: if the file is missing or damaged.
+        """
+        with np.load(path, allow_pickle=False) as found:
+            return cls(found["frequencies"], found["counts"], found["nats"])
