@@ -25,10 +25,10 @@ def line() -> Figure:
 
 def test_a_figure_is_saved_as_png_and_svg(tmp_path: Path) -> None:
     save(line(), tmp_path / "figures", "line")
-    files = sorted(path.name for path in (tmp_path / "figures" / "test").iterdir())
+    files = sorted(path.name for path in (tmp_path / "figures").iterdir())
     assert files == ["line.png", "line.svg"]
-    assert imread(tmp_path / "figures" / "test" / "line.png").shape == (600, 800, 4)
-    assert "<svg" in (tmp_path / "figures" / "test" / "line.svg").read_text(encoding="utf-8")
+    assert imread(tmp_path / "figures" / "line.png").shape == (600, 800, 4)
+    assert "<svg" in (tmp_path / "figures" / "line.svg").read_text(encoding="utf-8")
 
 
 def test_the_same_figure_has_the_same_bytes() -> None:
@@ -52,7 +52,7 @@ def test_tensorboard_shows_the_file_on_disk(tmp_path: Path) -> None:
     (image,) = events.Images("line")
     assert image.step == 7
     assert (image.width, image.height) == (800, 600)
-    assert image.encoded_image_string == (tmp_path / "test" / "line.png").read_bytes()
+    assert image.encoded_image_string == (tmp_path / "line.png").read_bytes()
     assert imread(io.BytesIO(image.encoded_image_string)).std() > 0
 
 
