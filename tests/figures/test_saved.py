@@ -49,7 +49,7 @@ def test_tensorboard_shows_the_file_on_disk(tmp_path: Path) -> None:
     with SummaryWriter(str(tmp_path / "events")) as writer:  # type: ignore[no-untyped-call]
         publish(line(), tmp_path, "line", writer, step=7)
     events = EventAccumulator(str(tmp_path / "events")).Reload()
-    (image,) = events.Images("line")
+    (image,) = events.Images("figures/line")
     assert image.step == 7
     assert (image.width, image.height) == (800, 600)
     assert image.encoded_image_string == (tmp_path / "line.png").read_bytes()
