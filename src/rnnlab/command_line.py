@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,17 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnlab.errors import ConfigError, RnnlabError, RunError, nearest
 from rnnlab.terminal import errors
 
+JOBS_FAILED = 1
 USER_MISTAKE = 2
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
 
 class Interrupted(Exception):  # noqa: N818  not an error: the user asked for it
     """Ctrl-C or SIGTERM ended the work at a clean place; the message says how to go on."""
+
+
+class JobsFailed(Exception):  # noqa: N818  not an error of the sweep's: it did all that it could
+    """Some jobs of a sweep failed and the others are done; the message says how to try them again."""
 
 
 def run_hydra(work: Callable[[dict[str, Any], Path, list[str]], Any], conf: Path, config_name: str) -> None:
@@ -51,6 +56,8 @@ def run_hydra(work: Callable[[dict[str, Any], Path, list[str]], Any], conf: Path
         settings = HydraConfig.get()
         register_resolvers()  # a launcher may have sent this job to a process of its own
         try:
+            if settings.mode is RunMode.RUN:
+                check_no_sweep(settings.overrides.task)
             config = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
             return work(config, Path(settings.runtime.output_dir), list(settings.overrides.task))  # type: ignore[arg-type]
         except (RnnlabError, OmegaConfBaseException, Interrupted) as error:
@@ -65,6 +72,17 @@ def run_hydra(work: Callable[[dict[str, Any], Path, list[str]], Any], conf: Path
             raise error
 
     exit_by(main, explain=lambda error: explained(error, conf, config_name))
+
+
+def check_no_sweep(words: Iterable[str]) -> None:
+    """Check that the overrides of a single run say nothing about a sweep.
+
+    Raises:
+        ConfigError: if one does.
+    """
+    found = [word for word in words if re.match(r"\+*sweep[.=]", word)]
+    if found:
+        raise ConfigError(f"{' '.join(found)}: there is no sweep here. Add -m for one.")
 
 
 def register_resolvers() -> None:
@@ -99,7 +117,7 @@ def remove_if_only_logged(folder: Path, job: str) -> None:
 
 
 def exit_by(work: Callable[[], Any], explain: Callable[[Exception], str | None] = str) -> None:
-    """Do the work and exit: 0, 2 with a message for a user's mistake, 130 when interrupted.
+    """Do the work and exit: 0, 1 for failed jobs, 2 for a user's mistake, 130 when interrupted.
 
     Args:
         work: what to do.
@@ -113,6 +131,9 @@ def exit_by(work: Callable[[], Any], explain: Callable[[Exception], str | None] 
     except KeyboardInterrupt:
         errors.print("Stopped.", markup=False)
         sys.exit(INTERRUPTED)
+    except JobsFailed as failure:
+        errors.print(str(failure), style="red", markup=False)
+        sys.exit(JOBS_FAILED)
     except (RnnlabError, HydraException, OmegaConfBaseException) as error:
         errors.print(f"Error: {explain(error)}", style="red", markup=False)
         sys.exit(USER_MISTAKE)

@@ -1,6 +1,8 @@
 """The one terminal that log lines, progress bars and tables share, so that none garbles another."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -9,6 +11,7 @@ from rich.markup import escape
 # Colour and width degrade by themselves where output is a file or NO_COLOR is set.
 console = Console(soft_wrap=True, highlight=False)
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
+_lines = Console(soft_wrap=True, highlight=False)
 
 STYLES = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "red"}
 
@@ -16,13 +19,31 @@ STYLES = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "re
 class TerminalHandler(logging.Handler):
     """Log records as plain lines on the shared terminal: warnings in yellow, errors in red."""
 
+    speaker: str | None = None
+    """Who speaks, where several processes share the terminal."""
+
     def emit(self, record: logging.LogRecord) -> None:
         """Print the record."""
         try:
             text, style = escape(self.format(record)), STYLES.get(record.levelno)
-            console.print(f"[{style}]{text}[/{style}]" if style else text)
+            line = f"[{style}]{text}[/{style}]" if style else text
+            if self.speaker is None:
+                console.print(line)
+            else:
+                _lines.print(f"[dim]{escape(self.speaker)}:[/dim] {line}")
         except Exception:  # noqa: BLE001  a log line must never end a run; logging reports it instead
             self.handleError(record)
+
+
+@contextmanager
+def speak_as(speaker: str) -> Iterator[None]:
+    """Put a name before each log line, and show no bars and tables: other processes use the terminal, too."""
+    before, TerminalHandler.speaker = TerminalHandler.speaker, speaker
+    was_quiet, console.quiet = console.quiet, True
+    try:
+        yield
+    finally:
+        TerminalHandler.speaker, console.quiet = before, was_quiet
 
 
 def shown(path: Path) -> str:

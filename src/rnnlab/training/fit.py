@@ -54,6 +54,7 @@ def fit(config: dict[str, Any], path: Path) -> dict[str, Any]:
     started = time.perf_counter()
     quieten()
     keep_freed_memory()
+    config = {name: section for name, section in config.items() if name != "sweep"}  # it is of no run
     check_sections(config, SECTIONS)
     folder = RunFolder(path)
     resuming = bool(config["resume"])

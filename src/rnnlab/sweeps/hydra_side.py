@@ -1,0 +1,123 @@
+"""What a sweep needs of Hydra: configurations composed, and a launcher."""
+
+import contextlib
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from rnnlab.errors import ConfigError
+from rnnlab.sweeps.job import SweepJob
+from rnnlab.sweeps.jobs import Job
+from rnnlab.sweeps.launching import Launch
+
+EXTRAS = {
+    "hydra_joblib_launcher": "sweeps",
+    "hydra_submitit_launcher": "sweeps",
+    "hydra_ray_launcher": "ray",
+}
+"""Launchers' packages, and the extra of rnnlab that installs each."""
+
+
+@dataclass
+class HydraSide:
+    """What Hydra gives a sweeper.
+
+    Attributes:
+        context: composes configurations.
+        config: of the command without its swept keys.
+        task: trains one run, see :func:`rnnlab.command_line.run_hydra`.
+    """
+
+    context: HydraContext
+    config: DictConfig
+    task: TaskFunction
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How the sweep is run: the section ``sweep``, plain."""
+        found: Any = OmegaConf.to_container(self.config.sweep, resolve=True)
+        return dict(found)
+
+    @property
+    def root(self) -> Path:
+        """Where sweeps lie."""
+        return Path(self.config.hydra.sweep.dir).resolve()
+
+    def is_group(self, key: str) -> bool:
+        """Return whether a key chooses among configuration files."""
+        return bool(self.context.config_loader.get_group_options(key.lstrip("+~").split("@")[0]))
+
+    def compose(self, job: Job) -> dict[str, Any]:
+        """Return the resolved configuration of a job, as plain data.
+
+        Raises:
+            ConfigError: if it can't be composed; the cause is Hydra's error.
+        """
+        try:
+            found = self.context.config_loader.load_sweep_config(self.config, list(job.words))
+            with open_dict(found):
+                del found["hydra"]
+            content: Any = OmegaConf.to_container(found, resolve=True, throw_on_missing=True)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(first_words(error)) from error
+        return dict(content)
+
+    def lie_in(self, folder: Path) -> None:
+        """Let the launcher's jobs lie in ``folder``."""
+        text = QuotedString(str(folder), Quote.single).with_quotes()
+        self.config.hydra.sweep.dir = str(folder)
+        self.config.hydra.overrides.hydra.append(f"hydra.sweep.dir={text}")
+
+    def launcher(self, task: SweepJob) -> Launch:
+        """Return the launcher that the configuration names, which runs ``task`` for each job.
+
+        Raises:
+            ConfigError: if its package is not installed.
+        """
+        check_installed(str(self.config.hydra.launcher._target_))
+        launcher = Plugins.instance().instantiate_launcher(self.context, task, self.config)  # type: ignore[arg-type]
+        launched = 0
+
+        def launch(jobs: Sequence[Job]) -> Sequence[Any]:
+            nonlocal launched
+            words = [[*job.words, f"hydra.sweep.subdir={job.name}"] for job in jobs]
+            first, launched = launched, launched + len(jobs)
+            return launcher.launch(words, initial_job_idx=first)
+
+        return launch
+
+
+def check_installed(target: str) -> None:
+    """Check that the package of a launcher is there.
+
+    Args:
+        target: the launcher's class.
+
+    Raises:
+        ConfigError: naming what to install.
+    """
+    package = target.split(".")[1]
+    with contextlib.suppress(ModuleNotFoundError):
+        if package not in EXTRAS or importlib.util.find_spec(f"hydra_plugins.{package}") is not None:
+            return
+    name = package.removeprefix("hydra_").removesuffix("_launcher")
+    raise ConfigError(
+        f"hydra/launcher: the {name} launcher is not installed. Install it with "
+        f"pip install 'rnnlab[{EXTRAS[package]}]'."
+    )
+
+
+def first_words(error: Exception) -> str:
+    """Return what Hydra says of a wrong configuration, without where it looked."""
+    text = str(error) or str(error.__cause__ or type(error).__name__)
+    kept = [line.strip() for line in text.partition("Config search path")[0].splitlines()]
+    return " ".join(line for line in kept if line)

@@ -1,0 +1,212 @@
+"""A sweep from its command to its table."""
+
+import logging
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from rnnlab.command_line import Interrupted, JobsFailed
+from rnnlab.errors import ConfigError, nearest
+from rnnlab.sweeps.attempts import Attempts, new_attempts
+from rnnlab.sweeps.hydra_side import HydraSide
+from rnnlab.sweeps.job import Outcome, SweepJob
+from rnnlab.sweeps.jobs import Composed, Job, composed, grid
+from rnnlab.sweeps.launching import Launching
+from rnnlab.sweeps.naming import sweep_name
+from rnnlab.sweeps.overrides import Overrides, read_overrides
+from rnnlab.sweeps.report import Compared, compared_by, report
+from rnnlab.sweeps.settling import settle, stopping_cleanly
+from rnnlab.sweeps.standing import standing
+from rnnlab.sweeps.sweep_folder import SweepFolder
+from rnnlab.sweeps.together import together
+from rnnlab.sweeps.trial_link import TrialLink
+from rnnlab.terminal import console, shown
+
+WAYS = ("grid", "optuna")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep whose command is read and whose folder is known.
+
+    Attributes:
+        hydra: composes and launches.
+        overrides: of the command.
+        folder: where it lies.
+        compared: the metric by which jobs are compared.
+        settings: the section ``sweep``.
+    """
+
+    hydra: HydraSide
+    overrides: Overrides
+    folder: SweepFolder
+    compared: Compared
+    settings: Mapping[str, Any]
+
+
+def sweep(words: Sequence[str], hydra: HydraSide) -> None:
+    """Run a sweep, or what is left of it.
+
+    Args:
+        words: the command's overrides that are not about Hydra itself.
+        hydra: composes and launches.
+
+    Raises:
+        ConfigError: if the command describes no sweep.
+        JobsFailed: if a job failed; the others are done.
+        Interrupted: if Ctrl-C or SIGTERM stopped the sweep; the message says how to go on.
+    """
+    for name in ("hydra", "hydra_plugins"):  # launchers list the jobs, which is said better here
+        logging.getLogger(name).setLevel(logging.WARNING)
+    settings = hydra.settings
+    if settings["jobs_by"] not in WAYS:
+        raise ConfigError(
+            f"sweep.jobs_by={settings['jobs_by']} is unknown. {nearest(settings['jobs_by'], WAYS)}"
+        )
+    overrides = read_overrides(words, hydra.context.config_loader)
+    if settings["jobs_by"] == "grid":
+        run_grid(overrides, hydra)
+    else:
+        from rnnlab.sweeps.searching import run_search
+
+        run_search(overrides, hydra)
+
+
+def run_grid(overrides: Overrides, hydra: HydraSide) -> None:
+    """Run a job for every combination of values."""
+    jobs = grid(overrides)
+    found = compose_all(jobs, hydra)
+    this = placed(overrides, hydra, next(iter(found.configs.values())))
+    begin(this, jobs)
+    outcomes = {name: Outcome("failed", why) for name, why in found.refused.items()}
+    with working(this) as attempts:
+        for job in jobs:
+            if job.name in found.configs:
+                what = standing(this.folder.run(job), found.configs[job.name], failed_before=attempts.since)
+                if what.do in ("nothing", "leave"):
+                    outcomes[job.name] = (
+                        Outcome("already") if what.do == "nothing" else Outcome("failed", what.why)
+                    )
+        left = [job for job in jobs if job.name not in outcomes]
+        console.print(opening(this, jobs, left), markup=False)
+        outcomes |= run_jobs(this, left, attempts)
+    report(this.folder, this.compared, jobs, outcomes)
+    end_by(outcomes)
+
+
+def compose_all(jobs: Sequence[Job], hydra: HydraSide) -> Composed:
+    """Compose every job.
+
+    Raises:
+        ConfigError: if two jobs are one.
+        HydraException: if no job can be composed.
+    """
+    try:
+        return composed(jobs, hydra.compose)
+    except ConfigError as error:
+        cause = error.__cause__.__cause__ if error.__cause__ else None
+        if isinstance(cause, HydraException | OmegaConfBaseException) and str(cause):
+            raise cause from None  # the command line knows the nearest key
+        raise
+
+
+def placed(overrides: Overrides, hydra: HydraSide, config: Mapping[str, Any], space: Any = None) -> Sweep:
+    """Return the sweep with its folder, which is named by its content.
+
+    Args:
+        overrides: of the command.
+        hydra: composes and launches.
+        config: of one of the jobs.
+        space: what the name must tell apart besides the keys.
+    """
+    settings = hydra.settings
+    keys = {key.split("@")[0].lstrip("+~") for key in overrides.swept_keys()}
+    task = "several" if keys & {"task", "experiment"} else config["task"]["name"]
+    data = "several" if keys & {"data", "experiment"} else config["data"]["name"]
+    told_by_path = [("task", task), ("data", data)]
+    fixed = [setting for setting in overrides.fixed_settings() if setting not in told_by_path]
+    name = sweep_name(settings["jobs_by"], overrides.swept_keys(), fixed, space)
+    folder = SweepFolder(hydra.root / task / data / name)
+    hydra.lie_in(folder.path)
+    return Sweep(hydra, overrides, folder, compared_by(config), settings)
+
+
+def begin(this: Sweep, jobs: Sequence[Job]) -> None:
+    """Put an earlier sweep aside where that is asked for, and write down what this one is about."""
+    if this.settings["restart"]:
+        aside = this.folder.move_aside()
+        if aside is not None:
+            console.print(f"Starting over; what was there is in {shown(aside)} now.", markup=False)
+    facts = {
+        "command": command(),
+        "jobs_by": this.settings["jobs_by"],
+        "fixed": this.overrides.fixed_words(),
+        "swept": this.overrides.swept_keys(),
+        "monitor": this.compared.monitor,
+        "mode": this.compared.mode,
+    }
+    this.folder.note(facts, jobs)
+
+
+@contextmanager
+def working(this: Sweep) -> Iterator[Attempts]:
+    """Work on the sweep; other invocations may do so, too.
+
+    Raises:
+        Interrupted: if the user stops it.
+    """
+    try:
+        with new_attempts(this.folder.attempts) as attempts, stopping_cleanly(attempts):
+            yield attempts
+    except KeyboardInterrupt as stop:
+        raise Interrupted(
+            f"The sweep is stopped; it is in {shown(this.folder.path)}.\nGo on with: {command()}"
+        ) from stop
+
+
+def run_jobs(
+    this: Sweep, jobs: Sequence[Job], attempts: Attempts, trials: Mapping[str, TrialLink] | None = None
+) -> dict[str, Outcome]:
+    """Run jobs on the configured launcher until each is settled, and return what became of them.
+
+    Raises:
+        ConfigError: if the launcher is not installed.
+        RnnlabError: if it can't start a process.
+        KeyboardInterrupt: if the sweep is stopped.
+    """
+    if not jobs:
+        return {}
+    side_by_side = together(this.hydra.config.hydra.launcher, this.settings, len(jobs))
+    task = SweepJob(this.hydra.task, attempts, threads=side_by_side.threads, trials=trials or {})
+    launching = Launching(this.hydra.launcher(task), attempts, side_by_side.hand_over)
+    return settle(jobs, launching, this.folder)
+
+
+def opening(this: Sweep, jobs: Sequence[Job], left: Sequence[Job]) -> str:
+    """Return the sweep's first line."""
+    done = len(jobs) - len(left)
+    before = f", {done} of them done" if done else ""
+    return f"Sweep of {len(jobs)} jobs{before}, in {shown(this.folder.path)}"
+
+
+def end_by(outcomes: Mapping[str, Outcome]) -> None:
+    """End the sweep.
+
+    Raises:
+        JobsFailed: if one did.
+    """
+    failed = sum(outcome.did == "failed" for outcome in outcomes.values())
+    if failed:
+        raise JobsFailed(f"{failed} of {len(outcomes)} jobs failed. Try them again with: {command()}")
+
+
+def command() -> str:
+    """Return the command that goes on with the sweep."""
+    words = [word for word in sys.argv if not word.startswith("sweep.restart=")]
+    return shlex.join(["python", *words])
