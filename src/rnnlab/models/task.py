@@ -45,6 +45,11 @@ class Task(lightning.LightningModule):
         tokens: Tensor = batch.lengths.sum()
         return tokens
 
+    def positions_in(self, batch: Any) -> int:
+        """Return a batch's places, padding included; its first part is ``(batch, time, …)``."""
+        sequences, steps = batch[0].shape[:2]
+        return int(sequences * steps)
+
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the parameter groups for the optimizer: weight decay spares the biases."""
         return decayed_apart(self)

@@ -1,18 +1,26 @@
-"""The loss and the rate within an epoch, every few steps."""
+"""What happens within an epoch, every few steps: loss, rates, padding, norms of gradients and weights."""
 
+import math
 from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback
+from torch.optim import Optimizer
 
+from rnnlab.models.task import Task
 from rnnlab.training.clock import TrainingClock
+from rnnlab.training.layer_norms import Layer, gradient_norms, layers_of, weight_norms
 
 
 class StepScalars(Callback):
-    """Writes ``step/loss`` and ``step/tokens_per_second`` every few steps.
+    """Writes scalars every few steps.
 
-    ``LightningModule.log`` does its bookkeeping on every step, which a small network feels; this waits for
-    the device only on the steps it writes.
+    ``step/loss``, ``step/tokens_per_second`` (of the epoch so far), ``step/padding_share`` (since the last
+    writing), ``optimizer/learning_rate``, and by layer ``gradient_norm/...`` (before clipping) and
+    ``weight_norm/...``.
+
+    ``LightningModule.log`` does its bookkeeping on every step, which a small network feels; this computes,
+    and waits for the device, only on the steps it writes.
 
     Args:
         clock: what counts seconds and tokens.
@@ -22,6 +30,34 @@ class StepScalars(Callback):
     def __init__(self, clock: TrainingClock, every: int) -> None:
         self.clock = clock
         self.every = every
+        self.layers: list[Layer] = []
+        self.gradients: dict[str, float] = {}
+        self.rates: dict[str, float] = {}
+        self.written = 0
+        self.tokens: Any = 0
+        self.positions = 0
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Find the layers."""
+        self.layers = layers_of(pl_module)
+        self.written = trainer.global_step
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Count tokens and padding; note the learning rate that the step will have."""
+        assert isinstance(pl_module, Task)
+        self.tokens = self.tokens + pl_module.tokens_in(batch)
+        self.positions += pl_module.positions_in(batch)
+        if self.is_due(trainer.global_step + 1):
+            self.rates = learning_rates(trainer.optimizers)
+
+    def on_before_optimizer_step(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Measure the gradients, before they are clipped."""
+        if self.is_due(trainer.global_step + 1):
+            self.gradients = gradient_norms(self.layers)
 
     def on_train_batch_end(
         self,
@@ -31,10 +67,43 @@ class StepScalars(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Write the two scalars when it is their step."""
-        if trainer.global_step % self.every or trainer.logger is None:
+        """Write the scalars when it is their step; accumulating gradients, a step has several batches."""
+        step = trainer.global_step
+        if not self.is_due(step) or step == self.written or trainer.logger is None:
             return
+        self.written = step
         loss = outputs["loss"] if isinstance(outputs, dict) else outputs
-        rate = self.clock.tokens_so_far() / max(self.clock.seconds_so_far(), 1e-9)
-        scalars = {"step/loss": float(loss), "step/tokens_per_second": rate}
-        trainer.logger.log_metrics(scalars, step=trainer.global_step)
+        scalars = {
+            "step/loss": float(loss),
+            "step/tokens_per_second": self.clock.tokens_so_far() / max(self.clock.seconds_so_far(), 1e-9),
+            "step/padding_share": 1 - int(self.tokens) / max(self.positions, 1),
+            **self.rates,
+            **grouped("gradient_norm", self.gradients),
+            **grouped("weight_norm", weight_norms(self.layers)),
+        }
+        self.tokens, self.positions = 0, 0
+        trainer.logger.log_metrics(scalars, step=step)
+
+    def is_due(self, step: int) -> bool:
+        """Return whether the scalars of ``step`` are written."""
+        return step % self.every == 0
+
+
+def learning_rates(optimizers: list[Optimizer]) -> dict[str, float]:
+    """Return the learning rate, or each parameter group's where they differ."""
+    rates = [float(group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
+    if len(set(rates)) == 1:
+        return {"optimizer/learning_rate": rates[0]}
+    return {f"optimizer/learning_rate/{number}": rate for number, rate in enumerate(rates)}
+
+
+def grouped(group: str, values: dict[str, float]) -> dict[str, float]:
+    """Return the norms under the names that TensorBoard groups them by, with that of all layers together.
+
+    >>> grouped("norm", {"embedding": 3.0, "encoder.0": 4.0})
+    {'norm/embedding': 3.0, 'norm/encoder.0': 4.0, 'norm/all': 5.0}
+    """
+    if not values:
+        return {}
+    named = {f"{group}/{layer}": value for layer, value in values.items()}
+    return {**named, f"{group}/all": math.sqrt(sum(value * value for value in values.values()))}

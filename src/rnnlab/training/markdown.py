@@ -1,0 +1,32 @@
+"""Plain text as Markdown, which TensorBoard's Text tab reads."""
+
+import re
+from collections.abc import Sequence
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&])")
+
+
+def escaped(text: str) -> str:
+    """Return Markdown that shows ``text`` letter by letter, its line breaks too.
+
+    >>> escaped("a *bold* <unk>")
+    'a \\\\*bold\\\\* \\\\<unk\\\\>'
+    """
+    return _SPECIAL.sub(r"\\\1", text).replace("\n", "  \n")
+
+
+def code(text: str) -> str:
+    """Return Markdown that shows lines as they are, in a fixed width."""
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Return a Markdown table of plain cells.
+
+    >>> print(table(("part", "size"), [("a|b", "3")]))
+    | part | size |
+    | --- | --- |
+    | a\\|b | 3 |
+    """
+    lines = [header, ("---",) * len(header), *(tuple(map(escaped, row)) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
