@@ -1,5 +1,6 @@
 """Texts with coloured words as a figure: what each word did to an answer, or how surprising it was."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -60,21 +61,25 @@ def excerpt(explanation: Explanation, letters: int) -> Excerpt:
 
 
 @house_style()
-def coloured_words_figure(title: str, explanations: Sequence[Explanation]) -> Figure:
+def coloured_words_figure(title: str, meaning: str, explanations: Sequence[Explanation]) -> Figure:
     """Draw texts one under another, each with its title and its words on coloured ground.
 
     Args:
         title: what the texts have in common.
+        meaning: what the colours mean.
         explanations: the texts; of a long one the most telling part is drawn.
     """
     blocks = [placed(excerpt(one, MOST_LINES * (LETTERS - 8)), one.separator) for one in explanations]
-    lines = sum(1.4 + block.lines for block in blocks) + 3.0
-    figure = Figure(figsize=(LETTERS * LETTER + 0.5, max(lines, 4) * LINE), dpi=DPI)
+    told = textwrap.wrap(meaning if blocks else "There are none.", LETTERS)
+    lines = sum(1.4 + block.lines for block in blocks) + 3.2 + len(told)
+    figure = Figure(figsize=(LETTERS * LETTER + 0.5, lines * LINE), dpi=DPI)
     panel = figure.add_axes((0, 0, 1, 1))
-    panel.set(xlim=(-0.25, LETTERS * LETTER + 0.25), ylim=(-max(lines, 4) * LINE, 0))
+    panel.set(xlim=(-0.25, LETTERS * LETTER + 0.25), ylim=(-lines * LINE, 0))
     panel.axis("off")
     panel.text(0, -1.2 * LINE, title, fontsize=12, fontweight="bold")
-    height, squares = -2.6 * LINE, list[Square]()
+    for number, line in enumerate(told):
+        panel.text(0, -(2.4 + number) * LINE, line, fontsize=9)
+    height, squares = -(2.8 + len(told)) * LINE, list[Square]()
     for block, explanation in zip(blocks, explanations, strict=True):
         panel.text(0, height, explanation.title, fontsize=9, color=FAINT, parse_math=False)
         write(panel, block, height - LINE)

@@ -1,5 +1,6 @@
 """An explanation as coloured words: in the terminal, in a notebook, as a page of its own."""
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -19,6 +20,7 @@ PAGE = """<!DOCTYPE html>
 <title>{title}</title>
 <style>
 :root {{ color-scheme: light dark; }}
+h2 {{ font-size: 1rem; margin: 2rem 0 0; opacity: .7 }}
 body {{ font: 1rem/1.9 system-ui, sans-serif; max-width: 46rem; margin: 3rem auto; padding: 0 1rem; }}
 </style>
 </head>
@@ -38,21 +40,42 @@ def save_page(explanation: Explanation, path: str | Path) -> None:
     write_text(Path(path), PAGE.format(title=escape(explanation.title), body=body(explanation)))
 
 
-def body(explanation: Explanation) -> str:
-    """Return title, coloured words and legend as HTML that needs nothing else."""
+def save_pages(title: str, meaning: str, explanations: Sequence[Explanation], path: str | Path) -> None:
+    """Write several explanations as one self-contained HTML page, whole or not at all.
+
+    Args:
+        title: what they have in common.
+        meaning: what the colours mean.
+        explanations: what is shown.
+        path: the file.
+
+    Raises:
+        RnnlabError: if the disk is full or the folder can't be written.
+    """
+    sections = "\n".join(f"<h2>{escape(one.title)}</h2>\n{coloured_paragraph(one)}" for one in explanations)
+    content = f"<h1>{escape(title)}</h1>\n<p>{escape(meaning)}</p>\n{sections or '<p>There are none.</p>'}"
+    write_text(Path(path), PAGE.format(title=escape(title), body=content))
+
+
+def coloured_paragraph(explanation: Explanation) -> str:
+    """Return the coloured words as an HTML paragraph; each tells its number when pointed at."""
     spans = [
         f'<span style="background: {css_colour(strength)}; border-radius: .2em; padding: .1em 0" '
         f'title="{value:+.4f} {explanation.unit}">{escape(word)}</span>'
         for word, value, strength in drawn(explanation)
     ]
-    words = escape(explanation.separator).join(spans)
+    return f'<p style="white-space: pre-wrap">{escape(explanation.separator).join(spans)}</p>'
+
+
+def body(explanation: Explanation) -> str:
+    """Return title, coloured words and legend as HTML that needs nothing else."""
     swatches = "".join(
         f'<span style="background: {css_colour(strength)}; padding: .1em .6em">{escape(name)}</span> '
         for name, strength in legend(explanation)
     )
     return (
         f"<h1>{escape(explanation.title)}</h1>\n"
-        f'<p style="white-space: pre-wrap">{words}</p>\n'
+        f"{coloured_paragraph(explanation)}\n"
         f"<p>{swatches}</p>\n"
         f"<p><small>{escape(explanation.method)} {escape(sum_line(explanation))}</small></p>"
     )

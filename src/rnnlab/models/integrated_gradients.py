@@ -33,15 +33,16 @@ class Attribution(NamedTuple):
     steps: int
 
 
-def integrated_gradients(score: Score, vectors: Tensor) -> Attribution:
+def integrated_gradients(score: Score, vectors: Tensor, most_steps: int = MOST) -> Attribution:
     """Return each word's share of ``score(vectors) - score(0)``.
 
     The integral is a midpoint sum; its steps are tripled until the shares add up to the difference within
-    ``TOLERANCE``, at most ``MOST`` steps. Tripling keeps the midpoints that are there.
+    ``TOLERANCE``, as long as they are at most ``most_steps``. Tripling keeps the midpoints that are there.
 
     Args:
         score: differentiable; each row of a batch by itself.
         vectors: ``(time, size)``.
+        most_steps: the most steps, at least ``FEWEST``.
     """
     with torch.no_grad():
         at_end, at_start = score(torch.stack((vectors, torch.zeros_like(vectors)))).tolist()
@@ -51,7 +52,7 @@ def integrated_gradients(score: Score, vectors: Tensor) -> Attribution:
     while True:
         shares = (vectors * slopes).sum(dim=1) / steps
         missed = abs(float(shares.sum(dtype=torch.float64)) - difference)
-        if missed <= TOLERANCE * abs(difference) or steps * 3 > MOST:
+        if missed <= TOLERANCE * abs(difference) or steps * 3 > most_steps:
             return Attribution(shares, difference, steps)
         finer = midpoints(3 * steps, vectors)
         new = torch.arange(3 * steps, device=vectors.device) % 3 != 1  # every third was there before

@@ -181,21 +181,22 @@ class LanguageModel(Task):
         loss = self.train_loss.value_and_reset()
         self.log_dict({"train/loss": loss, "train/perplexity": loss.exp()})
 
-    def validation_step(self, batch: StreamBatch, batch_index: int) -> None:
-        """Count the window into the validation scores."""
-        self.count(batch, "validation")
+    def validation_step(self, batch: StreamBatch, batch_index: int) -> Tensor:
+        """Count the window into the validation scores; return its losses ``(batch, time)`` in nats."""
+        return self.count(batch, "validation")
 
-    def test_step(self, batch: StreamBatch, batch_index: int) -> None:
-        """Count the window into the test scores."""
-        self.count(batch, "test")
+    def test_step(self, batch: StreamBatch, batch_index: int) -> Tensor:
+        """Count the window into the test scores; return its losses ``(batch, time)`` in nats."""
+        return self.count(batch, "test")
 
-    def count(self, batch: StreamBatch, stage: str) -> None:
-        """Add the window's tokens to the scores of ``stage``."""
+    def count(self, batch: StreamBatch, stage: str) -> Tensor:
+        """Add the window's tokens to the scores of ``stage``; return the losses of all ``(batch, time)``."""
         hidden = self.read(batch, stage).flatten(0, 1)
         targets = batch.targets.flatten()
         losses, best = self.decoder.losses_and_best(hidden, targets)
         counted = None if batch.counted is None else batch.counted.flatten()
         cast(TokenScores, self.scores[stage]).update(losses, best == targets, counted)
+        return losses.view_as(batch.targets)
 
     def on_validation_epoch_start(self) -> None:
         """Score the averaged weights, where there are; forget what an interrupted pass counted."""

@@ -20,6 +20,7 @@ from rnnlab.data.collate import DocumentBatch
 from rnnlab.errors import ConfigError
 from rnnlab.models.embedding import WordEmbedding
 from rnnlab.models.encoder import build_encoder
+from rnnlab.models.integrated_gradients import MOST, Attribution, integrated_gradients
 from rnnlab.models.pooling import build_pooling
 from rnnlab.models.task import Task
 from rnnlab.models.tracking import RunningMean
@@ -117,6 +118,25 @@ class SentimentClassifier(Task):
             return torch.stack([1 - positive, positive], dim=-1)
         return torch.softmax(logits, dim=-1)
 
+    def word_shares(self, tokens: Tensor, label: int, most_steps: int = MOST) -> Attribution:
+        """Return how much each word pushed the logit for a class, by integrated gradients.
+
+        Args:
+            tokens: one document's ids ``(time,)``.
+            label: the class; of two, the logit for the first is the negative of that for the second.
+            most_steps: see :func:`rnnlab.models.integrated_gradients.integrated_gradients`.
+        """
+
+        def score(vectors: Tensor) -> Tensor:
+            logits = self.logits_of_vectors(vectors, torch.full((len(vectors),), vectors.shape[1]))
+            if self.is_binary:
+                return logits if label == 1 else -logits
+            return logits[:, label]
+
+        with torch.no_grad():
+            vectors = self.embedding(tokens.unsqueeze(0))[0]
+        return integrated_gradients(score, vectors, most_steps)
+
     def training_step(self, batch: DocumentBatch, batch_index: int) -> Tensor:
         """Return the batch's mean loss over the documents that count."""
         logits = self(batch.tokens, batch.lengths)
@@ -135,21 +155,23 @@ class SentimentClassifier(Task):
         self.log("train/loss", self.train_loss.value_and_reset())
         self.log("train/accuracy", self.train_accuracy.value_and_reset())
 
-    def validation_step(self, batch: DocumentBatch, batch_index: int) -> None:
-        """Count the batch into the validation metrics."""
-        self.count(batch, "validation")
+    def validation_step(self, batch: DocumentBatch, batch_index: int) -> Tensor:
+        """Count the batch into the validation metrics; return its probabilities ``(batch, classes)``."""
+        return self.count(batch, "validation")
 
-    def test_step(self, batch: DocumentBatch, batch_index: int) -> None:
-        """Count the batch into the test metrics."""
-        self.count(batch, "test")
+    def test_step(self, batch: DocumentBatch, batch_index: int) -> Tensor:
+        """Count the batch into the test metrics; return its probabilities ``(batch, classes)``."""
+        return self.count(batch, "test")
 
-    def count(self, batch: DocumentBatch, stage: str) -> None:
-        """Add the documents that count to the metrics of ``stage``."""
-        kept = batch.counted
-        logits, labels = self(batch.tokens, batch.lengths)[kept], batch.labels[kept]
-        probabilities = self.probabilities(logits.float())
-        self.metrics[stage].update(probabilities[:, 1] if self.is_binary else probabilities, labels)  # type: ignore[operator]
-        self.losses[stage].update(self.losses_of(logits.float(), labels).sum(), kept.sum())  # type: ignore[operator]
+    def count(self, batch: DocumentBatch, stage: str) -> Tensor:
+        """Add the documents that count to the metrics of ``stage``; return the probabilities of all."""
+        kept, labels = batch.counted, batch.labels[batch.counted]
+        logits = self(batch.tokens, batch.lengths).float()
+        probabilities = self.probabilities(logits)
+        scores = probabilities[:, 1] if self.is_binary else probabilities
+        self.metrics[stage].update(scores[kept], labels)  # type: ignore[operator]
+        self.losses[stage].update(self.losses_of(logits[kept], labels).sum(), kept.sum())  # type: ignore[operator]
+        return probabilities
 
     def on_validation_epoch_start(self) -> None:
         """Forget what an interrupted pass or the sanity check counted."""

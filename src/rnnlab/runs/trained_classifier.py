@@ -14,7 +14,6 @@ from rnnlab.data.bucketing import BucketedBatches
 from rnnlab.data.collate import DocumentBatch, collate, truncated_lengths
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.figures.explanation import Explanation
-from rnnlab.models.integrated_gradients import integrated_gradients
 from rnnlab.models.sentiment import SentimentClassifier
 from rnnlab.runs.opening import OpenedRun
 from rnnlab.runs.trained_model import TrainedModel
@@ -102,9 +101,7 @@ class TrainedClassifier(TrainedModel):
         tokens = self.tokenizer.encode(text) or [EOS]
         batch = self.batch(in_a_row([ids if len(ids) else lone_end()]), [0])
         places = self.batch(in_a_row([np.arange(len(tokens), dtype=np.int32)]), [0]).tokens[0].tolist()
-        with torch.no_grad():
-            vectors = self.task.embedding(batch.tokens[0].to(self.device))
-        found = integrated_gradients(lambda points: self.scores(points, chosen), vectors)
+        found = self.task.word_shares(batch.tokens[0].to(self.device), chosen)
         probability = float(prediction.probabilities[chosen])
         return Explanation(
             title=f"{label}: probability {probability:.1%}",
@@ -116,14 +113,6 @@ class TrainedClassifier(TrainedModel):
             total=found.difference,
             separator=separator(self.tokenizer),
         )
-
-    def scores(self, vectors: Tensor, chosen: int) -> Tensor:
-        """Return the logit for one class ``(batch,)``; vectors ``(batch, time, size)`` without padding."""
-        lengths = torch.full((len(vectors),), vectors.shape[1])
-        logits = self.task.logits_of_vectors(vectors, lengths)
-        if self.task.is_binary:
-            return logits if chosen == 1 else -logits
-        return logits[:, chosen]
 
     def encode(self, text: str) -> Ids:
         """Return the ids of a text's tokens, whole, ``(tokens,)``; none for an empty text."""

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import lightning
-from lightning.pytorch.callbacks import Callback, EarlyStopping, LearningRateMonitor
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch import Tensor
 
 from rnnlab.build import build, check_arguments
@@ -24,7 +23,7 @@ from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.progress import TrainingProgress
 from rnnlab.training.random_states import RandomStates
 from rnnlab.training.run_folder import RunFolder
-from rnnlab.training.step_scalars import StepScalars
+from rnnlab.training.tensorboard import loggers, logging_callbacks
 from rnnlab.training.unprofiled import Unprofiled
 
 log = logging.getLogger(__name__)
@@ -139,13 +138,4 @@ def callbacks(
     ]
     if settings["early_stopping"]["patience"] is not None:
         found.append(EarlyStopping(monitor=task.monitor, mode=task.mode, **settings["early_stopping"]))
-    if config["logger"]["tensorboard"]:
-        found += [LearningRateMonitor(), StepScalars(clock, config["trainer"]["log_every_n_steps"])]
-    return found
-
-
-def loggers(config: Mapping[str, Any], folder: RunFolder) -> list[Logger]:
-    """Return the run's loggers."""
-    if not config["logger"]["tensorboard"]:
-        return []
-    return [TensorBoardLogger(save_dir=folder.path, name="", version="tensorboard", default_hp_metric=False)]
+    return found + logging_callbacks(config, task, clock)

@@ -1,16 +1,19 @@
 """A task's metrics on a split, outside of training."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import lightning
+from lightning.pytorch.callbacks import Callback
 
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
 from rnnlab.models.task import Task
 
 
-def evaluate(task: Task, data: TaskData, split: str, trainer: Mapping[str, Any]) -> dict[str, float]:
+def evaluate(
+    task: Task, data: TaskData, split: str, trainer: Mapping[str, Any], callbacks: Sequence[Callback] = ()
+) -> dict[str, float]:
     """Return the metrics of a split, such as ``{"accuracy": 0.88, "loss": 0.29}``.
 
     A trainer of its own, without logger and checkpoints, keeps the run's curves and files untouched.
@@ -20,6 +23,7 @@ def evaluate(task: Task, data: TaskData, split: str, trainer: Mapping[str, Any])
         data: encoded data of the task.
         split: ``validation`` or ``test``.
         trainer: the configuration of the run's trainer, of which device, precision and limits matter here.
+        callbacks: what watches.
 
     Raises:
         ConfigError: if the split is neither.
@@ -29,6 +33,7 @@ def evaluate(task: Task, data: TaskData, split: str, trainer: Mapping[str, Any])
     kept = ("accelerator", "devices", "precision", "limit_val_batches", "limit_test_batches", "deterministic")
     runner = lightning.Trainer(
         **{key: trainer[key] for key in kept if key in trainer},
+        callbacks=list(callbacks),
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -12,6 +12,7 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from rnnlab.atomic import told_when_full
@@ -28,6 +29,8 @@ from rnnlab.training.hardware import check_accelerator, check_precision
 from rnnlab.training.hyperparameters import log_hyperparameters
 from rnnlab.training.report import describe_data, describe_task, final_table
 from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.task_figures import SPLITS, task_figures
+from rnnlab.training.tensorboard import LoggingSettings
 
 log = logging.getLogger(__name__)
 
@@ -77,20 +80,40 @@ def fit(config: dict[str, Any], path: Path) -> dict[str, Any]:
     with told_when_full(folder.path):
         trainer.fit(task, datamodule=data, ckpt_path=str(folder.last) if resuming else None)
     task.load_state_dict(read_checkpoint(folder.best)["state_dict"])
-    metrics = figures(config, task, data, clock)
+    drawn = task_figures(task, data, LoggingSettings.of(config).words) if trainer.loggers else None
+    metrics = figures(config, task, data, clock, drawn.recorders if drawn else {})
     metrics["wall_seconds"] = time.perf_counter() - started
     if trainer.is_global_zero:
         folder.finish(metrics)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 log_hyperparameters(logger, config, metrics, trainer.global_step)
+                if drawn:
+                    drawn.publish(folder.path, logger.experiment, trainer.global_step)
         final_table(config["task"]["name"], metrics, folder, config["trainer"]["limit_test_batches"])
     return metrics
 
 
-def figures(config: Mapping[str, Any], task: Task, data: TaskData, clock: TrainingClock) -> dict[str, Any]:
-    """Return the run's figures, in the form that every task writes."""
-    scores = {split: evaluate(task, data, split, config["trainer"]) for split in ("validation", "test")}
+def figures(
+    config: Mapping[str, Any],
+    task: Task,
+    data: TaskData,
+    clock: TrainingClock,
+    recorders: Mapping[str, Callback],
+) -> dict[str, Any]:
+    """Return the run's figures, in the form that every task writes.
+
+    Args:
+        config: the run's configuration.
+        task: with the weights to score.
+        data: encoded.
+        clock: what counted seconds and tokens.
+        recorders: for a split, what watches its scoring.
+    """
+    scores = {}
+    for split in SPLITS:
+        watching = [recorders[split]] if split in recorders else []
+        scores[split] = evaluate(task, data, split, config["trainer"], watching)
     return {
         "test": scores["test"],
         "validation": scores["validation"],
