@@ -11,13 +11,14 @@ CONF = Path(__file__).resolve().parents[1] / "conf"
 def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> None:
     """Train one run in its folder, or go on with it."""
     # Here, and not above: torch takes seconds to import, and --help needs none of it.
+    from rnnlab.sweeps.trial_link import watchers
     from rnnlab.training.fit import fit
     from rnnlab.training.resume import resumed_config
     from rnnlab.training.run_folder import RunFolder
 
     if config["resume"]:
         config = resumed_config(config, RunFolder(folder), overrides)
-    fit(config, folder)
+    fit(config, folder, watchers())
 
 
 if __name__ == "__main__":

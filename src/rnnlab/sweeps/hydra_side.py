@@ -84,7 +84,7 @@ class HydraSide:
             ConfigError: if its package is not installed.
         """
         check_installed(str(self.config.hydra.launcher._target_))
-        launcher = Plugins.instance().instantiate_launcher(self.context, task, self.config)  # type: ignore[arg-type]
+        launcher = Plugins.instance().instantiate_launcher(self.context, task, self.config)
         launched = 0
 
         def launch(jobs: Sequence[Job]) -> Sequence[Any]:

@@ -20,7 +20,7 @@ class Job:
     Attributes:
         name: of its folder.
         words: its overrides, as Hydra reads them.
-        trial: identifies it in the storage of a search.
+        trial: its number in a search.
     """
 
     name: str

@@ -57,6 +57,16 @@ def sweep_name(kind: str, swept: Sequence[str], fixed: Sequence[Setting], space:
     return limited("__".join(parts), [kind, keys, shared, space], exact=plain and values and space is None)
 
 
+def trial_name(number: int, chosen: Sequence[Setting]) -> str:
+    """Return the name of a search's trial, which its number tells from all others.
+
+    >>> trial_name(7, [("model", "gru"), ("optimizer.lr", 0.0012345678)])
+    '0007_model-gru_optimizer.lr-0.001235'
+    """
+    values = "_".join(f"{letters(key)}-{shown(value)}" for key, value in by_key(chosen))
+    return f"{number:04d}_{values}"[:LONGEST].rstrip("._+-")
+
+
 def by_key(settings: Sequence[Setting]) -> list[Setting]:
     """Return the settings in the order of their keys."""
     return sorted(settings, key=lambda setting: setting[0])

@@ -45,7 +45,7 @@ def compared_by(config: Mapping[str, Any]) -> Compared:
     from rnnlab.build import locate_class
     from rnnlab.models.task import Task
 
-    task = locate_class(config["task"]["_target_"], Task, "task")  # type: ignore[type-abstract]
+    task = locate_class(config["task"]["_target_"], Task, "task")
     return Compared(task.monitor, task.mode)
 
 
@@ -71,7 +71,7 @@ def report(
         cell = "" if value is None else f"{value:.4f}"
         table.add_row(job.name, SHOWN.get(outcome.did, outcome.did), cell, style=style)
     console.print(table)
-    failed = {name: outcome.why for name, outcome in outcomes.items() if outcome.did == "failed"}
+    failed = {name: outcome.why for name, outcome in outcomes.items() if outcome.why}
     if failed:
         console.print(failures(failed))
 

@@ -17,8 +17,8 @@ class Standing:
     """What is to be done about a job.
 
     Attributes:
-        do: ``nothing`` (it is finished), ``wait`` (a process is at it), ``resume`` (there is a checkpoint to go
-            on from), ``start`` (anew), or ``leave`` (what lies there can't be gone on with).
+        do: ``nothing`` (it is finished), ``wait`` (a process is at it), ``resume`` (there is a checkpoint to
+            go on from), ``start`` (anew), or ``leave`` (what lies there can't be gone on with).
         why: the reason for leaving it.
     """
 
@@ -62,7 +62,7 @@ def standing(
 def other_configuration(changed: list[str], config: Mapping[str, Any], stored: Mapping[str, Any]) -> str:
     """Return the sentence about a run that was started with another configuration."""
     listed = ", ".join(f"{key} was {at(stored, key)} and is now {at(config, key)}" for key in changed)
-    return f"its run was started with another configuration ({listed}). sweep.restart=true starts the sweep over."
+    return f"its run was started with another configuration ({listed}). Start over with sweep.restart=true."
 
 
 def clear(folder: RunFolder) -> None:

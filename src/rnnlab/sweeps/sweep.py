@@ -143,7 +143,12 @@ def begin(this: Sweep, jobs: Sequence[Job]) -> None:
         aside = this.folder.move_aside()
         if aside is not None:
             console.print(f"Starting over; what was there is in {shown(aside)} now.", markup=False)
-    facts = {
+    this.folder.note(facts_of(this), jobs)
+
+
+def facts_of(this: Sweep) -> dict[str, Any]:
+    """Return what the sweep is about, for its ``sweep.yaml``."""
+    return {
         "command": command(),
         "jobs_by": this.settings["jobs_by"],
         "fixed": this.overrides.fixed_words(),
@@ -151,7 +156,6 @@ def begin(this: Sweep, jobs: Sequence[Job]) -> None:
         "monitor": this.compared.monitor,
         "mode": this.compared.mode,
     }
-    this.folder.note(facts, jobs)
 
 
 @contextmanager

@@ -23,7 +23,8 @@ class SweepFolder:
     - ``sweep.yaml``: ``command`` (as last typed), ``jobs_by`` (``grid`` or ``optuna``), ``fixed`` (the
       overrides that all jobs share), ``swept`` (the swept keys), ``monitor`` and ``mode`` (the validation
       metric that compares jobs, and whether it is best at its ``min`` or ``max``), ``jobs`` (the overrides of
-      each job by the name of its folder, also of earlier invocations);
+      each job by the name of its folder, also of earlier invocations); of a search also ``pruned`` (names of
+      the jobs that were not worth finishing: ``RunFolder.state()`` has them as interrupted);
     - ``trials.sqlite``, ``figures/``, ``conf/experiment/best.yaml``: of a search;
     - ``.attempts/``: who works on it now, one folder for each invocation.
     """

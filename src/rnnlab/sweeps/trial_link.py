@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnlab.command_line import Interrupted
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
+    from optuna.pruners import BasePruner
 
 
 class Pruned(Interrupted):
@@ -21,12 +23,14 @@ class TrialLink:
     """Where the trial of a job is written down.
 
     Attributes:
-        storage: address of the search's database.
-        trial: identifies the trial in it.
+        storage: the search's database.
+        number: of the trial.
+        pruner: Optuna's, which decides whether the trial is worth finishing.
     """
 
-    storage: str
-    trial: int
+    storage: Path
+    number: int
+    pruner: "BasePruner"
 
 
 _current: ContextVar[TrialLink | None] = ContextVar("trial", default=None)

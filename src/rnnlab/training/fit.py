@@ -5,7 +5,7 @@ import platform
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,13 @@ SECTIONS = {
 }
 
 
-def fit(config: dict[str, Any], path: Path) -> dict[str, Any]:
+def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -> dict[str, Any]:
     """Train, choose the best checkpoint on the validation split, and score it on the test split, once.
 
     Args:
         config: the resolved configuration, plain data; with ``resume`` set, the run at ``path`` goes on.
         path: the run folder.
+        watchers: what else follows the training, such as the search that this run is a trial of.
 
     Returns:
         The content of ``metrics.json``.
@@ -74,6 +75,7 @@ def fit(config: dict[str, Any], path: Path) -> dict[str, Any]:
     log.info(describe_task(task))
     clock = TrainingClock()
     trainer = assemble_trainer(config, task, folder, clock)
+    trainer.callbacks += watchers  # type: ignore[attr-defined]
     check_precision(task, str(config["trainer"]["precision"]), trainer.strategy.root_device)
     if trainer.is_global_zero and not resuming:
         folder.begin(config)

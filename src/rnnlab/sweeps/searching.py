@@ -1,0 +1,181 @@
+"""A search: Optuna chooses the values of the jobs, until there are enough."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from rnnlab.errors import ConfigError
+from rnnlab.figures.saved import save
+from rnnlab.figures.search import history_figure, importances_figure
+from rnnlab.sweeps.attempts import Attempts
+from rnnlab.sweeps.best import write_best
+from rnnlab.sweeps.dimensions import Dimension, dimension
+from rnnlab.sweeps.hydra_side import HydraSide
+from rnnlab.sweeps.job import Did, Outcome
+from rnnlab.sweeps.jobs import Job
+from rnnlab.sweeps.overrides import Overrides
+from rnnlab.sweeps.report import report
+from rnnlab.sweeps.settling import POLL
+from rnnlab.sweeps.sweep import Sweep, begin, compose_all, end_by, facts_of, placed, run_jobs, working
+from rnnlab.sweeps.together import together
+from rnnlab.sweeps.trials import Trials, open_study, pruner_of, space_of
+from rnnlab.terminal import console, shown
+
+
+def run_search(overrides: Overrides, hydra: HydraSide) -> None:
+    """Run trials until there are ``sweep.trials``, then write down the best and draw how it was found.
+
+    Raises:
+        ConfigError: if the space or the settings make no sense, or a choice can't be composed.
+        JobsFailed: if a trial failed; the others are done.
+        Interrupted: if the user stopped the search.
+    """
+    dimensions = [dimension(override) for override in overrides.swept]
+    check(hydra.settings)
+    pruner = pruner_of(hydra.settings)
+    config = probed(overrides, dimensions, hydra)
+    this = placed(overrides, hydra, config, space_of(dimensions))
+    begin(this, [])
+    study = open_study(this.folder.storage, pruner, this.compared.mode)
+    trials = Trials(study, this.folder, dimensions, overrides.fixed_words(), this.settings, this.compared)
+    trials.try_failed_again()
+    total = this.settings["trials"]
+    done = f", {total - trials.left()} of them begun before" if trials.all() else ""
+    console.print(f"Search of {total} trials{done}, in {shown(this.folder.path)}", markup=False)
+    with working(this) as attempts:
+        outcomes = run_trials(this, trials, attempts)
+    conclude(this, trials, outcomes)
+
+
+def check(settings: Mapping[str, Any]) -> None:
+    """Check the numbers of a search's settings.
+
+    Raises:
+        ConfigError: naming one that is out of range.
+    """
+    for name, least in (("trials", 1), ("random_trials", 1), ("patience", 0), ("seed", 0)):
+        if not isinstance(settings[name], int) or settings[name] < least:
+            raise ConfigError(f"sweep.{name}={settings[name]}: a whole number from {least} on.")
+
+
+def probed(overrides: Overrides, dimensions: Sequence[Dimension], hydra: HydraSide) -> dict[str, Any]:
+    """Compose every choice once, and return the first configuration.
+
+    Raises:
+        ConfigError: if one can't be composed.
+        HydraException: if none can.
+    """
+    first = [d.examples()[0] for d in dimensions]
+    configs = []
+    for place, swept in enumerate(dimensions):
+        for value in swept.examples():
+            values = [*first[:place], value, *first[place + 1 :]]
+            words = [d.word(v) for d, v in zip(dimensions, values, strict=True)]
+            probe = Job("probe", (*overrides.fixed_words(), *words))
+            configs.append(compose_all([probe], hydra).configs["probe"])
+    return configs[0]
+
+
+def run_trials(this: Sweep, trials: Trials, attempts: Attempts) -> dict[str, Outcome]:
+    """Run trials until there are enough, and return what became of those run here, by their names."""
+    outcomes: dict[str, Outcome] = {}
+    waited = False
+    while True:
+        jobs = trials.next_jobs(at_once(this), attempts.name)
+        if jobs:
+            note(this, trials, jobs)
+            found = run_batch(this, trials, jobs, attempts)
+            outcomes |= found
+            for job in jobs:
+                trials.tell(job, found[job.name])
+            note(this, trials, jobs)
+        elif trials.in_state(TrialState.RUNNING):
+            if not waited:
+                console.print("Waiting for trials of other processes. Ctrl-C leaves it to them.")
+                waited = True
+            time.sleep(POLL)
+        else:
+            return outcomes
+
+
+def at_once(this: Sweep) -> int:
+    """Return how many trials are chosen together: the fewer, the more each choice knows."""
+    most = this.settings["random_trials"]
+    return together(this.hydra.config.hydra.launcher, this.settings, most).at_once
+
+
+def run_batch(this: Sweep, trials: Trials, jobs: Sequence[Job], attempts: Attempts) -> dict[str, Outcome]:
+    """Run trials side by side, and return what became of them, by their names."""
+    found: dict[str, Outcome] = {}
+    for job in jobs:
+        try:
+            this.hydra.compose(job)
+        except ConfigError as error:
+            found[job.name] = Outcome("failed", str(error))
+    links = {job.name: trials.link(job) for job in jobs}
+    return found | run_jobs(this, [job for job in jobs if job.name not in found], attempts, links)
+
+
+def note(this: Sweep, trials: Trials, jobs: Sequence[Job]) -> None:
+    """Write down the trials that there are, and which were pruned."""
+    pruned = [trials.job(trial).name for trial in trials.in_state(TrialState.PRUNED)]
+    this.folder.note({**facts_of(this), "pruned": pruned}, jobs)
+
+
+def conclude(this: Sweep, trials: Trials, outcomes: Mapping[str, Outcome]) -> None:
+    """Print the table, write down the best configuration, draw the search.
+
+    Raises:
+        JobsFailed: if a trial failed.
+    """
+    known = {trials.job(trial): before(trial) for trial in trials.all()}
+    jobs = sorted((job for job in known if this.folder.run(job).path.exists()), key=partial(rank, this))
+    report(this.folder, this.compared, jobs, {job.name: outcomes.get(job.name, known[job]) for job in jobs})
+    complete = trials.in_state(TrialState.COMPLETE)
+    if complete:
+        draw(this, trials)
+        best = trials.study.best_trial
+        about = f"Trial {best.number} of {len(trials.all())}: {this.compared.monitor} {best.value:.4f}"
+        file = this.folder.best_experiment
+        write_best(file, f"{about}.", this.overrides, trials.settings_of(best), this.hydra.is_group)
+        console.print(
+            f"Best: {about}, with {' '.join(trials.chosen_words(best))}\n"
+            f"Train with it: python scripts/train.py --config-dir {shown(file.parents[1])} experiment=best",
+            markup=False,
+        )
+    end_by(outcomes)
+
+
+def before(trial: FrozenTrial) -> Outcome:
+    """Return what became of a trial of an earlier invocation."""
+    did: dict[TrialState, Did] = {TrialState.COMPLETE: "already", TrialState.PRUNED: "pruned"}
+    return Outcome(did.get(trial.state, "failed"))
+
+
+def rank(this: Sweep, job: Job) -> tuple[bool, float]:
+    """Return what sorts a job among others: the best first, those without a result last."""
+    value = this.compared.value(this.folder.run(job).metrics_file)
+    if value is None or math.isnan(value):
+        return True, 0.0
+    return False, value if this.compared.mode == "min" else -value
+
+
+def draw(this: Sweep, trials: Trials) -> None:
+    """Draw the history of the search, and how much each swept key matters."""
+    every = trials.all()
+    history = history_figure(
+        [trial.number for trial in every],
+        [trial.value if trial.state is TrialState.COMPLETE else None for trial in every],
+        [trial.number for trial in every if trial.state is TrialState.PRUNED],
+        metric=this.compared.monitor,
+        mode=this.compared.mode,
+    )
+    save(history, this.folder.figures, "history")
+    importances = trials.importances()
+    if importances:
+        save(importances_figure(importances, this.compared.monitor), this.folder.figures, "importances")
+    console.print(f"Figures: {shown(this.folder.figures)}", markup=False)

@@ -1,0 +1,218 @@
+"""A search's trials, in Optuna's database: which there are, and which come next."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from rnnlab.errors import ConfigError, nearest
+from rnnlab.sweeps.attempts import is_alive
+from rnnlab.sweeps.dimensions import Dimension
+from rnnlab.sweeps.job import Outcome
+from rnnlab.sweeps.jobs import Job
+from rnnlab.sweeps.naming import Setting, trial_name
+from rnnlab.sweeps.report import Compared
+from rnnlab.sweeps.sweep_folder import SweepFolder
+from rnnlab.sweeps.trial_link import TrialLink
+
+STUDY = "sweep"
+INVOCATION, AGAIN = "invocation", "again"
+"""Trials' attributes: who runs it, and the number of the failed trial whose values it tries once more."""
+PRUNERS = ("median", "halving", "none")
+
+
+def pruner_of(settings: Mapping[str, Any]) -> optuna.pruners.BasePruner:
+    """Return the pruner that the section ``sweep`` names.
+
+    Raises:
+        ConfigError: if there is no such pruner, or its patience is out of range.
+    """
+    name, patience = settings["pruner"], settings["patience"]
+    try:
+        if name == "median":
+            # Reports count from 1; a trial is compared from the one after its patience.
+            return optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=patience)
+        if name == "halving":
+            return optuna.pruners.SuccessiveHalvingPruner(min_resource=max(1, patience))
+        if name in ("none", None):
+            return optuna.pruners.NopPruner()
+    except ValueError as error:
+        raise ConfigError(f"sweep.patience={patience}: {error}") from error
+    raise ConfigError(f"sweep.pruner={name} is unknown. {nearest(str(name), PRUNERS)}")
+
+
+def open_study(
+    storage: Any, pruner: optuna.pruners.BasePruner | None = None, mode: str | None = None
+) -> optuna.Study:
+    """Open the study in a database, or begin it.
+
+    Args:
+        storage: the database's file.
+        pruner: which decides whether a trial is worth finishing.
+        mode: whether the metric is best at its ``min`` or its ``max``, for a study that begins.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    patient = {"connect_args": {"timeout": 60}}  # seconds to wait while another process writes
+    database = optuna.storages.RDBStorage(f"sqlite:///{storage}", engine_kwargs=patient)
+    if mode is None:
+        return optuna.load_study(study_name=STUDY, storage=database, pruner=pruner)
+    best = optuna.study.StudyDirection
+    direction = best.MAXIMIZE if mode == "max" else best.MINIMIZE
+    return optuna.create_study(
+        study_name=STUDY, storage=database, pruner=pruner, direction=direction, load_if_exists=True
+    )
+
+
+@dataclass(frozen=True)
+class Trials:
+    """A search's trials.
+
+    Attributes:
+        study: Optuna's.
+        folder: of the sweep.
+        dimensions: the swept keys.
+        fixed: the overrides that all trials share.
+        settings: the section ``sweep``.
+        compared: the metric to optimise.
+    """
+
+    study: optuna.Study
+    folder: SweepFolder
+    dimensions: Sequence[Dimension]
+    fixed: Sequence[str]
+    settings: Mapping[str, Any]
+    compared: Compared
+
+    def all(self) -> list[FrozenTrial]:
+        """Return every trial so far."""
+        return self.study.get_trials(deepcopy=False)
+
+    def try_failed_again(self) -> None:
+        """Put the values of each trial in line again that failed, or died while they were chosen."""
+        with self.folder.alone():
+            for trial in self.all():
+                if self.is_orphan(trial) and len(trial.params) < len(self.dimensions):
+                    self.study.tell(trial.number, state=TrialState.FAIL)
+            trials = self.all()
+            again = tried_again(trials)
+            for trial in trials:
+                if trial.state is TrialState.FAIL and trial.number not in again:
+                    self.study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
+
+    def next_jobs(self, count: int, invocation: str) -> list[Job]:
+        """Return at most ``count`` trials to run: those whose process died, then new ones.
+
+        Args:
+            count: at most so many.
+            invocation: whose they are from now on.
+        """
+        with self.folder.alone():
+            orphans = [trial for trial in self.all() if self.is_orphan(trial)][:count]
+            for trial in orphans:
+                self.study._storage.set_trial_user_attr(trial._trial_id, INVOCATION, invocation)
+            jobs = [self.job(trial) for trial in orphans]
+            while len(jobs) < count and self.left() > 0:
+                trial = self.ask(invocation)
+                if not self.told_by_equal(trial):
+                    jobs.append(self.job(trial))
+            return jobs
+
+    def is_orphan(self, trial: FrozenTrial) -> bool:
+        """Return whether a trial has begun and its invocation has died."""
+        invocation = str(trial.user_attrs.get(INVOCATION, ""))
+        return trial.state is TrialState.RUNNING and not is_alive(self.folder.attempts, invocation)
+
+    def in_state(self, state: TrialState) -> list[FrozenTrial]:
+        """Return the trials in a state."""
+        return [trial for trial in self.all() if trial.state is state]
+
+    def left(self) -> int:
+        """Return how many trials are still to begin; a failed one that was tried again does not count."""
+        trials = self.all()
+        again = tried_again(trials)
+        begun = [
+            trial for trial in trials if trial.state is not TrialState.WAITING and trial.number not in again
+        ]
+        return int(self.settings["trials"]) - len(begun)
+
+    def ask(self, invocation: str) -> FrozenTrial:
+        """Begin a trial, with values that the search chooses.
+
+        The choice follows from the seed and the trials so far alone, and so is the same after a crash.
+        """
+        trials = self.all()
+        self.study.sampler = optuna.samplers.TPESampler(
+            seed=int(self.settings["seed"]) + len(trials),
+            n_startup_trials=int(self.settings["random_trials"]),
+            constant_liar=True,  # trials that run at the same time keep away from one another
+        )
+        space = {dimension.key: dimension.distribution for dimension in self.dimensions}
+        trial = self.study.ask(space)
+        trial.set_user_attr(INVOCATION, invocation)
+        return self.all()[trial.number]
+
+    def told_by_equal(self, trial: FrozenTrial) -> bool:
+        """Tell a trial's result where one with the same values has it: it would be the same again."""
+        done = (TrialState.COMPLETE, TrialState.PRUNED)
+        equal = next((t for t in self.all() if t.state in done and t.params == trial.params), None)
+        if equal is None:
+            return False
+        if equal.state is TrialState.COMPLETE:
+            self.study.tell(trial.number, equal.value)
+        else:
+            self.study.tell(trial.number, state=TrialState.PRUNED)
+        return True
+
+    def settings_of(self, trial: FrozenTrial) -> list[Setting]:
+        """Return a trial's values of the swept keys, as plain data."""
+        return [(d.key, d.plain(trial.params[d.key])) for d in self.dimensions]
+
+    def job(self, trial: FrozenTrial) -> Job:
+        """Return the job of a trial."""
+        name = trial_name(trial.number, self.settings_of(trial))
+        return Job(name, (*self.fixed, *self.chosen_words(trial)), trial.number)
+
+    def chosen_words(self, trial: FrozenTrial) -> list[str]:
+        """Return the overrides that set a trial's values of the swept keys."""
+        return [dimension.word(trial.params[dimension.key]) for dimension in self.dimensions]
+
+    def importances(self) -> dict[str, float]:
+        """Return each swept key's share in what the metric varies by; empty where too little is known.
+
+        Functional ANOVA over a forest of 64 trees (Hutter et al. 2014).
+        """
+        complete = self.in_state(TrialState.COMPLETE)
+        if len(complete) < 4 or len({trial.value for trial in complete}) < 2:
+            return {}
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        return optuna.importance.get_param_importances(self.study, evaluator=evaluator)
+
+    def link(self, job: Job) -> TrialLink:
+        """Return what a job's process needs to report to its trial."""
+        assert job.trial is not None
+        return TrialLink(self.folder.storage, job.trial, self.study.pruner)
+
+    def tell(self, job: Job, outcome: Outcome) -> None:
+        """Write down what became of a trial."""
+        assert job.trial is not None
+        value = self.compared.value(self.folder.run(job).metrics_file)
+        if outcome.did == "pruned":
+            self.study.tell(job.trial, state=TrialState.PRUNED, skip_if_finished=True)
+        elif outcome.did == "failed" or value is None or math.isnan(value):
+            self.study.tell(job.trial, state=TrialState.FAIL, skip_if_finished=True)
+        else:
+            self.study.tell(job.trial, value, skip_if_finished=True)
+
+
+def tried_again(trials: Sequence[FrozenTrial]) -> set[int]:
+    """Return the numbers of the failed trials whose values were put in line once more."""
+    return {int(trial.user_attrs[AGAIN]) for trial in trials if AGAIN in trial.user_attrs}
+
+
+def space_of(dimensions: Sequence[Dimension]) -> dict[str, Any]:
+    """Return what a search chooses from, as plain data."""
+    return {d.key: json.loads(optuna.distributions.distribution_to_json(d.distribution)) for d in dimensions}
