@@ -90,6 +90,21 @@ def reordered(rows: Tensor, permutation: Tensor) -> Tensor:
     return cast(Tensor, _RowsPermuted.apply(rows, permutation))
 
 
+def turned_round(sequences: Tensor, lengths: Tensor) -> Tensor:
+    """Return right-padded sequences from their last token to their first; padding stays where it is.
+
+    Args:
+        sequences: ``(batch, time)`` or ``(batch, time, size)``.
+        lengths: ``(batch,)`` tokens of each, on any device.
+    """
+    steps = torch.arange(sequences.shape[1], device=sequences.device)
+    ends = lengths.to(sequences.device).unsqueeze(1)
+    places = torch.where(steps < ends, ends - 1 - steps, steps)
+    if sequences.dim() == 3:
+        places = places.unsqueeze(2).expand_as(sequences)
+    return sequences.gather(1, places)
+
+
 class _TimeMajor(torch.autograd.Function):
     """One copy forward; backward only a view, as a scan's gradient is exactly zero in the padding.
 

@@ -25,3 +25,45 @@ class ConstantThenDecay(LRScheduler):
         """Return each group's learning rate in this epoch."""
         decays = max(0, self.last_epoch + 1 - self.constant_epochs)
         return [float(base) * self.decay**decays for base in self.base_lrs]
+
+
+class SlantedTriangular(LRScheduler):
+    """Straight up for a short while, then straight down (Howard and Ruder 2018, equation 3).
+
+    It goes from ``1 / ratio`` of the learning rate to all of it and back. The way down ends exactly with the
+    training, which the paper's does only where the cut falls on a whole step.
+
+    Args:
+        optimizer: whose learning rate is moved.
+        total_steps: optimizer steps of the whole training.
+        cut_fraction: the share of them that goes up.
+        ratio: how much smaller than the highest rate the lowest is.
+        last_epoch: as every ``LRScheduler`` has it.
+
+    Raises:
+        ValueError: if the share is not above 0 and below 1, or the ratio is below 1.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        total_steps: int,
+        cut_fraction: float = 0.1,
+        ratio: float = 32.0,
+        last_epoch: int = -1,
+    ) -> None:
+        if not 0 < cut_fraction < 1:
+            raise ValueError(f"cut_fraction={cut_fraction}: expected a share above 0 and below 1.")
+        if ratio < 1:
+            raise ValueError(f"ratio={ratio}: expected at least 1.")
+        self.total_steps = total_steps
+        self.cut = max(1, int(total_steps * cut_fraction))
+        self.ratio = ratio
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:  # type: ignore[override]
+        """Return each group's learning rate at this step."""
+        step = self.last_epoch
+        down = max(1, self.total_steps - self.cut)
+        share = step / self.cut if step < self.cut else max(0.0, (self.total_steps - step) / down)
+        return [float(base) * (1 + share * (self.ratio - 1)) / self.ratio for base in self.base_lrs]

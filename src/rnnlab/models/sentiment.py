@@ -20,13 +20,16 @@ from rnnlab.data.collate import DocumentBatch
 from rnnlab.errors import ConfigError
 from rnnlab.models.embedding import WordEmbedding
 from rnnlab.models.encoder import build_encoder
+from rnnlab.models.fine_tuning import FineTunedTask
 from rnnlab.models.integrated_gradients import MOST, Attribution, integrated_gradients
+from rnnlab.models.language_loss import build_language_loss
+from rnnlab.models.long_documents import ReadDocuments, check_bptt, in_batch_order, read_documents
+from rnnlab.models.padding import turned_round
 from rnnlab.models.pooling import build_pooling
-from rnnlab.models.task import Task
 from rnnlab.models.tracking import RunningMean
 
 
-class SentimentClassifier(Task):
+class SentimentClassifier(FineTunedTask):
     """A document's class from its words.
 
     ``tokens (batch, time) -> embedding (batch, time, embedding_size) -> encoder (batch, time, output_size)
@@ -43,8 +46,18 @@ class SentimentClassifier(Task):
         embedding_dropout: share of the embedded components dropped before the encoder.
         word_dropout: share of the vocabulary's words hidden from a batch (Gal and Ghahramani 2016).
         freeze_embedding: keep the (pretrained) vectors as they are.
+        backward: read each document from its last word to its first.
+        bptt: the last tokens of a document as it is read, through which gradients flow; None for all, see
+            :mod:`rnnlab.models.long_documents`.
+        unfreezing_epochs: see :class:`rnnlab.models.fine_tuning.FineTunedTask`.
+        discriminative_factor: likewise.
+        language_loss: ``weight``, ``head``, ``cutoffs`` and ``tie_weights`` of a language model's loss
+            beside the classifier's; None, or a weight of 0, for none.
         optimizer: the optimizer's configuration; ``None`` for a model that only answers.
         scheduler: the learning-rate schedule's configuration, or ``None``.
+
+    Raises:
+        ConfigError: if there are fewer than two classes, or options are out of range or exclude each other.
     """
 
     monitor: ClassVar[str] = "validation/accuracy"
@@ -62,10 +75,15 @@ class SentimentClassifier(Task):
         embedding_dropout: float = 0.0,
         word_dropout: float = 0.0,
         freeze_embedding: bool = False,
+        backward: bool = False,
+        bptt: int | None = None,
+        unfreezing_epochs: int = 0,
+        discriminative_factor: float = 1.0,
+        language_loss: Mapping[str, Any] | None = None,
         optimizer: Mapping[str, Any] | None = None,
         scheduler: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(optimizer, scheduler)
+        super().__init__(optimizer, scheduler, unfreezing_epochs, discriminative_factor)
         if len(labels) < 2:
             raise ConfigError(f"task=sentiment needs at least two classes; the corpus has {list(labels)}.")
         self.labels = tuple(labels)
@@ -74,9 +92,14 @@ class SentimentClassifier(Task):
         )
         self.embedding.weight.requires_grad = not freeze_embedding
         self.encoder = build_encoder(model, input_size=embedding_size)
+        check_bptt(bptt, self.encoder.is_bidirectional)
+        self.reads_backward, self.bptt = backward, bptt
         self.pooling = build_pooling(pooling, self.encoder)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(self.pooling.output_size, 1 if self.is_binary else len(labels))
+        self.language_loss, self.language_weight = build_language_loss(
+            language_loss or {}, self.encoder, self.embedding.weight
+        )
         self.train_loss, self.train_accuracy = RunningMean(), RunningMean()
         for mean in (self.train_loss, self.train_accuracy):
             mean.persistent(True)  # a run that goes on in mid-epoch reports the whole epoch
@@ -96,13 +119,24 @@ class SentimentClassifier(Task):
             tokens: ids ``(batch, time)``, right-padded with any id.
             lengths: tokens of each document ``(batch,)``, each at least 1.
         """
-        return self.logits_of_vectors(self.embedding(tokens), lengths)
+        return self.logits_of(self.read(self.embedding(self.as_read(tokens, lengths)), lengths))
 
     def logits_of_vectors(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """Return the logits, as :meth:`forward` does, of words' vectors ``(batch, time, embedding_size)``."""
-        outputs, state = self.encoder(vectors, lengths)  # (batch, time, output_size)
-        pooled = self.pooling(outputs, lengths, state)  # (batch, pooled_size)
-        logits: Tensor = self.classifier(self.dropout(pooled))  # (batch, 1 or classes)
+        return self.logits_of(self.read(self.as_read(vectors, lengths), lengths))
+
+    def as_read(self, sequences: Tensor, lengths: Tensor) -> Tensor:
+        """Return ``(batch, time)`` or ``(batch, time, size)`` in the order in which documents are read."""
+        return turned_round(sequences, lengths) if self.reads_backward else sequences
+
+    def read(self, vectors: Tensor, lengths: Tensor) -> list[ReadDocuments]:
+        """Return the encoder's outputs for vectors ``(batch, time, embedding_size)`` in the reading order."""
+        return read_documents(self.encoder, vectors, lengths, self.bptt if self.training else None)
+
+    def logits_of(self, parts: list[ReadDocuments]) -> Tensor:
+        """Return the logits of the documents that were read, in the batch's order."""
+        pooled = [self.pooling(part.outputs, part.lengths, part.state) for part in parts]
+        logits: Tensor = self.classifier(self.dropout(in_batch_order(pooled, parts)))  # (batch, 1 or classes)
         return logits.squeeze(-1) if self.is_binary else logits
 
     def losses_of(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -117,6 +151,15 @@ class SentimentClassifier(Task):
             positive = torch.sigmoid(logits)
             return torch.stack([1 - positive, positive], dim=-1)
         return torch.softmax(logits, dim=-1)
+
+    def encoder_inputs(self, batch: DocumentBatch) -> tuple[Tensor, Tensor]:
+        """Return what the encoder reads: vectors ``(batch, time, embedding_size)``, lengths ``(batch,)``."""
+        return self.embedding(self.as_read(batch.tokens, batch.lengths)), batch.lengths
+
+    def loss_of_outputs(self, outputs: Tensor, batch: DocumentBatch) -> Tensor:
+        """Return the sum of the documents' losses from the encoder's outputs; nothing is counted."""
+        logits = self.classifier(self.dropout(self.pooling(outputs, batch.lengths)))
+        return self.losses_of(logits.squeeze(-1) if self.is_binary else logits, batch.labels).sum()
 
     def word_shares(self, tokens: Tensor, label: int, most_steps: int = MOST) -> Attribution:
         """Return how much each word pushed the logit for a class, by integrated gradients.
@@ -138,8 +181,10 @@ class SentimentClassifier(Task):
         return integrated_gradients(score, vectors, most_steps)
 
     def training_step(self, batch: DocumentBatch, batch_index: int) -> Tensor:
-        """Return the batch's mean loss over the documents that count."""
-        logits = self(batch.tokens, batch.lengths)
+        """Return the batch's mean loss over the documents that count, and the language model's beside it."""
+        tokens = self.as_read(batch.tokens, batch.lengths)
+        parts = self.read(self.embedding(tokens), batch.lengths)
+        logits = self.logits_of(parts)
         counted = batch.counted.to(logits.dtype)
         losses = self.losses_of(logits, batch.labels) * counted
         # A filler document's loss is zero; dividing by all documents keeps the step's scale on every rank.
@@ -148,6 +193,8 @@ class SentimentClassifier(Task):
             predicted = (logits > 0).long() if self.is_binary else logits.argmax(dim=-1)
             self.train_loss.update(losses.detach().sum(), counted.sum())
             self.train_accuracy.update(((predicted == batch.labels) * counted).sum(), counted.sum())
+        if self.language_loss is not None:
+            loss = loss + self.language_weight * self.language_loss(parts, tokens, batch.counted)
         return loss
 
     def on_train_epoch_end(self) -> None:

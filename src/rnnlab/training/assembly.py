@@ -29,7 +29,7 @@ from rnnlab.training.unprofiled import Unprofiled
 log = logging.getLogger(__name__)
 
 # Keys of the task's section that assembly reads itself; all others are arguments of its class.
-ASSEMBLED = ("name", "vectors")
+ASSEMBLED = ("name", "vectors", "vocabulary")
 
 
 def assemble_data(config: Mapping[str, Any]) -> TaskData:
