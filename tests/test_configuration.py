@@ -15,6 +15,7 @@ from rnnlab.training.assembly import task_arguments
 CONF = Path(__file__).resolve().parents[1] / "conf"
 GROUPS = ("task", "model", "data", "tokenizer", "optimizer", "scheduler", "trainer", "callbacks", "logger")
 GROUPS += ("experiment", "debug")
+FACTS = ("vocabulary_size", "labels", "input_size", "answers", "classes")  # what the data tells a task
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 
 
@@ -32,7 +33,7 @@ def composed(*overrides: str) -> dict[str, Any]:
 def test_every_choice_composes_and_has_no_dead_key(group: str, choice: str) -> None:
     config = composed(f"{group}={choice}")
     sections = {
-        "task": (task_arguments(config), {"model", "optimizer", "scheduler", "vocabulary_size", "labels"}),
+        "task": (task_arguments(config), {"model", "optimizer", "scheduler", *FACTS}),
         "batches": (config["batches"], {"corpus", "tokenizer", "vocabulary", "seed"}),
         "model": (config["model"], {"input_size"}),
         "data.corpus": (config["data"]["corpus"], set()),

@@ -15,7 +15,7 @@ from rnnlab.benchmarks.keras_process import KerasProcess
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Turn, paired, summary, take_turns
-from rnnlab.data.task_data import TaskData
+from rnnlab.data.text_data import TextData
 from rnnlab.training.assembly import assemble_data, assemble_task
 from rnnlab.training.encoding_progress import encoding_progress
 
@@ -29,7 +29,7 @@ class RnnlabProgram:
     """rnnlab's experiment, an epoch a turn, each going on from the checkpoint of the one before."""
 
     path: TrainerPath
-    data: TaskData
+    data: TextData
     epochs: int = 0
 
     def turn(self) -> Turn:
@@ -63,6 +63,7 @@ def measure(
     """
     rows = []
     data = assemble_data(experiment(settings.cells[0], config))
+    assert isinstance(data, TextData)
     with encoding_progress() as progress:
         data.encode(progress)
     documents = data.encoded.splits["train"]
@@ -76,7 +77,7 @@ def measure(
 def measure_row(
     config: Mapping[str, Any],
     settings: Settings,
-    data: TaskData,
+    data: TextData,
     keras: KerasProcess,
     cell: str,
     device: torch.device,

@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from rnnlab.baselines.language import language_baselines
 from rnnlab.corpora.corpus import Corpus
-from rnnlab.data.streams import StreamLoader, TokenStream
-from rnnlab.data.task_data import TaskData
+from rnnlab.data.streams import StreamBatch, StreamLoader, TokenStream
+from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError
 from rnnlab.text.encoded import EncodedSplit
 from rnnlab.text.tokenizers import Characters, Tokenizer
 from rnnlab.text.vocabulary import EOS_ID
 
 
-class LanguageData(TaskData):
+class LanguageData(TextData):
     """Documents one after another, each ended by ``<eos>``.
 
     The training text is the training split and whatever unlabelled text the corpus has for it, never
@@ -119,6 +119,11 @@ class LanguageData(TaskData):
     def test_dataloader(self) -> StreamLoader:
         """Return the windows of the test text."""
         return StreamLoader(self.stream("test", self.evaluation_batch_size), self.bptt)
+
+    def probe_batch(self, sequences: int) -> StreamBatch:
+        """Return the first window of the validation text, of at most so many columns."""
+        columns = min(sequences, self.evaluation_batch_size)
+        return next(iter(StreamLoader(self.stream("validation", columns), self.bptt)))
 
     def baselines(self) -> dict[str, dict[str, float]]:
         """Return the test perplexity of an interpolated Kneser-Ney trigram model of the same ids."""

@@ -9,14 +9,14 @@ import torch
 from rnnlab.baselines.sentiment import sentiment_baselines
 from rnnlab.corpora.corpus import Corpus
 from rnnlab.data.bucketing import BucketedBatches
-from rnnlab.data.collate import DocumentBatch, Truncate, check_truncation
+from rnnlab.data.collate import DocumentBatch, Truncate, check_truncation, collate, truncated_lengths
 from rnnlab.data.document_loader import DocumentLoader
-from rnnlab.data.task_data import TaskData
+from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.text.tokenizers import Tokenizer
 
 
-class SentimentData(TaskData):
+class SentimentData(TextData):
     """Documents with their class.
 
     Args:
@@ -123,6 +123,13 @@ class SentimentData(TaskData):
             part.to(device, non_blocking=True) for part in (batch.tokens, batch.labels, batch.counted)
         )
         return DocumentBatch(tokens, batch.lengths, labels, counted)
+
+    def probe_batch(self, sequences: int) -> DocumentBatch:
+        """Return validation documents of all lengths, from the longest to the shortest."""
+        split = self.encoded.splits["validation"]
+        by_length = np.argsort(-truncated_lengths(split, self.max_length), kind="stable")
+        chosen = np.linspace(0, len(by_length) - 1, min(sequences, len(by_length))).round().astype(np.int64)
+        return collate(split, by_length[chosen], max_length=self.max_length, truncate=self.truncate)
 
     def describe_batches(self) -> str:
         """Return the number of training batches, their sizes, and how much of them is padding."""

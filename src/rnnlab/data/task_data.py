@@ -1,54 +1,44 @@
-"""What the data of every task shares: a corpus, encoded once, served as loaders."""
+"""What the data of every task shares: splits served as loaders, and what a model must know of them."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 import lightning
 from torch.utils.data import DataLoader
 
-from rnnlab.corpora.corpus import Corpus
-from rnnlab.text.encoded import EncodedCorpus, Progress, encoded_corpus
-from rnnlab.text.tokenizers import Tokenizer
+from rnnlab.text.encoded import Progress
 
 
 class TaskData(lightning.LightningDataModule):
-    """A corpus as the batches of a task.
+    """The batches of a task.
 
     Args:
-        corpus: where the text comes from.
-        tokenizer: how it becomes tokens.
-        vocabulary: ``max_size``, ``min_frequency`` and ``closed``, see
-            :class:`rnnlab.text.vocabulary.Vocabulary`.
         seed: fixes the order of the batches.
         overfit: if given, train on this many batches only, the same in every epoch.
     """
 
-    def __init__(
-        self,
-        *,
-        corpus: Corpus,
-        tokenizer: Tokenizer,
-        vocabulary: Mapping[str, Any],
-        seed: int,
-        overfit: int | None = None,
-    ) -> None:
+    def __init__(self, *, seed: int, overfit: int | None = None) -> None:
         super().__init__()
-        self.corpus = corpus
-        self.tokenizer = tokenizer
-        self.vocabulary_settings = dict(vocabulary)
         self.seed = seed
         self.overfit = overfit
-        self.encoded: EncodedCorpus
 
     @abstractmethod
-    def splits(self) -> Mapping[str, tuple[str, ...]]:
-        """Return the corpus's splits that serve as ``train``, ``validation`` and ``test``.
+    def encode(self, progress: Progress | None = None) -> None:
+        """Make the data ready to be served; called once, before all else.
 
         Raises:
-            ConfigError: if the corpus lacks what the task needs.
+            RnnlabError: if they are missing, damaged, or not what the task needs.
         """
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Return a line on the data: their name, how much there is, what was left out."""
+
+    @abstractmethod
+    def passport(self) -> dict[str, Any]:
+        """Return what a model must keep of the data to answer without them, as plain data."""
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:
@@ -59,22 +49,12 @@ class TaskData(lightning.LightningDataModule):
         """Return the loader of the training batches: ``set_epoch``, ``state_dict``, ``load_state_dict``."""
 
     @abstractmethod
+    def probe_batch(self, sequences: int) -> Any:
+        """Return one batch of at most so many sequences of the validation split, always the same."""
+
+    @abstractmethod
     def baselines(self) -> dict[str, dict[str, float]]:
         """Return what simple methods reach on the same test split: ``{name: {metric: value}}``."""
-
-    def encode(self, progress: Progress | None = None) -> EncodedCorpus:
-        """Open the encoded corpus, encoding it first where the cache does not have it."""
-        splits = self.splits()
-        wanted = tuple(dict.fromkeys(name for names in splits.values() for name in names))
-        self.encoded = encoded_corpus(
-            self.corpus,
-            self.tokenizer,
-            splits=wanted,
-            vocabulary_splits=splits["train"],
-            progress=progress,
-            **self.vocabulary_settings,
-        )
-        return self.encoded
 
     def describe_batches(self) -> str:
         """Return a line on the training batches."""

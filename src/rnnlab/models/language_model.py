@@ -116,6 +116,16 @@ class LanguageModel(Task):
         embedded = self.input_dropout(self.embedding(tokens))  # (batch, time, embedding_size)
         return self.encoder(embedded, None, state)
 
+    def encoder_inputs(self, batch: StreamBatch) -> tuple[Tensor, None]:
+        """Return the vectors that the encoder reads, ``(batch, time, embedding_size)``; none is padded."""
+        return self.input_dropout(self.embedding(batch.tokens)), None
+
+    def loss_of_outputs(self, outputs: Tensor, batch: StreamBatch) -> Tensor:
+        """Return the sum of the tokens' losses from the encoder's outputs; nothing is counted or carried."""
+        hidden = self.output_dropout(outputs).flatten(0, 1)
+        losses = self.decoder.losses(hidden, batch.targets.flatten())
+        return (losses if batch.counted is None else losses * batch.counted.flatten()).sum()
+
     def read(self, batch: StreamBatch, stage: str) -> Tensor:
         """Return the hidden states of a window ``(batch, time, output_size)``, carrying the stage's state."""
         before = None if batch.starts else self.carried.of(stage, like=self.embedding.weight)

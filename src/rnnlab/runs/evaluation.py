@@ -9,7 +9,8 @@ import lightning
 import numpy as np
 
 from rnnlab.corpora.corpus import check_split
-from rnnlab.data.task_data import TaskData
+from rnnlab.data.memory_data import MemoryData
+from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError
 from rnnlab.runs.opening import OpenedRun, open_run
 from rnnlab.text.encoded import EncodedSplit, encoded_corpus
@@ -41,8 +42,8 @@ def evaluated(
         trust: packages besides rnnlab whose classes the checkpoint may name.
 
     Returns:
-        ``run``, ``checkpoint``, ``data`` (the corpus's name), ``split``, ``documents``,
-        ``out_of_vocabulary`` (share of the tokens), ``seed`` and ``metrics``.
+        ``run``, ``checkpoint``, ``data`` (the corpus's name), ``split``, ``documents`` (or sequences),
+        ``out_of_vocabulary`` (share of the tokens; None where there is no text), ``seed`` and ``metrics``.
 
     Raises:
         RunError: if the run can't be used.
@@ -57,23 +58,47 @@ def evaluated(
     trainer = {**config["trainer"], **({"accelerator": device} if device else {})}
     check_accelerator(trainer["accelerator"])
     lightning.seed_everything(config["seed"], workers=True, verbose=False)
-    module = encoded_data(run, config, split, labels)
-    metrics = evaluate(run.task, module, split, trainer)
+    if run.reading is None:
+        made = made_data(run, config)
+        metrics = evaluate(run.task, made, split, trainer)
+        documents, missed = made.sizes[split], None
+    else:
+        module = encoded_data(run, config, split, labels)
+        metrics = evaluate(run.task, module, split, trainer)
+        documents = sum(len(part) for part in module.encoded.splits.values())
+        missed = max(module.encoded.out_of_vocabulary.values())
     return {
         "run": str(path),
         "checkpoint": str(run.checkpoint),
         "data": config["data"]["name"],
         "split": split,
-        "documents": sum(len(part) for part in module.encoded.splits.values()),
-        "out_of_vocabulary": max(module.encoded.out_of_vocabulary.values()),
+        "documents": documents,
+        "out_of_vocabulary": missed,
         "seed": config["seed"],
         "metrics": metrics,
     }
 
 
-def encoded_data(run: OpenedRun, config: Mapping[str, Any], split: str, labels: Sequence[str]) -> TaskData:
+def made_data(run: OpenedRun, config: Mapping[str, Any]) -> MemoryData:
+    """Return the sequences of a memory problem, such as the model was trained on.
+
+    Raises:
+        ConfigError: if its inputs or answers are not of the model's kind.
+    """
+    module, own = assemble_data(config), assemble_data(run.config)
+    assert isinstance(module, MemoryData)
+    if module.facts() != own.facts():
+        raise ConfigError(
+            f"The model was trained on {run.config['data']['name']} and {config['data']['name']} has other "
+            f"inputs or answers ({own.facts()} and {module.facts()}). Another distance is fine."
+        )
+    return module
+
+
+def encoded_data(run: OpenedRun, config: Mapping[str, Any], split: str, labels: Sequence[str]) -> TextData:
     """Return the data with one split encoded by the run's vocabulary, its classes numbered as the model's."""
     module = assemble_data(config)
+    assert isinstance(module, TextData)
     if split not in module.splits():
         raise ConfigError(f"split={split}: evaluate on validation or test.")
     names = module.splits()[split]

@@ -120,11 +120,12 @@ def show(report: dict[str, Any]) -> None:
     """Print a row for each run, and mean and spread below several."""
     runs = report["runs"]
     first = runs[0]
-    table = Table(
-        title=f"{first['split']} split of {first['data']}: {first['documents']:,} documents, "
-        f"{first['out_of_vocabulary']:.1%} of the tokens unknown to the model",
-        title_justify="left",
-    )
+    title = f"{first['split']} split of {first['data']}: {first['documents']:,} "
+    if first["out_of_vocabulary"] is None:
+        title += "sequences"
+    else:
+        title += f"documents, {first['out_of_vocabulary']:.1%} of the tokens unknown to the model"
+    table = Table(title=title, title_justify="left")
     table.add_column("run", overflow="fold")
     table.add_column("seed", justify="right")
     for name in report["mean"]:

@@ -1,7 +1,7 @@
 """A trained task out of a run folder or a checkpoint, from that file alone."""
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,38 @@ class OpenedRun:
     """The run's resolved configuration."""
     task: Task
     """The trained network, in evaluation mode, on the CPU."""
-    tokenizer: Tokenizer
-    vocabulary: Vocabulary
+    reading: tuple[Tokenizer, Vocabulary] | None
+    """How text becomes ids; None for a model that reads no text."""
     labels: tuple[str, ...]
     """Class names in the order of their ids; empty for a language model."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What cuts text into tokens.
+
+        Raises:
+            RunError: if the model reads no text.
+        """
+        return self.read_by()[0]
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens' ids.
+
+        Raises:
+            RunError: if the model reads no text.
+        """
+        return self.read_by()[1]
+
+    def read_by(self) -> tuple[Tokenizer, Vocabulary]:
+        """Return tokenizer and vocabulary.
+
+        Raises:
+            RunError: if the model reads no text.
+        """
+        if self.reading is None:
+            raise RunError(f"{self.checkpoint} is a model of task={self.task_name}, which reads no text.")
+        return self.reading
 
     @property
     def task_name(self) -> str:
@@ -57,14 +85,13 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
     passport = content["rnnlab"]
     try:
         config, labels = passport["config"], tuple(passport["labels"])
-        vocabulary = Vocabulary.from_dict(passport["vocabulary"])
-        tokenizer = tokenizer_from_dict(passport["tokenizer"])
+        reading = reading_of(passport)
         check_targets(config, file, trust)
-        facts = {
-            "vocabulary_size": len(vocabulary),
-            "labels": labels,
-            "characters": isinstance(tokenizer, Characters),
-        }
+        facts = {**passport.get("facts", {}), "labels": labels}
+        if reading is not None:
+            tokenizer, vocabulary = reading
+            facts["vocabulary_size"] = len(vocabulary)
+            facts["characters"] = isinstance(tokenizer, Characters)
         arguments = task_arguments(config)
         wanted = inspect.signature(locate_class(arguments["_target_"], Task, "task")).parameters
         known = {name: value for name, value in facts.items() if name in wanted}
@@ -77,7 +104,14 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
         task.load_state_dict(content["state_dict"])
     except (RuntimeError, KeyError) as error:
         raise RunError(f"{file} is damaged: its weights don't fit its configuration. {error}") from error
-    return OpenedRun(file, config, task.eval(), tokenizer, vocabulary, labels)
+    return OpenedRun(file, config, task.eval(), reading, labels)
+
+
+def reading_of(passport: Mapping[str, Any]) -> tuple[Tokenizer, Vocabulary] | None:
+    """Return the tokenizer and vocabulary in a checkpoint, None where the model reads no text."""
+    if "facts" in passport:
+        return None
+    return tokenizer_from_dict(passport["tokenizer"]), Vocabulary.from_dict(passport["vocabulary"])
 
 
 def checkpoint_file(path: Path) -> Path:

@@ -11,6 +11,8 @@ from rnnlab.errors import ConfigError, RunError
 from rnnlab.figures.explanation import Explanation
 from rnnlab.models.sampling import Sampling
 from rnnlab.runs.opening import OpenedRun
+from rnnlab.text.tokenizers import Tokenizer
+from rnnlab.text.vocabulary import Vocabulary
 
 
 class TrainedModel:
@@ -27,11 +29,19 @@ class TrainedModel:
     def __init__(self, run: OpenedRun, device: str = "auto") -> None:
         self.run = run
         self.task = run.task
-        self.tokenizer = run.tokenizer
-        self.vocabulary = run.vocabulary
         self.labels = run.labels
         self.config: dict[str, Any] = run.config
         self.task.to(device_named(device))
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What cuts text into tokens."""
+        return self.run.tokenizer
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens' ids."""
+        return self.run.vocabulary
 
     @property
     def device(self) -> torch.device:

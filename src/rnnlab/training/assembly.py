@@ -8,9 +8,10 @@ import lightning
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch import Tensor
 
-from rnnlab.build import build, check_arguments
+from rnnlab.build import build, check_arguments, locate_class
 from rnnlab.corpora.labelled_subset import LabelledSubset
 from rnnlab.data.task_data import TaskData
+from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError
 from rnnlab.models.optimization import build_optimizer
 from rnnlab.models.task import Task
@@ -42,14 +43,18 @@ def assemble_data(config: Mapping[str, Any]) -> TaskData:
     corpus: Any = build(data["corpus"], object, "data.corpus")
     if data.get("labelled") is not None:
         corpus = LabelledSubset(corpus, data["labelled"], config["seed"])
+    batches = config["batches"]
+    text: dict[str, Any] = {}
+    if issubclass(locate_class(batches["_target_"], TaskData, "batches"), TextData):  # type: ignore[type-abstract]
+        text["tokenizer"] = build(config["tokenizer"], object, "tokenizer")
+        text["vocabulary"] = data.get("vocabulary", {})
     return build(
-        config["batches"],
+        batches,
         TaskData,  # type: ignore[type-abstract]
         "batches",
         corpus=corpus,
-        tokenizer=build(config["tokenizer"], object, "tokenizer"),
-        vocabulary=data["vocabulary"],
         seed=config["seed"],
+        **text,
     )
 
 
@@ -74,20 +79,10 @@ def assemble_task(config: Mapping[str, Any], data: TaskData) -> Task:
         **data.facts(),
     )
     build_optimizer(config["optimizer"], task.parameter_groups())  # a wrong option shows before training
-    task.passport = passport(config, data.encoded)
-    if config["task"].get("vectors"):
+    task.passport = {"config": dict(config), **data.passport()}
+    if config["task"].get("vectors") and isinstance(data, TextData):
         take_vectors(task, config, data.encoded)
     return task
-
-
-def passport(config: Mapping[str, Any], encoded: EncodedCorpus) -> dict[str, Any]:
-    """Return what makes a checkpoint stand alone, as plain data."""
-    return {
-        "config": dict(config),
-        "vocabulary": encoded.vocabulary.to_dict(),
-        "tokenizer": encoded.tokenizer.to_dict(),
-        "labels": list(encoded.labels),
-    }
 
 
 def take_vectors(task: Task, config: Mapping[str, Any], encoded: EncodedCorpus) -> None:

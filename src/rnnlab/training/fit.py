@@ -27,7 +27,7 @@ from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.evaluation import evaluate
 from rnnlab.training.hardware import check_accelerator, check_precision
 from rnnlab.training.hyperparameters import log_hyperparameters
-from rnnlab.training.report import describe_data, describe_task, final_table
+from rnnlab.training.report import describe_task, final_table
 from rnnlab.training.run_folder import RunFolder
 from rnnlab.training.task_figures import SPLITS, task_figures
 from rnnlab.training.tensorboard import LoggingSettings
@@ -69,7 +69,7 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
     data = assemble_data(config)
     with encoding_progress() as progress:
         data.encode(progress)
-    log.info(describe_data(data))
+    log.info(data.describe())
     log.info(data.describe_batches())
     task = assemble_task(config, data)
     log.info(describe_task(task))

@@ -5,23 +5,10 @@ from typing import Any
 
 from rich.table import Table
 
-from rnnlab.data.task_data import TaskData
 from rnnlab.models.task import Task
 from rnnlab.terminal import console, shown
 from rnnlab.training.progress import thousands
 from rnnlab.training.run_folder import RunFolder
-
-
-def describe_data(data: TaskData) -> str:
-    """Return corpus, splits, vocabulary, out-of-vocabulary rate, and what was held out."""
-    encoded = data.encoded
-    sizes = ", ".join(f"{name} {len(split):,}" for name, split in encoded.splits.items())
-    missed = encoded.out_of_vocabulary.get("validation")
-    share = f", {100 * missed:.1f} % of the validation tokens outside it" if missed is not None else ""
-    corpus = f"{data.corpus.name}: {sizes} documents; vocabulary of {len(encoded.vocabulary):,}{share}."
-    held_out = ", ".join(f"{name} ({100 * part:.0f} %)" for name, part in data.corpus.held_out.items())
-    told = f" Held out of its training documents: {held_out}." if held_out else ""
-    return f"{corpus}{told}"
 
 
 def describe_task(task: Task) -> str:

@@ -1,0 +1,85 @@
+"""What the data of every task on text shares: a corpus, encoded once."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from rnnlab.corpora.corpus import Corpus
+from rnnlab.corpora.memory_problems import MemoryProblem
+from rnnlab.data.task_data import TaskData
+from rnnlab.errors import ConfigError
+from rnnlab.text.encoded import EncodedCorpus, Progress, encoded_corpus
+from rnnlab.text.tokenizers import Tokenizer
+
+
+class TextData(TaskData):
+    """A corpus as the batches of a task.
+
+    Args:
+        corpus: where the text comes from.
+        tokenizer: how it becomes tokens.
+        vocabulary: ``max_size``, ``min_frequency`` and ``closed``, see
+            :class:`rnnlab.text.vocabulary.Vocabulary`.
+        seed: fixes the order of the batches.
+        overfit: if given, train on this many batches only, the same in every epoch.
+
+    Raises:
+        ConfigError: if the corpus is a memory problem, which has no text.
+    """
+
+    def __init__(
+        self,
+        *,
+        corpus: Corpus,
+        tokenizer: Tokenizer,
+        vocabulary: Mapping[str, Any],
+        seed: int,
+        overfit: int | None = None,
+    ) -> None:
+        super().__init__(seed=seed, overfit=overfit)
+        if isinstance(corpus, MemoryProblem):
+            raise ConfigError(f"data={corpus.name} is a memory problem, not text: take task=memory.")
+        self.corpus = corpus
+        self.tokenizer = tokenizer
+        self.vocabulary_settings = dict(vocabulary)
+        self.encoded: EncodedCorpus
+
+    @abstractmethod
+    def splits(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the corpus's splits that serve as ``train``, ``validation`` and ``test``.
+
+        Raises:
+            ConfigError: if the corpus lacks what the task needs.
+        """
+
+    def encode(self, progress: Progress | None = None) -> None:
+        """Open the encoded corpus, encoding it first where the cache does not have it."""
+        splits = self.splits()
+        wanted = tuple(dict.fromkeys(name for names in splits.values() for name in names))
+        self.encoded = encoded_corpus(
+            self.corpus,
+            self.tokenizer,
+            splits=wanted,
+            vocabulary_splits=splits["train"],
+            progress=progress,
+            **self.vocabulary_settings,
+        )
+
+    def describe(self) -> str:
+        """Return corpus, splits, vocabulary, out-of-vocabulary rate, and what was held out."""
+        encoded = self.encoded
+        sizes = ", ".join(f"{name} {len(split):,}" for name, split in encoded.splits.items())
+        missed = encoded.out_of_vocabulary.get("validation")
+        share = f", {100 * missed:.1f} % of the validation tokens outside it" if missed is not None else ""
+        corpus = f"{self.corpus.name}: {sizes} documents; vocabulary of {len(encoded.vocabulary):,}{share}."
+        held_out = ", ".join(f"{name} ({100 * part:.0f} %)" for name, part in self.corpus.held_out.items())
+        told = f" Held out of its training documents: {held_out}." if held_out else ""
+        return f"{corpus}{told}"
+
+    def passport(self) -> dict[str, Any]:
+        """Return vocabulary, tokenizer and class names."""
+        return {
+            "vocabulary": self.encoded.vocabulary.to_dict(),
+            "tokenizer": self.encoded.tokenizer.to_dict(),
+            "labels": list(self.encoded.labels),
+        }
