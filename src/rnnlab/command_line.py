@@ -25,6 +25,8 @@ from rnnlab.terminal import errors
 
 JOBS_FAILED = 1
 USER_MISTAKE = 2
+LAUNCHERS = {"joblib": "sweeps", "submitit_local": "sweeps", "submitit_slurm": "sweeps", "ray": "ray"}
+"""Hydra's launchers of several jobs at once, and the extra that installs each."""
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
 
@@ -89,6 +91,7 @@ def register_resolvers() -> None:
     """Make known what the configuration files call by ``${rnnlab.…:…}``."""
     OmegaConf.register_new_resolver("rnnlab.run_folder", run_folder, replace=True)
     OmegaConf.register_new_resolver("rnnlab.can_fuse", can_fuse, replace=True)
+    OmegaConf.register_new_resolver("rnnlab.model_name", model_name, replace=True)
 
 
 def run_folder(resume: str | None, fresh: str) -> str:
@@ -102,6 +105,11 @@ def run_folder(resume: str | None, fresh: str) -> str:
     if not (Path(resume) / "config.yaml").is_file():
         raise RunError(f"resume={resume}: that is no run folder, it has no config.yaml.")
     return str(resume)
+
+
+def model_name(choice: str, init_from: str | None) -> str:
+    """Return what a run's folder calls its model, which is another run's where it starts from one."""
+    return "pretrained" if init_from else choice
 
 
 def can_fuse(precision: str) -> bool:
@@ -145,6 +153,9 @@ def explained(error: Exception, conf: Path, config_name: str) -> str:
     unknown = re.match(r"Could not override '(?P<key>[^']+)'", text)
     if unknown:
         return unknown_key(unknown["key"].split("@")[0], conf, config_name)
+    launcher = re.search(r"Could not find 'hydra/launcher/(?P<name>\w+)'", text)
+    if launcher and launcher["name"] in LAUNCHERS:
+        return f"hydra/launcher={launcher['name']} needs pip install 'rnnlab[{LAUNCHERS[launcher['name']]}]'."
     resolving = re.match(r"RunError raised while resolving interpolation: (?P<text>.*)", text)
     if resolving:
         return resolving["text"]

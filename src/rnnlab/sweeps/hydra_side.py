@@ -1,7 +1,5 @@
 """What a sweep needs of Hydra: configurations composed, and a launcher."""
 
-import contextlib
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +17,14 @@ from rnnlab.sweeps.job import SweepJob
 from rnnlab.sweeps.jobs import Job
 from rnnlab.sweeps.launching import Launch
 
-EXTRAS = {
-    "hydra_joblib_launcher": "sweeps",
-    "hydra_submitit_launcher": "sweeps",
-    "hydra_ray_launcher": "ray",
+DEFAULTS: dict[str, dict[str, Any]] = {
+    # Jobs take minutes: none waits in another's line.
+    "JoblibLauncher": {"batch_size": "1", "pre_dispatch": "n_jobs"},
+    "LocalLauncher": {"timeout_min": 7 * 24 * 60},
+    # A job that runs out of time goes on in a new one.
+    "SlurmLauncher": {"timeout_min": 24 * 60, "max_num_timeout": 3},
 }
-"""Launchers' packages, and the extra of rnnlab that installs each."""
+"""What suits trainings better than launchers' own defaults, such as submitit's end after an hour."""
 
 
 @dataclass
@@ -78,12 +78,8 @@ class HydraSide:
         self.config.hydra.overrides.hydra.append(f"hydra.sweep.dir={text}")
 
     def launcher(self, task: SweepJob) -> Launch:
-        """Return the launcher that the configuration names, which runs ``task`` for each job.
-
-        Raises:
-            ConfigError: if its package is not installed.
-        """
-        check_installed(str(self.config.hydra.launcher._target_))
+        """Return the launcher that the configuration names, which runs ``task`` for each job."""
+        take_defaults(self.config)
         launcher = Plugins.instance().instantiate_launcher(self.context, task, self.config)
         launched = 0
 
@@ -96,24 +92,13 @@ class HydraSide:
         return launch
 
 
-def check_installed(target: str) -> None:
-    """Check that the package of a launcher is there.
-
-    Args:
-        target: the launcher's class.
-
-    Raises:
-        ConfigError: naming what to install.
-    """
-    package = target.split(".")[1]
-    with contextlib.suppress(ModuleNotFoundError):
-        if package not in EXTRAS or importlib.util.find_spec(f"hydra_plugins.{package}") is not None:
-            return
-    name = package.removeprefix("hydra_").removesuffix("_launcher")
-    raise ConfigError(
-        f"hydra/launcher: the {name} launcher is not installed. Install it with "
-        f"pip install 'rnnlab[{EXTRAS[package]}]'."
-    )
+def take_defaults(config: DictConfig) -> None:
+    """Give the launcher rnnlab's defaults where the command does not say otherwise."""
+    kind = str(config.hydra.launcher._target_).rpartition(".")[2]
+    said = {str(line).partition("=")[0] for line in config.hydra.overrides.hydra}
+    for name, value in DEFAULTS.get(kind, {}).items():
+        if f"hydra.launcher.{name}" not in said:
+            config.hydra.launcher[name] = value
 
 
 def first_words(error: Exception) -> str:

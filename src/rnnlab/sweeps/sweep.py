@@ -180,7 +180,6 @@ def run_jobs(
     """Run jobs on the configured launcher until each is settled, and return what became of them.
 
     Raises:
-        ConfigError: if the launcher is not installed.
         RnnlabError: if it can't start a process.
         KeyboardInterrupt: if the sweep is stopped.
     """
