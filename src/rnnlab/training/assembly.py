@@ -12,6 +12,7 @@ from rnnlab.build import build, check_arguments, locate_class
 from rnnlab.corpora.labelled_subset import LabelledSubset
 from rnnlab.data.task_data import TaskData
 from rnnlab.data.text_data import TextData
+from rnnlab.diagnostics.callback import Diagnostics
 from rnnlab.errors import ConfigError
 from rnnlab.models.optimization import build_optimizer
 from rnnlab.models.task import Task
@@ -133,4 +134,8 @@ def callbacks(
     ]
     if settings["early_stopping"]["patience"] is not None:
         found.append(EarlyStopping(monitor=task.monitor, mode=task.mode, **settings["early_stopping"]))
+    if settings.get("diagnostics") is not None:
+        facts: dict[str, Any] = {"run": folder.path, "task": task}
+        check_arguments(Diagnostics, settings["diagnostics"], facts, "callbacks.diagnostics")
+        found.append(Diagnostics(**facts, **settings["diagnostics"]))
     return found + logging_callbacks(config, task, clock)
