@@ -70,7 +70,7 @@ def coloured_words_figure(title: str, meaning: str, explanations: Sequence[Expla
         explanations: the texts; of a long one the most telling part is drawn.
     """
     blocks = [placed(excerpt(one, MOST_LINES * (LETTERS - 8)), one.separator) for one in explanations]
-    told = textwrap.wrap(meaning if blocks else "There are none.", LETTERS)
+    told = textwrap.wrap(meaning if blocks else "There are none.", LETTERS + 20)
     lines = sum(1.4 + block.lines for block in blocks) + 3.2 + len(told)
     figure = Figure(figsize=(LETTERS * LETTER + 0.5, lines * LINE), dpi=DPI)
     panel = figure.add_axes((0, 0, 1, 1))

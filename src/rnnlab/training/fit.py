@@ -89,7 +89,7 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         folder.finish(metrics)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                log_hyperparameters(logger, config, metrics, trainer.global_step)
+                log_hyperparameters(logger.experiment, config, metrics, trainer.global_step)
                 if drawn:
                     drawn.publish(folder.path, logger.experiment, trainer.global_step)
         final_table(config["task"]["name"], metrics, folder, config["trainer"]["limit_test_batches"])

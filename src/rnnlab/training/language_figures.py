@@ -24,10 +24,10 @@ WORDS = 20
 """In the list of the most surprising."""
 BEFORE, AFTER = 20, 6
 """Tokens shown around a surprising one."""
-MEANING = (
-    "The bluer a word, the less the model expected it there. Each word once. Only of the validation split: "
-    "whoever reads the test text will tune to it."
-)
+ONLY = "Each word once. Only of the validation split: whoever reads the test text will tune to it."
+COLOURS = f"The bluer a word, the less the model expected it there. {ONLY}"
+LETTERS = f"Bold: the word that the model expected least there. {ONLY}"
+"""What is meant by colours, and in a text that has none."""
 
 
 class LanguageFigures(TaskFigures):
@@ -62,9 +62,9 @@ class LanguageFigures(TaskFigures):
             self.explained(text, column, place, number)
             for number, (column, place) in enumerate(most_surprising(text, WORDS), start=1)
         ]
-        save_pages(title, MEANING, explanations, folder / "most_surprising.html")
-        publish(coloured_words_figure(title, MEANING, explanations), folder, "most_surprising", writer, step)
-        writer.add_text("errors/most_surprising", as_markdown(MEANING, explanations), step)
+        save_pages(title, COLOURS, explanations, folder / "most_surprising.html")
+        publish(coloured_words_figure(title, COLOURS, explanations), folder, "most_surprising", writer, step)
+        writer.add_text("errors/most_surprising", as_markdown(LETTERS, explanations), step)
 
     def explained(self, text: PredictedText, column: int, place: int, number: int) -> Explanation:
         """Return a surprising word with what stands around it."""

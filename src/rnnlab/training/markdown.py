@@ -3,16 +3,17 @@
 import re
 from collections.abc import Sequence
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!])")
+_ENTITIES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord("|"): "&#124;", ord("~"): "&#126;"}
 
 
 def escaped(text: str) -> str:
     """Return Markdown that shows ``text`` letter by letter, its line breaks too.
 
     >>> escaped("a *bold* <unk>")
-    'a \\\\*bold\\\\* \\\\<unk\\\\>'
+    'a \\\\*bold\\\\* &lt;unk&gt;'
     """
-    return _SPECIAL.sub(r"\\\1", text).replace("\n", "  \n")
+    return _SPECIAL.sub(r"\\\1", text).translate(_ENTITIES).replace("\n", "  \n")
 
 
 def code(text: str) -> str:
@@ -26,7 +27,7 @@ def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     >>> print(table(("part", "size"), [("a|b", "3")]))
     | part | size |
     | --- | --- |
-    | a\\|b | 3 |
+    | a&#124;b | 3 |
     """
     lines = [header, ("---",) * len(header), *(tuple(map(escaped, row)) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -6,9 +6,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 Layout = dict[str, dict[str, list[object]]]
 
+UNCHARTED = ("tokens",)  # counts that never change
+
 WITHIN_EPOCHS = {
-    "loss, learning rate and rate": {
-        "loss within the epochs": r"^step/loss$",
+    "within the epochs": {
+        "loss": r"^step/loss$",
         "learning rate": r"^optimizer/learning_rate",
         "real tokens a second": r"^step/tokens_per_second$",
         "share of padding": r"^step/padding_share$",
@@ -53,7 +55,7 @@ def layout(names: list[str]) -> Layout:
     """
     metrics = dict.fromkeys(name.partition("/")[2] for name in names)
     shared = [metric for metric in metrics if {f"train/{metric}", f"validation/{metric}"} <= set(names)]
-    others = [metric for metric in metrics if metric not in shared]
+    others = [metric for metric in metrics if metric not in (*shared, *UNCHARTED)]
     charts: Layout = {
         "train and validation": {
             metric: ["Multiline", [rf"^(train|validation)/{metric}$"]] for metric in [*shared, *others]

@@ -32,9 +32,11 @@ WRONG = 20
 STEPS = 32
 """Of each document's integrated gradients: enough for colours."""
 MEANING = (
-    "Blue words speak for the wrong answer, orange ones against it (integrated gradients). Only of the "
+    "{} words speak for the wrong answer, {} ones against it (integrated gradients). Only of the "
     "validation split: whoever reads test documents will tune to them."
 )
+COLOURS, LETTERS = MEANING.format("Blue", "orange"), MEANING.format("Bold", "italic")
+"""What is meant by colours, and in a text that has none."""
 
 
 class SentimentFigures(TaskFigures):
@@ -72,9 +74,9 @@ class SentimentFigures(TaskFigures):
         """Show the most confidently wrong documents: coloured as figure and page, and as text."""
         title = "Most confidently wrong, validation"
         explanations = self.most_wrong(scored)
-        save_pages(title, MEANING, explanations, folder / "most_wrong.html")
-        publish(coloured_words_figure(title, MEANING, explanations), folder, "most_wrong", writer, step)
-        writer.add_text("errors/most_confidently_wrong", as_markdown(MEANING, explanations), step)
+        save_pages(title, COLOURS, explanations, folder / "most_wrong.html")
+        publish(coloured_words_figure(title, COLOURS, explanations), folder, "most_wrong", writer, step)
+        writer.add_text("errors/most_confidently_wrong", as_markdown(LETTERS, explanations), step)
 
     def most_wrong(self, scored: ScoredDocuments) -> list[Explanation]:
         """Return what led to the wrong answers that were given with the highest probability."""

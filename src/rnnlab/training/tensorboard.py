@@ -6,6 +6,7 @@ from typing import Any
 
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from rnnlab.build import check_arguments
 from rnnlab.errors import ConfigError
@@ -57,7 +58,21 @@ def loggers(config: Mapping[str, Any], folder: RunFolder) -> list[Logger]:
     """Return the run's loggers."""
     if not LoggingSettings.of(config).tensorboard:
         return []
-    return [TensorBoardLogger(save_dir=folder.path, name="", version="tensorboard", default_hp_metric=False)]
+    return [RunLogger(save_dir=folder.path, name="", version="tensorboard", default_hp_metric=False)]
+
+
+class RunLogger(TensorBoardLogger):
+    """Lightning's logger without its ``epoch`` scalar and its empty ``hparams.yaml``."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Write scalars."""
+        super().log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step)
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Write out what waits."""
+        self.experiment.flush()
 
 
 def logging_callbacks(config: Mapping[str, Any], task: Task, clock: TrainingClock) -> list[Callback]:
