@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.command_line import run_hydra
+from rnnlab.training.automatic import run_folder, settled_config
+from rnnlab.training.run_folder import RunFolder
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 
@@ -13,13 +15,9 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> None:
     # Here, and not above: torch takes seconds to import, and --help needs none of it.
     from rnnlab.sweeps.trial_link import watchers
     from rnnlab.training.fit import fit
-    from rnnlab.training.resume import resumed_config
-    from rnnlab.training.run_folder import RunFolder
 
-    if config["resume"]:
-        config = resumed_config(config, RunFolder(folder), overrides)
-    fit(config, folder, watchers())
+    fit(settled_config(config, RunFolder(folder), overrides), folder, watchers())
 
 
 if __name__ == "__main__":
-    run_hydra(train, CONF, "train")
+    run_hydra(train, CONF, "train", {"rnnlab.run_folder": run_folder})

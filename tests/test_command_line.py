@@ -43,6 +43,7 @@ def test_the_configuration_is_shown_without_importing_torch(tmp_path: Path) -> N
         ("task.lr=1", "Did you mean optimizer.lr"),
         ("model=gruu", "Available options in 'model':"),
         ("resume=nowhere", "resume=nowhere: that is no run folder"),
+        ("contest=language_model", "contest: this command leaves nothing to choose there"),
         ("data=csv", "data.corpus.train"),
         ("trainer.max_epochs", "missing EQUAL"),
     ],

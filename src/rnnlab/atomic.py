@@ -1,10 +1,11 @@
 """Write beside, then rename: a file is either whole or not there."""
 
 import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from rnnlab.errors import RnnlabError
@@ -38,7 +39,8 @@ def written_beside(target: Path) -> Iterator[Path]:
     """Yield a path beside ``target`` to write to; on success it becomes ``target`` in one step.
 
     On any error, Ctrl-C included, the unfinished file (or folder) is removed and ``target`` is untouched.
-    The yielded path does not exist yet: make a file or a folder of it.
+    The yielded path does not exist yet: make a file or a folder of it. A file outlasts a power failure: it
+    is on the disk before it gets its name.
 
     Raises:
         RnnlabError: if the disk is full or the folder can't be written.
@@ -49,9 +51,27 @@ def written_beside(target: Path) -> Iterator[Path]:
         try:
             unfinished = room / target.name
             yield unfinished
+            if unfinished.is_file():
+                force_to_disk(unfinished)
             unfinished.replace(target)
+            force_to_disk(target.parent)
         finally:
             shutil.rmtree(room, ignore_errors=True)
+
+
+def force_to_disk(path: Path) -> None:
+    """Wait until a file's content, or a folder's names, are on the disk.
+
+    Raises:
+        OSError: if a file's content can't be written.
+    """
+    # Some systems, and some shared disks, can't do it for a folder; then nothing more can be done.
+    with suppress(OSError) if path.is_dir() else nullcontext():
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def write_text(target: Path, text: str) -> None:

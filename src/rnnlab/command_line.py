@@ -7,8 +7,9 @@ import logging
 import os
 import re
 import shutil
+import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,39 +21,58 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from rnnlab.errors import ConfigError, RnnlabError, RunError, nearest
+from rnnlab.errors import ConfigError, RnnlabError, nearest
 from rnnlab.terminal import errors
 
 JOBS_FAILED = 1
 USER_MISTAKE = 2
+ENDED_BY_SIGNAL = 128  # plus its number: what a shell reports for a program that a signal ended
 LAUNCHERS = {"joblib": "sweeps", "submitit_local": "sweeps", "submitit_slurm": "sweeps", "ray": "ray"}
 """Hydra's launchers of several jobs at once, and the extra that installs each."""
-INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
 
-class Interrupted(Exception):  # noqa: N818  not an error: the user asked for it
-    """Ctrl-C or SIGTERM ended the work at a clean place; the message says how to go on."""
+class Interrupted(BaseException):
+    """Ctrl-C or SIGTERM ended the work at a clean place; the message says how to go on.
+
+    Like ``KeyboardInterrupt`` it is no error, and nobody who mends errors catches it by chance.
+
+    Args:
+        message: what was done, what is kept, how to go on.
+        by: the signal.
+    """
+
+    def __init__(self, message: str, by: int = signal.SIGINT) -> None:
+        super().__init__(message)
+        self.status = ENDED_BY_SIGNAL + by
 
 
 class JobsFailed(Exception):  # noqa: N818  not an error of the sweep's: it did all that it could
     """Some jobs of a sweep failed and the others are done; the message says how to try them again."""
 
 
-def run_hydra(work: Callable[[dict[str, Any], Path, list[str]], Any], conf: Path, config_name: str) -> None:
+def run_hydra(
+    work: Callable[[dict[str, Any], Path, list[str]], Any],
+    conf: Path,
+    config_name: str,
+    resolvers: Mapping[str, Callable[..., Any]] | None = None,
+) -> None:
     """Compose the configuration from the command line and do the work, once or (``-m``) for each job.
 
     Args:
         work: takes the resolved configuration as plain data, the run folder, and the overrides as typed.
         conf: the folder of configuration files.
         config_name: the primary configuration in it.
+        resolvers: what this command's configuration files call by name, beside what all know.
 
     A user's mistake ends the process with status 2 and a message; any other exception keeps its traceback.
     """
     # Hydra would print a chopped traceback and exit with 1; with this it hands exceptions on as they are.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register_resolvers()
+    for name, resolve in (resolvers or {}).items():
+        OmegaConf.register_new_resolver(name, resolve, replace=True)
 
-    mistakes: list[Exception] = []
+    mistakes: list[BaseException] = []
 
     def job(composed: DictConfig) -> Any:
         settings = HydraConfig.get()
@@ -89,22 +109,8 @@ def check_no_sweep(words: Iterable[str]) -> None:
 
 def register_resolvers() -> None:
     """Make known what the configuration files call by ``${rnnlab.…:…}``."""
-    OmegaConf.register_new_resolver("rnnlab.run_folder", run_folder, replace=True)
     OmegaConf.register_new_resolver("rnnlab.can_fuse", can_fuse, replace=True)
     OmegaConf.register_new_resolver("rnnlab.model_name", model_name, replace=True)
-
-
-def run_folder(resume: str | None, fresh: str) -> str:
-    """Return the folder of the run to go on with, else ``fresh``.
-
-    Raises:
-        RunError: if there is no run to go on with. Known here already, so that Hydra makes no folder for it.
-    """
-    if not resume:
-        return fresh
-    if not (Path(resume) / "config.yaml").is_file():
-        raise RunError(f"resume={resume}: that is no run folder, it has no config.yaml.")
-    return str(resume)
 
 
 def model_name(choice: str, init_from: str | None) -> str:
@@ -125,7 +131,7 @@ def remove_if_only_logged(folder: Path, job: str) -> None:
 
 
 def exit_by(work: Callable[[], Any], explain: Callable[[Exception], str | None] = str) -> None:
-    """Do the work and exit: 0, 1 for failed jobs, 2 for a user's mistake, 130 when interrupted.
+    """Do the work and exit: 0, 1 for failed jobs, 2 for a mistake, 130 after Ctrl-C, 143 after SIGTERM.
 
     Args:
         work: what to do.
@@ -135,10 +141,10 @@ def exit_by(work: Callable[[], Any], explain: Callable[[Exception], str | None] 
         work()
     except Interrupted as stop:
         errors.print(str(stop), markup=False)
-        sys.exit(INTERRUPTED)
+        sys.exit(stop.status)
     except KeyboardInterrupt:
         errors.print("Stopped.", markup=False)
-        sys.exit(INTERRUPTED)
+        sys.exit(ENDED_BY_SIGNAL + signal.SIGINT)
     except JobsFailed as failure:
         errors.print(str(failure), style="red", markup=False)
         sys.exit(JOBS_FAILED)
@@ -166,9 +172,14 @@ def explained(error: Exception, conf: Path, config_name: str) -> str:
 
 def unknown_key(key: str, conf: Path, config_name: str) -> str:
     """Return a sentence that names the keys and groups nearest to ``key``."""
+    if key in groups(conf):
+        return f"{key}: this command leaves nothing to choose there. What there is to choose: --help."
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(conf), version_base="1.3"):
-        composed = hydra.compose(config_name, overrides=choices_on_command_line(conf))
+        try:
+            composed = hydra.compose(config_name, overrides=choices_on_command_line(conf))
+        except HydraException:  # one of those words is wrong, too
+            composed = hydra.compose(config_name)
     keys = {*dotted_keys(OmegaConf.to_container(composed, resolve=False)), *groups(conf)}
     same_leaf = sorted(k for k in keys if k.split(".")[-1] == key.split(".")[-1])
     hint = f"Did you mean {' or '.join(same_leaf)}?" if same_leaf else nearest(key, keys)

@@ -15,7 +15,7 @@ from rnnlab.models.decoders import build_decoder
 from rnnlab.models.dropout import LockedDropout
 from rnnlab.models.embedding import WordEmbedding
 from rnnlab.models.encoder import build_encoder
-from rnnlab.models.loss_watch import LossWatch, check_weights
+from rnnlab.models.loss_watch import check_weights
 from rnnlab.models.scans import State
 from rnnlab.models.task import Task
 from rnnlab.models.token_scores import TokenScores
@@ -102,7 +102,6 @@ class LanguageModel(Task):
                 nn.init.uniform_(parameter, -initial_range, initial_range)
         self.learning_rate_scale = 1.0
         self.carried = CarriedStates()
-        self.watch = LossWatch()
         self.train_loss = RunningMean()
         self.scores = nn.ModuleDict({stage: TokenScores(characters) for stage in ("validation", "test")})
 
@@ -142,7 +141,6 @@ class LanguageModel(Task):
             losses = losses * batch.counted.flatten()
         total = losses.sum()
         loss = total / max(1, batch.predicted)
-        self.watch.add(self.global_step + 1, loss)
         self.train_loss.update(total.detach(), self.tokens_in(batch))
         return loss + self.regularisation(hidden, dropped, batch.counted)
 
@@ -249,21 +247,18 @@ class LanguageModel(Task):
         return optimizer if isinstance(optimizer, AveragedSGD) else None
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the state carried through training, of all processes' columns.
-
-        Raises:
-            RnnlabError: if loss or weights are no numbers, so that no good checkpoint is overwritten.
-        """
-        self.watch.check()
-        check_weights(self, self.global_step)
+        """Add the state carried through training, of all processes' columns, and the epoch's loss so far."""
         super().on_save_checkpoint(checkpoint)
         state = self.carried.of("train", like=self.embedding.weight)
         if state is not None and self.trainer.world_size > 1:
             state = of_all_ranks(state, lambda part: cast(Tensor, self.all_gather(part)))
         checkpoint["carried_state"] = state
+        checkpoint["epoch_loss"] = {"total": self.train_loss.total, "weight": self.train_loss.weight}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up the state carried through training."""
+        """Take up the state carried through training, and the epoch's loss so far."""
+        for name, value in checkpoint.get("epoch_loss", {}).items():
+            getattr(self.train_loss, name).copy_(value)
         state = checkpoint["carried_state"]
         if state is not None:
             self.carried.keep("train", of_this_rank(state, self.trainer.global_rank, self.trainer.world_size))

@@ -8,6 +8,7 @@ import lightning
 from torch import Tensor
 from torch.optim import Optimizer
 
+from rnnlab.models.loss_watch import LossWatch, check_weights
 from rnnlab.models.optimization import build_optimizer, build_schedule, decayed_apart
 
 CHECKPOINT_FORMAT = 1
@@ -35,9 +36,24 @@ class Task(lightning.LightningModule):
         self.optimizer_config = optimizer
         self.scheduler_config = scheduler
         self.passport: dict[str, Any] = {}
+        self.watch = LossWatch()
+
+    def on_before_backward(self, loss: Tensor) -> None:
+        """Look at the loss of every step.
+
+        Raises:
+            RnnlabError: if it is no number, naming the step.
+        """
+        self.watch.add(self.global_step + 1, loss)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what a checkpoint needs to be loaded without the data, the config files or any flag."""
+        """Add what a checkpoint needs to be loaded without the data, the config files or any flag.
+
+        Raises:
+            RnnlabError: if loss or weights are no numbers, so that no good checkpoint is overwritten.
+        """
+        self.watch.check()
+        check_weights(self, self.global_step)
         checkpoint["rnnlab"] = {"format": CHECKPOINT_FORMAT, **self.passport}
 
     def tokens_in(self, batch: Any) -> Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import lightning
-from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from rnnlab.build import build, check_arguments, locate_class
@@ -16,12 +16,13 @@ from rnnlab.diagnostics.callback import Diagnostics
 from rnnlab.errors import ConfigError
 from rnnlab.models.optimization import build_optimizer
 from rnnlab.models.task import Task
-from rnnlab.terminal import shown
 from rnnlab.text.encoded import EncodedCorpus
 from rnnlab.text.vectors import initial_embedding
-from rnnlab.training.checkpoints import AtomicCheckpointIO, keep_best_and_last
+from rnnlab.training.checkpoints import AtomicCheckpointIO
 from rnnlab.training.clock import TrainingClock
+from rnnlab.training.early_stopping import RememberedEarlyStopping
 from rnnlab.training.interruption import StopCleanly
+from rnnlab.training.keeping import KeepBest, KeepLast
 from rnnlab.training.progress import TrainingProgress
 from rnnlab.training.random_states import RandomStates
 from rnnlab.training.run_folder import RunFolder
@@ -96,9 +97,22 @@ def take_vectors(task: Task, config: Mapping[str, Any], encoded: EncodedCorpus) 
 
 
 def assemble_trainer(
-    config: Mapping[str, Any], task: Task, folder: RunFolder, clock: TrainingClock
+    config: Mapping[str, Any],
+    task: Task,
+    folder: RunFolder,
+    clock: TrainingClock,
+    stop: StopCleanly | None = None,
+    done_steps: int | None = None,
 ) -> lightning.Trainer:
     """Build the Trainer of a run, with its callbacks and logger.
+
+    Args:
+        config: the run's configuration.
+        task: what it trains.
+        folder: where its checkpoints and curves go.
+        clock: what counts its seconds and tokens.
+        stop: what takes the signals of this run; ``None`` for one that takes them while it trains.
+        done_steps: the steps of the checkpoint that the run goes on from; ``None`` for a new one.
 
     Raises:
         ConfigError: if an option is unknown or out of range.
@@ -106,9 +120,9 @@ def assemble_trainer(
     options = dict(config["trainer"])
     facts: dict[str, Any] = {
         "default_root_dir": str(folder.path),
-        "callbacks": callbacks(config, task, folder, clock),
-        "logger": loggers(config, folder),
-        "plugins": [AtomicCheckpointIO()],
+        "callbacks": callbacks(config, task, folder, clock, stop or StopCleanly(folder)),
+        "logger": loggers(config, folder, done_steps),
+        "plugins": [AtomicCheckpointIO(folder)],
         "enable_model_summary": False,
         "num_sanity_val_steps": 0,
     }
@@ -121,19 +135,22 @@ def assemble_trainer(
 
 
 def callbacks(
-    config: Mapping[str, Any], task: Task, folder: RunFolder, clock: TrainingClock
+    config: Mapping[str, Any], task: Task, folder: RunFolder, clock: TrainingClock, stop: StopCleanly
 ) -> list[Callback]:
     """Return the run's callbacks; the clock comes first, since others read it."""
     settings = config["callbacks"]
+    best = KeepBest(folder)
     found: list[Callback] = [
         clock,
         RandomStates(),
         TrainingProgress(clock),
-        StopCleanly(folder.last, f"python scripts/train.py resume={shown(folder.path)}"),
-        keep_best_and_last(folder.checkpoints, task, **settings["checkpoint"]),
+        stop,
+        best,
+        KeepLast(folder, stop, clock, best, **settings["checkpoint"]),
     ]
     if settings["early_stopping"]["patience"] is not None:
-        found.append(EarlyStopping(monitor=task.monitor, mode=task.mode, **settings["early_stopping"]))
+        stopping = settings["early_stopping"]
+        found.append(RememberedEarlyStopping(monitor=task.monitor, mode=task.mode, **stopping))
     if settings.get("diagnostics") is not None:
         facts: dict[str, Any] = {"run": folder.path, "task": task}
         check_arguments(Diagnostics, settings["diagnostics"], facts, "callbacks.diagnostics")

@@ -1,18 +1,23 @@
-"""Checkpoints: plain data, written whole or not at all, the best and the last of a run."""
+"""Checkpoints: plain data, written whole or not at all; for a broken one the one before it is used."""
 
+import logging
+import os
+import shutil
+import zipfile
+import zlib
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
-from lightning.pytorch.callbacks import ModelCheckpoint
 
 from rnnlab.atomic import written_beside
 from rnnlab.errors import RunError
-from rnnlab.models.task import CHECKPOINT_FORMAT, Task
+from rnnlab.models.task import CHECKPOINT_FORMAT
+from rnnlab.training.run_folder import RunFolder
 
-BEST, LAST = "best", "last"
+log = logging.getLogger(__name__)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -20,7 +25,14 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     Lightning's own goes through a temporary folder that may lie on another disk, from where a file is
     copied, not renamed.
+
+    Args:
+        folder: the run; of its last checkpoint the one before is kept, too.
     """
+
+    def __init__(self, folder: RunFolder) -> None:
+        super().__init__()
+        self.folder = folder
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
@@ -32,6 +44,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """
         with written_beside(Path(path)) as unfinished:
             torch.save(checkpoint, unfinished)
+            if Path(path) == self.folder.last and self.folder.last.exists():
+                give_second_name(self.folder.last, self.folder.previous)
 
     def load_checkpoint(self, path: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return the checkpoint at ``path``, on the CPU."""
@@ -47,6 +61,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise RunError(f"There is no checkpoint {path}.")
+    check_sums(path)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
@@ -66,18 +81,78 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def keep_best_and_last(folder: Path, task: Task, every_n_epochs: int = 1) -> ModelCheckpoint:
-    """Return the callback that keeps ``best.ckpt`` (by the task's monitor) and ``last.ckpt``."""
-    callback = ModelCheckpoint(
-        dirpath=folder,
-        filename=BEST,
-        monitor=task.monitor,
-        mode=task.mode,
-        save_top_k=1,
-        save_last=True,
-        every_n_epochs=every_n_epochs,
-        auto_insert_metric_name=False,
-        enable_version_counter=False,
-    )
-    callback.CHECKPOINT_NAME_LAST = LAST
-    return callback
+def check_sums(path: Path) -> None:
+    """Check a checkpoint file against the checksums within it: ``torch.load`` looks at none of them.
+
+    Raises:
+        RunError: if the file was cut short or altered.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            altered = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
+        raise RunError(f"{path} is damaged: it was cut short or is no checkpoint ({error}).") from error
+    if altered is not None:
+        raise RunError(f"{path} is damaged: its part {altered} does not match its checksum.")
+
+
+def give_second_name(file: Path, name: Path) -> None:
+    """Let ``file`` be found under ``name``, too, in place of what was there; at no time is either missing."""
+    with written_beside(name) as second:
+        try:
+            os.link(file, second)
+        except OSError:  # a disk without hard links
+            shutil.copyfile(file, second)
+
+
+class Resumable(NamedTuple):
+    """A checkpoint to go on from: the file, and what it holds."""
+
+    file: Path
+    content: dict[str, Any]
+
+    @property
+    def step(self) -> int:
+        """The optimizer steps that it has behind it."""
+        return int(self.content["global_step"])
+
+
+def newest_whole(folder: RunFolder) -> Resumable | None:
+    """Return the newest checkpoint of a run that is not broken; ``None`` where the run has none yet.
+
+    Warns if it is not the last one.
+
+    Raises:
+        RunError: if there are checkpoints and all of them are broken.
+    """
+    problems: list[str] = []
+    for file in (folder.last, folder.previous):
+        try:
+            content = read_checkpoint(file)
+        except RunError as error:
+            if file.exists() or problems:
+                problems.append(str(error))
+            continue
+        found = Resumable(file, content)
+        if file != folder.last:
+            log.warning(
+                "%s GOING ON FROM THE CHECKPOINT BEFORE IT, %s (step %d); the work since then is done again.",
+                problems[0] if problems else f"There is no {folder.last}.",
+                file,
+                found.step,
+            )
+        return found
+    if problems:
+        listed = "\n  ".join(problems)
+        raise RunError(f"{folder.path} has no whole checkpoint to go on from:\n  {listed}\nStart it anew.")
+    return None
+
+
+def remove_unfinished(folder: RunFolder) -> None:
+    """Remove what a process that was killed had begun to write."""
+    for file in (
+        *(folder.best, folder.last, folder.previous),
+        *(folder.config_file, folder.progress_file, folder.metrics_file, folder.error_file),
+    ):
+        for unfinished in file.parent.glob(f".{file.name}.*"):
+            shutil.rmtree(unfinished, ignore_errors=True)

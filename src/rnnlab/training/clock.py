@@ -24,6 +24,8 @@ class TrainingClock(Callback):
         self.tokens: Any = 0
         self.running = 0.0
         self.since: float | None = None
+        self.began = time.perf_counter()
+        self.earlier = 0.0
 
     @property
     def seconds_per_epoch(self) -> float | None:
@@ -43,6 +45,10 @@ class TrainingClock(Callback):
         """Return this epoch's tokens until now. It waits for the device: ask seldom."""
         return int(self.tokens)
 
+    def wall_seconds(self) -> float:
+        """Return the seconds since this clock was made, and those of the processes before this one."""
+        return self.earlier + time.perf_counter() - self.began
+
     def pause(self) -> None:
         """Stop counting seconds."""
         if self.since is not None:
@@ -56,6 +62,7 @@ class TrainingClock(Callback):
             "epoch_tokens": list(self.epoch_tokens),
             "running": self.seconds_so_far(),
             "tokens": self.tokens_so_far(),
+            "wall": self.wall_seconds(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -63,6 +70,7 @@ class TrainingClock(Callback):
         self.epoch_seconds = list(state_dict["epoch_seconds"])
         self.epoch_tokens = list(state_dict["epoch_tokens"])
         self.running, self.tokens = state_dict["running"], state_dict["tokens"]
+        self.earlier = state_dict["wall"]
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start a new epoch."""

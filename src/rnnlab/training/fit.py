@@ -3,31 +3,36 @@
 import logging
 import platform
 import sys
-import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
+from lightning.fabric.utilities.rank_zero import _get_rank
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from rnnlab.atomic import told_when_full
 from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData
+from rnnlab.errors import RnnlabError
 from rnnlab.models.task import Task
+from rnnlab.terminal import shown
 from rnnlab.training.allocation import keep_freed_memory
 from rnnlab.training.assembly import assemble_data, assemble_task, assemble_trainer
-from rnnlab.training.checkpoints import read_checkpoint
+from rnnlab.training.checkpoints import Resumable, newest_whole, read_checkpoint, remove_unfinished
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.evaluation import evaluate
 from rnnlab.training.hardware import check_accelerator, check_precision
 from rnnlab.training.hyperparameters import log_hyperparameters
+from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.report import describe_task, final_table
+from rnnlab.training.resume import check_epochs, check_same_corpus, check_same_vocabulary
 from rnnlab.training.run_folder import RunFolder
 from rnnlab.training.task_figures import SPLITS, task_figures
 from rnnlab.training.tensorboard import LoggingSettings
@@ -55,36 +60,119 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         RnnlabError: for whatever the user can mend.
         Interrupted: if Ctrl-C or SIGTERM ended the training at a clean place.
     """
-    started = time.perf_counter()
     quieten()
     keep_freed_memory()
     config = {name: section for name, section in config.items() if name != "sweep"}  # it is of no run
     check_sections(config, SECTIONS)
-    folder = RunFolder(path)
-    resuming = bool(config["resume"])
+    folder, clock = RunFolder(path), TrainingClock()
+    resuming, config = bool(config["resume"]), {**config, "resume": None}
     if not resuming:
+        check_free(folder)
+    elif folder.is_finished_as(config):
+        log.info("%s is finished: nothing is left to do. trainer.max_epochs=... trains on.", shown(path))
+        return folder.metrics()
+    stop = StopCleanly(folder)
+    with stop.listening(), ExitStack() as held:
+        if resuming:
+            held.enter_context(only_worker(folder))
+        start = newest_whole(folder) if resuming else None
+        data, task = prepare(config, start)
+        trainer = assemble_trainer(config, task, folder, clock, stop, start and start.step)
+        trainer.callbacks += watchers  # type: ignore[attr-defined]
+        check_precision(task, str(config["trainer"]["precision"]), trainer.strategy.root_device)
+        held.enter_context(only_worker(folder))
+        begin(config, folder, resuming)
+        with failure_noted(folder), told_when_full(folder.path):
+            trainer.fit(task, datamodule=data, ckpt_path=str(start.file) if start else None)
+            stop.doing = "while the test split was scored"
+            return finish(config, task, data, clock, folder, trainer)
+
+
+def is_first_process() -> bool:
+    """Return whether this is the first of a run's processes, known before there is a trainer."""
+    return not _get_rank()
+
+
+def check_free(folder: RunFolder) -> None:
+    """Check that no run lives in ``folder`` yet; the first of several processes does it for all.
+
+    Raises:
+        RunError: if one does.
+    """
+    if is_first_process():
         folder.check_free()
+
+
+def only_worker(folder: RunFolder) -> AbstractContextManager[None]:
+    """Return a context in which no other training works on the run; its first process sees to it for all.
+
+    Raises:
+        RunError: on entering, if another one does already.
+    """
+    return folder.held() if is_first_process() else nullcontext()
+
+
+def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskData, Task]:
+    """Return the encoded data and the task, checked against the checkpoint that the run goes on from.
+
+    Raises:
+        RunError: if the corpus or its vocabulary is not what the run was begun with.
+        ConfigError: if a section can't be built, or the parts do not fit together.
+    """
     check_accelerator(config["trainer"]["accelerator"])
+    if start is not None:
+        check_epochs(start.content["epoch"], config["trainer"]["max_epochs"])
     lightning.seed_everything(config["seed"], workers=True, verbose=False)
     data = assemble_data(config)
+    corpus = {"name": data.corpus.name, "fingerprint": data.corpus.fingerprint}
+    if start is not None:
+        check_same_corpus(start.content["rnnlab"], corpus)
     with encoding_progress() as progress:
         data.encode(progress)
     log.info(data.describe())
     log.info(data.describe_batches())
     task = assemble_task(config, data)
     log.info(describe_task(task))
-    clock = TrainingClock()
-    trainer = assemble_trainer(config, task, folder, clock)
-    trainer.callbacks += watchers  # type: ignore[attr-defined]
-    check_precision(task, str(config["trainer"]["precision"]), trainer.strategy.root_device)
-    if trainer.is_global_zero and not resuming:
+    task.passport["corpus"] = corpus
+    if start is not None:
+        check_same_vocabulary(start.content["rnnlab"], task.passport)
+    return data, task
+
+
+def begin(config: dict[str, Any], folder: RunFolder, resuming: bool) -> None:
+    """Make the folder that of a run that is going on."""
+    if is_first_process():
+        if resuming:
+            remove_unfinished(folder)
+        else:
+            folder.check_free()  # another process may have taken it while this one encoded
         folder.begin(config)
-    with told_when_full(folder.path):
-        trainer.fit(task, datamodule=data, ckpt_path=str(folder.last) if resuming else None)
+
+
+@contextmanager
+def failure_noted(folder: RunFolder) -> Iterator[None]:
+    """Write the reason into the run's folder if an error ends it."""
+    try:
+        yield
+    except Exception as error:
+        reason = str(error) if isinstance(error, RnnlabError) else f"{type(error).__name__}: {error}"
+        if is_first_process():
+            folder.fail(reason)
+        raise
+
+
+def finish(
+    config: Mapping[str, Any],
+    task: Task,
+    data: TaskData,
+    clock: TrainingClock,
+    folder: RunFolder,
+    trainer: lightning.Trainer,
+) -> dict[str, Any]:
+    """Score the best checkpoint; write the figures into the run's folder and TensorBoard, and show them."""
     task.load_state_dict(read_checkpoint(folder.best)["state_dict"])
     drawn = task_figures(task, data, LoggingSettings.of(config).words) if trainer.loggers else None
     metrics = figures(config, task, data, clock, drawn.recorders if drawn else {})
-    metrics["wall_seconds"] = time.perf_counter() - started
     if trainer.is_global_zero:
         folder.finish(metrics)
         for logger in trainer.loggers:
@@ -122,6 +210,7 @@ def figures(
         "baselines": data.baselines() if config["baselines"] else {},
         "seconds_per_epoch": clock.seconds_per_epoch,
         "tokens_per_second": clock.tokens_per_second,
+        "wall_seconds": clock.wall_seconds(),
         "seed": config["seed"],
         "device": device_name(task.device),
         "versions": versions(),
@@ -148,7 +237,8 @@ def quieten() -> None:
     # Metrics are reduced over all processes by torchmetrics already.
     warnings.filterwarnings("ignore", message=".*It is recommended to use `self.log.*sync_dist=True.*")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
-    warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+    # A run that goes on between an epoch's last step and its end has its means from the checkpoint.
+    warnings.filterwarnings("ignore", message=".*method of metric RunningMean was called before.*")
     warnings.filterwarnings(
         "ignore", message=".*The number of training batches .* is smaller than the logging.*"
     )

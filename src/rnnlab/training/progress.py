@@ -29,7 +29,7 @@ class TrainingProgress(ProgressBar):
         self.bar: Progress | None = None
         self.row: TaskID | None = None
         self.shown_at = 0.0
-        self.epoch = 0
+        self.ended = 0
 
     def disable(self) -> None:
         """Show nothing."""
@@ -82,7 +82,6 @@ class TrainingProgress(ProgressBar):
 
     def begin_epoch(self, trainer: lightning.Trainer) -> None:
         """Open the bar of the current epoch."""
-        self.epoch = trainer.current_epoch + 1
         self.open_bar(f"Epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", self.total_train_batches)
 
     def on_train_batch_end(
@@ -107,6 +106,7 @@ class TrainingProgress(ProgressBar):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Close the epoch's bar."""
         self.close_bar()
+        self.ended = trainer.current_epoch + 1
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write the last epoch's line."""
@@ -114,9 +114,9 @@ class TrainingProgress(ProgressBar):
 
     def write_line(self, trainer: lightning.Trainer) -> None:
         """Write the line of the epoch that ended, if one did and it is not written yet."""
-        if self.epoch and self.enabled and self.clock.epoch_seconds:
-            log.info(epoch_line(self.epoch, trainer, self.clock))
-        self.epoch = 0
+        if self.ended and self.enabled:
+            log.info(epoch_line(self.ended, trainer, self.clock))
+        self.ended = 0
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Open the validation's bar."""

@@ -1,14 +1,20 @@
-"""Going on with a run: in its folder, with its configuration."""
+"""Going on with a run: in its folder, with its configuration, on its corpus."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rnnlab.command_line import differences
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, RunError
 from rnnlab.training.run_folder import RunFolder
 
 # What may change without changing what the run computed so far.
-HARMLESS = ("trainer.max_epochs", "callbacks", "resume", "hydra")
+HARMLESS = (
+    *("trainer.max_epochs", "trainer.accelerator", "trainer.log_every_n_steps"),
+    *("trainer.limit_test_batches", "callbacks", "logger", "baselines", "resume", "sweep", "hydra"),
+)
+
+# Choices that set keys outside of the section that they are called by.
+FAR_REACHING = {"task": ("task", "batches")}
 
 
 def resumed_config(
@@ -22,33 +28,60 @@ def resumed_config(
         overrides: the words of the command line, such as ``trainer.max_epochs=20``.
 
     Raises:
-        RunError: if the folder holds no run, or no checkpoint yet.
+        RunError: if the folder holds no run.
         ConfigError: if an override contradicts the run; all differing keys are listed.
     """
     stored = folder.config()
-    if not folder.last.is_file():
-        raise ConfigError(f"{folder.path} has no checkpoint yet: nothing to go on from. Start it anew.")
+    new = {**composed, "resume": None}
     wrong: list[str] = []
-    for word in overrides:
-        key = word.partition("=")[0].lstrip("+~").split("@")[0]
-        new, old = at(composed, key), at(stored, key)
-        changed = [f"{key}.{name}".rstrip(".") for name in differences(new, old)]
-        if any(key == name or key.startswith(f"{name}.") for name in HARMLESS):
-            put(stored, key, new)
-        else:
-            wrong += [
-                f"{name}: the run has {at(stored, name)}, asked for {at(composed, name)}" for name in changed
-            ]
+    for key in asked_for(overrides, {*stored, *composed}):
+        for name in changed_keys(new, stored, key):
+            if is_harmless(name):
+                put(stored, name, at(new, name))
+            else:
+                wrong.append(f"{name}: the run has {at(stored, name)}, asked for {at(new, name)}")
     if wrong:
-        listed = "\n  ".join(wrong)
+        listed = "\n  ".join(dict.fromkeys(wrong))
         raise ConfigError(f"The command contradicts the run in {folder.path}:\n  {listed}")
     stored["resume"] = str(folder.path)
     return stored
 
 
+def asked_for(overrides: Iterable[str], sections: Iterable[str]) -> Iterator[str]:
+    """Yield the keys and sections that the words of a command line speak of; ``""`` for all of them.
+
+    >>> list(asked_for(["model.layers=2", "experiment=zaremba_small"], ["model", "trainer"]))
+    ['model.layers', '']
+    """
+    known = set(sections)
+    for word in overrides:
+        key = word.partition("=")[0].lstrip("+~").split("@")[0]
+        if key in FAR_REACHING:
+            yield from FAR_REACHING[key]
+        elif key.split(".")[0] in known or is_harmless(key):
+            yield key
+        else:  # an experiment or the like, which is a whole configuration
+            yield ""
+
+
+def changed_keys(new: Mapping[str, Any], old: Mapping[str, Any], key: str = "") -> Iterator[str]:
+    """Yield the dotted keys at and below ``key`` whose values differ."""
+    for name in differences(at(new, key), at(old, key)):
+        yield ".".join(part for part in (key, name) if part)
+
+
+def is_harmless(key: str) -> bool:
+    """Return whether a run may go on with another value at ``key``.
+
+    >>> is_harmless("callbacks.checkpoint.every_minutes"), is_harmless("trainer.precision")
+    (True, False)
+    """
+    return any(key == name or key.startswith(f"{name}.") for name in HARMLESS)
+
+
 def at(config: Any, key: str) -> Any:
-    """Return the value at a dotted key, ``None`` where there is none."""
-    for part in key.split("."):
+    """Return the value at a dotted key, ``None`` where there is none; all of it at ``""``."""
+    for part in key.split(".") if key else ():
         config = config.get(part) if isinstance(config, Mapping) else None
     return config
 
@@ -59,3 +92,50 @@ def put(config: dict[str, Any], key: str, value: Any) -> None:
     for part in path:
         config = config.setdefault(part, {})
     config[leaf] = value
+
+
+def check_epochs(done: int, asked: int) -> None:
+    """Check that no fewer epochs are asked for than are done.
+
+    Raises:
+        ConfigError: if they are.
+    """
+    if 0 <= asked < done:
+        raise ConfigError(f"trainer.max_epochs={asked}: the run has done {done} epochs already.")
+
+
+def check_same_corpus(passport: Mapping[str, Any], corpus: Mapping[str, str]) -> None:
+    """Check that the corpus is the one that the run was begun with, before anything is encoded.
+
+    Args:
+        passport: what the checkpoint says of its data.
+        corpus: ``name`` and ``fingerprint`` of what is there now.
+
+    Raises:
+        RunError: if its content or settings changed, naming both fingerprints.
+    """
+    before = passport.get("corpus", corpus)
+    if before["fingerprint"] != corpus["fingerprint"]:
+        raise RunError(
+            f"The corpus has changed since this run: {before['name']} had the fingerprint "
+            f"{before['fingerprint'][:16]}, {corpus['name']} now has {corpus['fingerprint'][:16]}. "
+            "Put the files back as they were, or start a new run."
+        )
+
+
+def check_same_vocabulary(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Check that ids mean the same tokens, and classes, as in the run that goes on.
+
+    Args:
+        before: what the checkpoint says of its data.
+        now: the same of this process.
+
+    Raises:
+        RunError: if they don't.
+    """
+    for part in ("tokenizer", "vocabulary", "labels"):
+        if before.get(part) != now.get(part):
+            raise RunError(
+                f"The {part} made of the corpus now is not that of the run: another version of rnnlab, "
+                "or of a library, has made it. Go on with that version, or start a new run."
+            )

@@ -1,6 +1,7 @@
 """The run folder: what lies where, and how it is read and written."""
 
 import json
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,9 @@ class RunFolder:
             )
 
     def begin(self, config: dict[str, Any]) -> None:
-        """Write the resolved configuration."""
+        """Write the resolved configuration; figures and errors of a run that goes on are no longer true."""
+        self.metrics_file.unlink(missing_ok=True)
+        self.error_file.unlink(missing_ok=True)
         write_text(self.config_file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
     def config(self) -> dict[str, Any]:
@@ -123,6 +126,38 @@ class RunFolder:
         if not isinstance(config, dict):
             raise RunError(f"{self.config_file} is damaged: it holds no configuration.")
         return config
+
+    def is_finished_as(self, config: Mapping[str, Any]) -> bool:
+        """Return whether the run is finished, and ``config`` asks for nothing else than it has done."""
+        return self.metrics_file.is_file() and {**self.config(), "resume": None} == {**config, "resume": None}
+
+    def metrics(self) -> dict[str, Any]:
+        """Return the final figures.
+
+        Raises:
+            RunError: if there are none yet, or the file is damaged.
+        """
+        try:
+            metrics = json.loads(self.metrics_file.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise RunError(f"{self.path} has no figures yet: the run is not finished.") from error
+        except ValueError as error:
+            raise RunError(f"{self.metrics_file} is damaged: {error}") from error
+        if not isinstance(metrics, dict):
+            raise RunError(f"{self.metrics_file} is damaged: it holds no figures.")
+        return metrics
+
+    def note_progress(self, *, epoch: int, step: int, seconds: float, best: dict[str, float]) -> None:
+        """Write down how far the latest checkpoint is, for whoever looks at the folder without torch.
+
+        Args:
+            epoch: finished epochs.
+            step: optimizer steps.
+            seconds: how long the run has taken so far, over all its processes.
+            best: the validation metrics of the best checkpoint so far.
+        """
+        note = {"epoch": epoch, "step": step, "seconds": seconds, "best": best}
+        write_text(self.progress_file, json.dumps(note) + "\n")
 
     def finish(self, metrics: dict[str, Any]) -> None:
         """Write the final figures."""

@@ -54,11 +54,21 @@ class LoggingSettings:
         return cls(**config["logger"])
 
 
-def loggers(config: Mapping[str, Any], folder: RunFolder) -> list[Logger]:
-    """Return the run's loggers."""
+def loggers(config: Mapping[str, Any], folder: RunFolder, done_steps: int | None = None) -> list[Logger]:
+    """Return the run's loggers.
+
+    Args:
+        config: the run's configuration.
+        folder: where they write.
+        done_steps: the steps behind a run that goes on: curves go on there, and what was drawn beyond it is
+            hidden.
+    """
     if not LoggingSettings.of(config).tensorboard:
         return []
-    return [RunLogger(save_dir=folder.path, name="", version="tensorboard", default_hp_metric=False)]
+    goes_on: dict[str, Any] = {} if done_steps is None else {"purge_step": done_steps + 1}
+    return [
+        RunLogger(save_dir=folder.path, name="", version="tensorboard", default_hp_metric=False, **goes_on)
+    ]
 
 
 class RunLogger(TensorBoardLogger):

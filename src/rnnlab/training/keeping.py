@@ -1,0 +1,237 @@
+"""When checkpoints are written: the best one, and the last one to go on from."""
+
+import time
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.trainer.states import TrainerFn
+
+from rnnlab.errors import ConfigError
+from rnnlab.models.task import Task
+from rnnlab.training.clock import TrainingClock
+from rnnlab.training.interruption import StopCleanly
+from rnnlab.training.loop_places import (
+    BEFORE_VALIDATION,
+    BETWEEN_EPOCHS,
+    MID_EPOCH,
+    Place,
+    is_mid_epoch,
+    mark_place,
+)
+from rnnlab.training.run_folder import RunFolder
+
+
+def is_training(trainer: lightning.Trainer) -> bool:
+    """Return whether a validation is one of the training's."""
+    return trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
+
+
+class KeepBest(Checkpoint):
+    """Keeps ``best.ckpt``: the weights of the validation with the best of the task's monitored metric.
+
+    Where it lies is not part of its state, so that a run folder can be moved and goes on.
+
+    Attributes:
+        metrics: the validation metrics of the best checkpoint; empty before the first.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.score: float | None = None
+        self.metrics: dict[str, float] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best score so far, and the metrics with it."""
+        return {"score": self.score, "metrics": dict(self.metrics)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the best score so far."""
+        self.score, self.metrics = state_dict["score"], dict(state_dict["metrics"])
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Keep the checkpoint, if it is better than all before."""
+        assert isinstance(pl_module, Task)
+        if not is_training(trainer):
+            return
+        score = float(trainer.callback_metrics[pl_module.monitor])
+        if self.score is not None:
+            better = score > self.score if pl_module.mode == "max" else score < self.score
+            if not better:
+                return
+        self.score = score
+        self.metrics = {
+            name.removeprefix("validation/"): float(value)
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith("validation/")
+        }
+        trainer.save_checkpoint(self.folder.best, weights_only=True)
+
+
+class KeepLast(Checkpoint):
+    """Keeps ``last.ckpt``, the state to go on from, and ends the training there when it was asked to stop.
+
+    It is written at the first place where the state is complete (see
+    :mod:`rnnlab.training.loop_places`) once it is due, and always at the end.
+
+    Args:
+        folder: the run.
+        stop: tells whether Ctrl-C or SIGTERM asked the training to stop.
+        clock: what counts the run's seconds.
+        best: what keeps the best checkpoint, for the note of how far the run is.
+        every_n_epochs: finished epochs from one checkpoint to the next; ``None`` for no such rule.
+        every_n_steps: optimizer steps from one to the next; ``None`` for no such rule.
+        every_minutes: minutes from one to the next; ``None`` for no such rule.
+
+    Raises:
+        ConfigError: if a rule is not positive.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        stop: StopCleanly,
+        clock: TrainingClock,
+        best: KeepBest,
+        *,
+        every_n_epochs: int | None = 1,
+        every_n_steps: int | None = None,
+        every_minutes: float | None = None,
+    ) -> None:
+        for name, value, least in (
+            ("every_n_epochs", every_n_epochs, 1),
+            ("every_n_steps", every_n_steps, 1),
+            ("every_minutes", every_minutes, 0),
+        ):
+            if value is not None and value < least:
+                raise ConfigError(
+                    f"callbacks.checkpoint.{name}={value}: expected at least {least}, or null for never."
+                )
+        self.folder, self.stop, self.clock, self.best = folder, stop, clock, best
+        self.every_n_epochs, self.every_n_steps = every_n_epochs, every_n_steps
+        self.every_minutes = every_minutes
+        self.step, self.place = 0, BETWEEN_EPOCHS
+        self.written = time.monotonic()
+        self.metrics: dict[str, float] = {}
+        self.saving = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the place of this checkpoint, and the latest metrics, which schedules may look at."""
+        return {"step": self.step, "place": self.place, "metrics": dict(self.metrics)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the place."""
+        self.step, self.place = state_dict["step"], state_dict["place"]
+        self.metrics = dict(state_dict["metrics"])
+
+    def on_save_checkpoint(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Write the place into the state of Lightning's loops."""
+        if self.saving:
+            mark_place(checkpoint["loops"], self.place)
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Start counting minutes; a run that goes on knows its latest metrics again."""
+        self.written = time.monotonic()
+        for name, value in self.metrics.items():
+            trainer.callback_metrics[name] = torch.tensor(value, device=pl_module.device)
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Stop or save in the middle of an epoch."""
+        if is_mid_epoch(trainer, batch_idx):
+            self.arrive(trainer, MID_EPOCH)
+
+    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Stop or save before a validation."""
+        if is_training(trainer):
+            self.arrive(trainer, BEFORE_VALIDATION)
+
+    def on_validation_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Stop in the middle of a validation; it will be done again."""
+        if is_training(trainer):
+            self.stop_if_asked(trainer, BEFORE_VALIDATION)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Let schedules that look at a metric take this step, too.
+
+        Lightning leaves it out in the epoch that a run goes on in, as it keeps no metrics; this does.
+        """
+        trainer.fit_loop.restarting = False
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Stop or save when the epoch before is done in every respect."""
+        self.arrive(trainer, BETWEEN_EPOCHS)
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Save the end of the training."""
+        self.save(trainer, BETWEEN_EPOCHS)
+        self.stop_if_asked(trainer, BETWEEN_EPOCHS)
+
+    def arrive(self, trainer: lightning.Trainer, place: Place) -> None:
+        """Stop here if it was asked for, save if it is due."""
+        self.stop_if_asked(trainer, place)
+        if self.is_due(trainer, place):
+            self.save(trainer, place)
+
+    def stop_if_asked(self, trainer: lightning.Trainer, place: Place) -> None:
+        """Save and end the training here, if any of its processes was asked to.
+
+        Raises:
+            Interrupted: if so.
+        """
+        asked = self.stop.asked_by is not None
+        if trainer.world_size > 1:
+            asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
+        if asked:
+            self.save(trainer, place)
+            raise self.stop.stopped()
+
+    def is_due(self, trainer: lightning.Trainer, place: Place) -> bool:
+        """Return whether a rule asks for a checkpoint here."""
+        steps = trainer.global_step - self.step
+        epochs = trainer.current_epoch if place == BETWEEN_EPOCHS else 0
+        if self.every_n_epochs and epochs and epochs % self.every_n_epochs == 0:
+            return True
+        if self.every_n_steps and steps >= self.every_n_steps:
+            return True
+        if not self.every_minutes or not steps:
+            return False
+        is_late = time.monotonic() - self.written >= 60 * self.every_minutes
+        return bool(trainer.strategy.broadcast(is_late)) if trainer.world_size > 1 else is_late
+
+    def save(self, trainer: lightning.Trainer, place: Place) -> None:
+        """Write the checkpoint and how far it is, unless it is there already."""
+        if (self.step, self.place) == (trainer.global_step, place):
+            return
+        self.step, self.place = trainer.global_step, place
+        self.metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.saving = True
+        try:
+            trainer.save_checkpoint(self.folder.last)
+        finally:
+            self.saving = False
+        self.written = time.monotonic()
+        if trainer.is_global_zero:
+            self.folder.note_progress(
+                epoch=trainer.current_epoch,
+                step=trainer.global_step,
+                seconds=self.clock.wall_seconds(),
+                best=self.best.metrics,
+            )
