@@ -1,0 +1,157 @@
+"""The layers of a network as ONNX nodes that multiply in 8-bit integers.
+
+Weights are kept as int8 with one scale a row, ``w = scale * q``, q from -127 to 127. Activations are
+quantised as they come ("dynamically"), with one scale a token: a text's answer does not depend on its
+batch-mates. They take 7 bits, because x86 processors without VNNI add two products in 16 bits, which 8 bits
+overflow (2 * 255 * 127 > 2^15). Products are summed exactly in int32. Everything else stays float32.
+
+ONNX has no recurrent operators for integers that every cell could use, so each is a ``Scan`` of its
+equations.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from onnx import TensorProto
+from torch import Tensor
+
+from rnnlab.runs.exports.graph import Array, Graph, array_of, value
+from rnnlab.runs.exports.layers import Layers
+from rnnlab.runs.exports.network_parts import Direction
+
+WEIGHT_TOP, ACTIVATION_TOP, ACTIVATION_ZERO = 127, 63.0, 64
+SMALLEST = 1e-12  # so that a row of zeros divides by something
+
+
+class Int8Layers(Layers):
+    """Weights in int8, products in integers."""
+
+    def embedded(self, tokens: str, table: Tensor) -> str:
+        """See :class:`Layers`."""
+        whole, scales = quantised(table)
+        rows = self.graph.add("Gather", self.graph.constant(whole), tokens)
+        scale = self.graph.add("Gather", self.graph.constant(scales[:, None]), tokens)
+        vectors = self.graph.add("Mul", self.graph.add("Cast", rows, to=TensorProto.FLOAT), scale)
+        return self.graph.add("Transpose", vectors, perm=[1, 0, 2])
+
+    def linear(self, inputs: str, weight: Tensor, bias: Tensor | None = None) -> str:
+        """See :class:`Layers`."""
+        product = product_with(self.graph, self.kept(weight), inputs)
+        return product if bias is None else self.graph.add("Add", product, self.graph.constant(bias))
+
+    def recurrent(
+        self, directions: Sequence[Direction], inputs: str, lengths: str = "", states: Sequence[str] = ()
+    ) -> tuple[str, list[str]]:
+        """See :class:`Layers`."""
+        found: list[str] = []
+        finals: list[str] = []
+        for number, direction in enumerate(directions):
+            read = self.turned(inputs, lengths) if number else inputs
+            outputs, finals = self.scanned(direction, read, states)
+            found.append(self.turned(outputs, lengths) if number else outputs)
+        together = self.graph.add("Concat", *found, axis=2) if len(found) > 1 else found[0]
+        return together, finals if states else []
+
+    def turned(self, sequences: str, lengths: str) -> str:
+        """Turn each sequence round within its own length."""
+        return self.graph.add("ReverseSequence", sequences, lengths, time_axis=0, batch_axis=1)
+
+    def scanned(self, direction: Direction, inputs: str, states: Sequence[str]) -> tuple[str, list[str]]:
+        """Walk through ``inputs`` from the first step to the last."""
+        # A GRU's reset gate stands between its two biases for n; elsewhere they only add up.
+        apart = direction.bias_hh.clone()
+        if direction.kind == "gru":
+            apart[: 2 * direction.hidden_size] = 0
+        else:
+            apart.zero_()
+        projected = self.linear(inputs, direction.weight_ih, direction.bias_ih + direction.bias_hh - apart)
+        before = list(states) or [self.zeros(inputs, direction)] * len(direction.states)
+        recurrent = self.kept(direction.weight_hh)
+        body = self.graph.body()
+        names = [body.name("before") for _ in before]
+        step = body.name("projected")
+        hidden = product_with(body, recurrent, names[0])
+        after = CELLS[direction.kind](body, step, hidden, names, apart)
+        output = body.add("Identity", after[0])
+        free: list[int | str] = ["batch", "units"]
+        loop = body.as_body(
+            [value(name, TensorProto.FLOAT, free) for name in (*names, step)],
+            [value(name, TensorProto.FLOAT, free) for name in (*after, output)],
+        )
+        *finals, outputs = self.graph.add_several(
+            "Scan", *before, projected, names=len(before) + 1, body=loop, num_scan_inputs=1
+        )
+        return outputs, finals
+
+    def zeros(self, inputs: str, direction: Direction) -> str:
+        """Return zeros ``(batch, hidden)``."""
+        batch = self.graph.add(
+            "Slice", self.graph.add("Shape", inputs), *map(self.graph.constant, ([1], [2]))
+        )
+        units = self.graph.constant([direction.hidden_size])
+        return self.graph.add("ConstantOfShape", self.graph.add("Concat", batch, units, axis=0))
+
+    def kept(self, weight: Tensor) -> tuple[str, str]:
+        """Return the names of a weight's integers, turned to ``(in, out)``, and of its scales ``(out,)``."""
+        whole, scales = quantised(weight)
+        # Turned as a node, which a runtime folds: a tied weight then lies in the file once.
+        turned = self.graph.add("Transpose", self.graph.constant(whole), perm=[1, 0])
+        return turned, self.graph.constant(scales)
+
+
+def quantised(weight: Tensor) -> tuple[Array, Array]:
+    """Return a weight ``(rows, columns)`` as int8 and each row's scale ``(rows,)``."""
+    values = array_of(weight)
+    scales = np.maximum(np.abs(values).max(axis=1) / WEIGHT_TOP, SMALLEST).astype(np.float32)
+    return np.round(values / scales[:, None]).astype(np.int8), scales
+
+
+def product_with(graph: Graph, weight: tuple[str, str], inputs: str) -> str:
+    """Add the product of ``inputs (..., in)`` with an int8 weight, as float32 ``(..., out)``."""
+    largest = graph.add("ReduceMax", graph.add("Abs", inputs), axes=[-1], keepdims=1)
+    above = graph.add("Max", largest, graph.constant(SMALLEST))
+    scale = graph.add("Mul", above, graph.constant(1 / ACTIVATION_TOP))
+    zero = graph.constant(np.array(ACTIVATION_ZERO, np.uint8))
+    parts = graph.add("QuantizeLinear", graph.add("Div", inputs, scale), graph.constant(1.0), zero)
+    whole, scales = weight
+    total = graph.add("MatMulInteger", parts, whole, zero)
+    product = graph.add("Mul", graph.add("Cast", total, to=TensorProto.FLOAT), scale)
+    return graph.add("Mul", product, scales)
+
+
+def gru(body: Graph, step: str, hidden: str, before: Sequence[str], bias: Tensor) -> list[str]:
+    """Add ``n + z (h - n)`` with ``n = tanh(x_n + r (h_n + b))``; Cho et al. 2014 as PyTorch has it."""
+    moved = body.add("Add", hidden, body.constant(bias))
+    (reset, update, new), (own_reset, own_update, own_new) = (apart(body, part, 3) for part in (step, moved))
+    opened = body.add("Sigmoid", body.add("Add", reset, own_reset))
+    kept = body.add("Sigmoid", body.add("Add", update, own_update))
+    candidate = body.add("Tanh", body.add("Add", new, body.add("Mul", opened, own_new)))
+    change = body.add("Mul", kept, body.add("Sub", before[0], candidate))
+    return [body.add("Add", candidate, change)]
+
+
+def lstm(body: Graph, step: str, hidden: str, before: Sequence[str], bias: Tensor) -> list[str]:
+    """Add ``c' = f c + i g`` and ``h' = o tanh(c')``; Hochreiter and Schmidhuber 1997."""
+    gates = apart(body, body.add("Add", step, hidden), 4)
+    let_in, kept, let_out = (body.add("Sigmoid", gates[at]) for at in (0, 1, 3))
+    new = body.add("Mul", let_in, body.add("Tanh", gates[2]))
+    memory = body.add("Add", body.add("Mul", kept, before[1]), new)
+    return [body.add("Mul", let_out, body.add("Tanh", memory)), memory]
+
+
+def tanh(body: Graph, step: str, hidden: str, before: Sequence[str], bias: Tensor) -> list[str]:
+    """Add ``tanh(x + h)``; Elman 1990."""
+    return [body.add("Tanh", body.add("Add", step, hidden))]
+
+
+def relu(body: Graph, step: str, hidden: str, before: Sequence[str], bias: Tensor) -> list[str]:
+    """Add ``max(0, x + h)``."""
+    return [body.add("Relu", body.add("Add", step, hidden))]
+
+
+def apart(graph: Graph, gates: str, count: int) -> list[str]:
+    """Split ``(batch, count * hidden)`` into its gates."""
+    return graph.add_several("Split", gates, names=count, axis=1)
+
+
+CELLS = {"gru": gru, "lstm": lstm, "tanh": tanh, "relu": relu}

@@ -1,0 +1,126 @@
+"""The layers of a network as ONNX nodes, in float32."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from rnnlab.runs.exports.graph import Array, Graph, array_of
+from rnnlab.runs.exports.network_parts import Direction
+
+OPERATORS = {"tanh": "RNN", "relu": "RNN", "gru": "GRU", "lstm": "LSTM"}
+GATES = {"tanh": (0,), "relu": (0,), "gru": (1, 0, 2), "lstm": (0, 3, 1, 2)}
+"""PyTorch's gates in ONNX's order: r z n to z r h, and i f g o to i o f c."""
+
+
+class Layers(ABC):
+    """How embedding, recurrent and linear layers become nodes; between them time comes first.
+
+    Args:
+        graph: where the nodes go.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    @abstractmethod
+    def embedded(self, tokens: str, table: Tensor) -> str:
+        """Add the vectors ``(time, batch, size)`` of ids ``(batch, time)``; ``table (vocabulary, size)``."""
+
+    @abstractmethod
+    def linear(self, inputs: str, weight: Tensor, bias: Tensor | None = None) -> str:
+        """Add ``inputs (..., in) weight^T + bias``, ``(..., out)``; ``weight (out, in)``."""
+
+    @abstractmethod
+    def recurrent(
+        self, directions: Sequence[Direction], inputs: str, lengths: str = "", states: Sequence[str] = ()
+    ) -> tuple[str, list[str]]:
+        """Add one recurrent layer.
+
+        Args:
+            directions: forwards alone, or forwards and backwards.
+            inputs: ``(time, batch, size)``, right-padded.
+            lengths: ``(batch,)`` int64; empty where every sequence fills the time axis.
+            states: before the first step, ``(batch, hidden)`` each; none for zeros. One direction only.
+
+        Returns:
+            Outputs ``(time, batch, directions * hidden)``, in the padding whatever it may be, and the states
+            after the last step, ``(batch, hidden)`` each (meaningful without ``lengths`` only).
+        """
+
+
+class FloatLayers(Layers):
+    """ONNX's own operators, weights as they were trained."""
+
+    def embedded(self, tokens: str, table: Tensor) -> str:
+        """See :class:`Layers`."""
+        vectors = self.graph.add("Gather", self.graph.constant(table), tokens)
+        return self.graph.add("Transpose", vectors, perm=[1, 0, 2])
+
+    def linear(self, inputs: str, weight: Tensor, bias: Tensor | None = None) -> str:
+        """See :class:`Layers`."""
+        # Transposed as a node, which a runtime folds: a tied weight then lies in the file once.
+        turned = self.graph.add("Transpose", self.graph.constant(weight), perm=[1, 0])
+        product = self.graph.add("MatMul", inputs, turned)
+        return product if bias is None else self.graph.add("Add", product, self.graph.constant(bias))
+
+    def recurrent(
+        self, directions: Sequence[Direction], inputs: str, lengths: str = "", states: Sequence[str] = ()
+    ) -> tuple[str, list[str]]:
+        """See :class:`Layers`."""
+        graph, first = self.graph, directions[0]
+        parts = [onnx_weights(direction) for direction in directions]
+        weights = [graph.constant(np.stack([part[at] for part in parts])) for at in range(3)]
+        counts = graph.add("Cast", lengths, to=6) if lengths else ""  # int32
+        axis = graph.constant([0])
+        before = [graph.add("Unsqueeze", state, axis) for state in states]
+        outputs, *finals = graph.add_several(
+            OPERATORS[first.kind],
+            *without_trailing([inputs, *weights, counts, *before]),
+            names=1 + len(first.states),
+            **options_of(directions),
+        )  # (time, directions, batch, hidden); (directions, batch, hidden) each
+        together = graph.add("Transpose", outputs, perm=[0, 2, 1, 3])
+        flat = graph.add("Reshape", together, graph.constant([0, 0, -1]))
+        return flat, [graph.add("Squeeze", final, axis) for final in finals] if states else []
+
+
+def onnx_weights(direction: Direction) -> tuple[Array, Array, Array]:
+    """Return kernel, recurrent kernel and both biases in a row, the gates in ONNX's order."""
+    parts = (direction.weight_ih, direction.weight_hh, direction.bias_ih, direction.bias_hh)
+    kernel, recurrent, *biases = (onnx_gates(direction.kind, array_of(part)) for part in parts)
+    return kernel, recurrent, np.concatenate(biases)
+
+
+def onnx_gates(kind: str, weight: Array) -> Array:
+    """Return a weight ``(gates * hidden, ...)`` of PyTorch's with the gates in ONNX's order."""
+    parts = np.split(weight, len(GATES[kind]))
+    return np.concatenate([parts[gate] for gate in GATES[kind]])
+
+
+def options_of(directions: Sequence[Direction]) -> dict[str, Any]:
+    """Return the attributes of ONNX's recurrent operator."""
+    first = directions[0]
+    options: dict[str, Any] = {
+        "hidden_size": first.hidden_size,
+        "direction": "bidirectional" if len(directions) == 2 else "forward",
+    }
+    if first.kind == "gru":
+        options["linear_before_reset"] = 1
+    if first.kind in ("tanh", "relu"):
+        options["activations"] = [first.kind.capitalize()] * len(directions)
+    return options
+
+
+def without_trailing(inputs: Sequence[str]) -> list[str]:
+    """Return the inputs without empty ones at the end: those are optional.
+
+    >>> without_trailing(["x", "", "y", "", ""])
+    ['x', '', 'y']
+    """
+    kept = list(inputs)
+    while not kept[-1]:
+        kept.pop()
+    return kept
