@@ -7,12 +7,16 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from rnnlab.figures.style import SPLITS, colour, house_style, new_panel, note
+from rnnlab.figures.style import colour, colours_of, house_style, new_panel, note
 
 Numbers = npt.NDArray[np.float64]
 
 LINES = {"train": "--", "validation": "-", "test": ":"}
 """How the lines of several runs' splits are drawn; a single run's have a colour each."""
+
+
+MANY = 6
+"""Lines up to which their names are written at full size."""
 
 
 class Series(NamedTuple):
@@ -41,33 +45,38 @@ def learning_curve_figure(metric: str, runs: Mapping[str, Mapping[str, Series]])
         runs: for each run its splits' series, such as ``{"gru": {"train": ..., "validation": ...}}``.
     """
     figure, panel = new_panel(title_of(metric), "optimizer steps", metric.replace("_", " "))
-    for number, (run, splits) in enumerate(runs.items()):
-        for split, series in splits.items():
-            alone = len(runs) == 1
+    alone = len(runs) == 1
+    for number, (run, lines) in enumerate(runs.items()):
+        colours = colours_of(lines) if alone else dict.fromkeys(lines, colour(number))
+        for name, series in lines.items():
+            label = name if alone else run if len(lines) == 1 else f"{run}, {name}"
             panel.plot(
                 series.steps,
                 np.where(np.isfinite(series.values), series.values, np.nan),
-                color=SPLITS.get(split, colour(number)) if alone else colour(number),
-                linestyle="-" if alone else LINES.get(split, "-"),
+                color=colours[name],
+                linestyle="-" if alone else LINES.get(name, "-"),
                 marker="o" if len(series.steps) <= 30 else None,
                 markersize=4,
-                label=split if alone else f"{run}, {split}",
+                linewidth=2 if len(series.steps) <= 300 else 1,
+                label=label,
             )
     panel.grid(True)
-    panel.legend(loc="best")
+    shown = sum(map(len, runs.values()))
+    if shown > 1:
+        panel.legend(loc="best", fontsize=10 if shown <= MANY else 7)
     panel.margins(x=0.02)
     panel.ticklabel_format(axis="x", style="plain")
-    note(figure, told_gaps([series for splits in runs.values() for series in splits.values()]))
+    note(figure, told_gaps([series for lines in runs.values() for series in lines.values()]))
     return figure
 
 
 def title_of(metric: str) -> str:
     """Return a metric's name as a title.
 
-    >>> title_of("bits_per_character"), title_of("f1/good")
-    ('Bits per character', 'F1, good')
+    >>> title_of("bits_per_character"), title_of("f1/good"), title_of("auroc")
+    ('Bits per character', 'F1, good', 'AUROC')
     """
-    words = metric.replace("_", " ").replace("/", ", ")
+    words = metric.replace("_", " ").replace("/", ", ").replace("auroc", "AUROC")
     return words[:1].upper() + words[1:]
 
 

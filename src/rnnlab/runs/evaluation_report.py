@@ -12,8 +12,9 @@ from rich.table import Table
 
 from rnnlab.atomic import write_text
 from rnnlab.command_line import differences
-from rnnlab.errors import ConfigError, RunError
+from rnnlab.errors import ConfigError
 from rnnlab.runs.evaluation import evaluated
+from rnnlab.runs.named_runs import named
 from rnnlab.runs.outputs import check_output
 from rnnlab.terminal import console
 from rnnlab.training.run_folder import RunFolder
@@ -74,25 +75,6 @@ def evaluate_runs(
         write_text(target, json.dumps(report, indent=2, allow_nan=True) + "\n")
         console.print(f"Figures  {target}", markup=False)
     return report
-
-
-def named(pattern: str) -> list[Path]:
-    """Return the path, or the run folders and checkpoints that a pattern matches, sorted.
-
-    Raises:
-        RunError: if there is none.
-    """
-    path = Path(pattern)
-    if path.exists():
-        return [path]
-    root = Path(path.anchor or ".")
-    matches = (
-        sorted(root.glob(str(path.relative_to(path.anchor)))) if any(c in pattern for c in "*?[") else []
-    )
-    found = [match for match in matches if match.is_file() or RunFolder(match).config_file.is_file()]
-    if not found:
-        raise RunError(f"There is no run folder and no checkpoint {pattern}.")
-    return found
 
 
 def report_file(results: Sequence[dict[str, Any]], output: str | None) -> Path | None:
