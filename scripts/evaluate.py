@@ -18,6 +18,7 @@ class Arguments:
     python scripts/evaluate.py run=<run folder> data=imdb labels=negative,positive
     python scripts/evaluate.py run=<run folder> data=mine.csv data.corpus.text_column=review
     python scripts/evaluate.py run=<one> run=<another> run='logs/sweeps/*/*'
+    python scripts/evaluate.py run=<forwards> run=<backwards> ensemble=true
     """
 
     run: str = option("a run folder, a checkpoint file, or a pattern; may be given again for one table")
@@ -29,6 +30,7 @@ class Arguments:
     output: str | None = option("the file for the figures; null: in a single run's folder", None)
     overwrite: bool = option("whether the output may exist", False)
     device: str | None = option("cpu or gpu; null: as in training", None)
+    ensemble: bool = option("score the mean of the runs' probabilities, too: several models as one", False)
     trust: str | None = option("a package besides rnnlab whose classes the checkpoint may name", None)
 
 

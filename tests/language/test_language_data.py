@@ -87,7 +87,7 @@ def test_loaders_predict_every_token_once() -> None:
 
 
 def test_facts_say_what_a_token_is() -> None:
-    assert garden().facts() == {"vocabulary_size": 8, "characters": False}
+    assert garden().facts() == {"vocabulary_size": 8, "characters": False, "reads_backward": False}
     assert garden(tokenizer=Characters()).facts()["characters"]
     assert garden(tokenizer=BytePairs(vocab_size=260)).facts()["vocabulary_size"] >= 258
 

@@ -31,6 +31,8 @@ class LanguageData(TextData):
         batch_size: columns that are read side by side, on each process.
         bptt: steps of a window, through which gradients flow.
         random_lengths: draw each window's length around ``bptt``, as AWD-LSTM does.
+        backward: read every text from its end to its beginning, so that each token is predicted from those
+            after it.
         evaluation_batch_size: columns in validation and test; fewer see more of what went before.
 
     Raises:
@@ -48,6 +50,7 @@ class LanguageData(TextData):
         batch_size: int = 20,
         bptt: int = 35,
         random_lengths: bool = False,
+        backward: bool = False,
         evaluation_batch_size: int = 10,
     ) -> None:
         super().__init__(
@@ -63,6 +66,7 @@ class LanguageData(TextData):
         self.batch_size = batch_size
         self.bptt = bptt
         self.random_lengths = random_lengths
+        self.backward = backward
         self.evaluation_batch_size = evaluation_batch_size
         self.texts: dict[str, NDArray[np.int32]] = {}
 
@@ -75,7 +79,7 @@ class LanguageData(TextData):
         }
 
     def facts(self) -> dict[str, Any]:
-        """Return the vocabulary's size, and whether a token is a character.
+        """Return the vocabulary's size, whether a token is a character, and the direction of reading.
 
         Raises:
             DataError: if a split is too short for its columns; known before training, not after it.
@@ -86,13 +90,15 @@ class LanguageData(TextData):
         return {
             "vocabulary_size": len(self.encoded.vocabulary),
             "characters": isinstance(self.encoded.tokenizer, Characters),
+            "reads_backward": self.backward,
         }
 
     def text(self, stage: str) -> NDArray[np.int32]:
         """Return the ids of ``train``, ``validation`` or ``test``, an ``<eos>`` after each document."""
         if stage not in self.texts:
             parts = [with_ends(self.encoded.splits[split]) for split in self.splits()[stage]]
-            self.texts[stage] = np.concatenate(parts)
+            text = np.concatenate(parts)
+            self.texts[stage] = from_its_end(text) if self.backward else text
         return self.texts[stage]
 
     def stream(self, stage: str, batch_size: int) -> TokenStream:
@@ -132,8 +138,17 @@ class LanguageData(TextData):
             self.text("test"),
             vocabulary_size=len(self.encoded.vocabulary),
             before=EOS_ID,
-            key=self.encoded.key,
+            key=f"{self.encoded.key} backward" if self.backward else self.encoded.key,
         )
+
+
+def from_its_end(text: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return a text whose documents end with ``<eos>`` turned round, each document with its ``<eos>`` last.
+
+    >>> from_its_end(np.array([5, 6, 1, 7, 1], dtype=np.int32)).tolist()
+    [7, 1, 6, 5, 1]
+    """
+    return np.concatenate([text[-2::-1], text[-1:]])
 
 
 def with_ends(split: EncodedSplit) -> NDArray[np.int32]:

@@ -66,7 +66,8 @@ class TextGenerator:
         """Yield for each sample its text in pieces, as the tokens come; read one before the next.
 
         Args:
-            prompt: how the text begins; it is part of what is yielded. Without one a document begins.
+            prompt: how the text begins; it is part of what is yielded. Without one a document begins. A
+                model that reads backwards writes what comes before it.
             samples: how many texts.
             seed: decides what is drawn; the same on every device whose arithmetic agrees.
             max_tokens: the most tokens after the prompt.
@@ -83,12 +84,22 @@ class TextGenerator:
         tokens = self.known(prompt)
         random = torch.Generator().manual_seed(seed)
 
+        def written(given: Sequence[str]) -> Iterator[str]:
+            for number in self.ids(given, sampling or Sampling(), random, max_tokens, whole_document):
+                yield self.vocabulary.tokens[number]
+
+        def in_order() -> Iterator[str]:
+            if self.model.reads_backward:
+                yield from reversed(list(written(tokens[::-1])))
+                yield from tokens
+            else:
+                yield from tokens
+                yield from written(tokens)
+
         def pieces() -> Iterator[str]:
             stream = TextStream(self.tokenizer)
-            for token in tokens:
+            for token in in_order():
                 yield stream.add(token)
-            for number in self.ids(tokens, sampling or Sampling(), random, max_tokens, whole_document):
-                yield stream.add(self.vocabulary.tokens[number])
             yield stream.end()
 
         return (pieces() for _ in range(samples))

@@ -34,6 +34,7 @@ class LanguageModel(Task):
         model: the encoder's configuration.
         vocabulary_size: ids to choose from.
         characters: whether a token is a character, for bits per character.
+        reads_backward: whether the text comes from its end to its beginning.
         embedding_size: components of a token's vector.
         head: ``full`` (softmax) or ``adaptive`` (adaptive softmax), see :mod:`rnnlab.models.decoders`.
         cutoffs: where the adaptive head's clusters begin; ``None`` for a tenth and three tenths.
@@ -62,6 +63,7 @@ class LanguageModel(Task):
         model: Mapping[str, Any],
         vocabulary_size: int,
         characters: bool = False,
+        reads_backward: bool = False,
         embedding_size: int = 200,
         head: str = "full",
         cutoffs: Sequence[int] | None = None,
@@ -78,6 +80,7 @@ class LanguageModel(Task):
     ) -> None:
         super().__init__(optimizer, scheduler)
         check_shares(word_dropout=word_dropout, input_dropout=input_dropout, output_dropout=output_dropout)
+        self.reads_backward = reads_backward
         kind = LockedDropout if locked_dropout else nn.Dropout
         self.embedding = WordEmbedding(vocabulary_size, embedding_size, word_dropout=word_dropout)
         self.input_dropout = kind(input_dropout)

@@ -13,6 +13,7 @@ from rich.table import Table
 from rnnlab.atomic import write_text
 from rnnlab.command_line import differences
 from rnnlab.errors import ConfigError
+from rnnlab.runs.ensemble import evaluated_together
 from rnnlab.runs.evaluation import evaluated
 from rnnlab.runs.named_runs import named
 from rnnlab.runs.outputs import check_output
@@ -29,6 +30,7 @@ def evaluate_runs(
     overwrite: bool = False,
     device: str | None = None,
     trust: str | None = None,
+    ensemble: bool = False,
 ) -> dict[str, Any]:
     """Evaluate runs, print one table, and write the figures.
 
@@ -42,10 +44,11 @@ def evaluate_runs(
         overwrite: whether ``output`` may exist.
         device: ``cpu`` or ``gpu``; None as in training.
         trust: a package besides rnnlab whose classes the checkpoints may name.
+        ensemble: score the mean of the runs' probabilities, too.
 
     Returns:
         What is written: ``runs`` (see :func:`rnnlab.runs.evaluation.evaluated`), ``mean`` and ``spread``
-        (sample standard deviation) of each metric.
+        (sample standard deviation) of each metric, and perhaps the ``ensemble``'s.
 
     Raises:
         RnnlabError: for whatever the user can mend.
@@ -58,7 +61,10 @@ def evaluate_runs(
     names = tuple(labels.split(",")) if labels else ()
     trusted = (trust,) if trust else ()
     found: list[dict[str, Any]] = []
-    for path in paths:
+    together: dict[str, float] | None = None
+    if ensemble:
+        found, together = evaluated_together(paths, split, data, names, device, trusted)
+    for path in [] if ensemble else paths:
         found.append(evaluated(path, split, data, names, device, trusted))
         if found[-1]["data"] != found[0]["data"]:
             raise ConfigError(
@@ -66,8 +72,10 @@ def evaluate_runs(
                 "compare with nothing. Name the data for all (data=…), or evaluate them apart."
             )
     report = summary(found)
+    if together is not None:
+        report["ensemble"] = together
     show(report)
-    if data is None:
+    if data is None and not ensemble:
         for result in found:
             compare_with_training(result)
     target = report_file(found, output)
@@ -118,6 +126,9 @@ def show(report: dict[str, Any]) -> None:
         pairs = zip(report["mean"].values(), report["spread"].values(), strict=True)
         cells = [f"{mean:.4f} ± {spread:.4f}" for mean, spread in pairs]
         table.add_row("mean ± spread", "", *cells, style="bold")
+    if "ensemble" in report:
+        cells = [f"{report['ensemble'][name]:.4f}" for name in report["mean"]]
+        table.add_row("ensemble", "", *cells, style="bold")
     console.print(table)
 
 

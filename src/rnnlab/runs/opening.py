@@ -92,6 +92,7 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
             tokenizer, vocabulary = reading
             facts["vocabulary_size"] = len(vocabulary)
             facts["characters"] = isinstance(tokenizer, Characters)
+            facts["reads_backward"] = bool(config["batches"].get("backward", False))
         arguments = task_arguments(config)
         wanted = inspect.signature(locate_class(arguments["_target_"], Task, "task")).parameters
         known = {name: value for name, value in facts.items() if name in wanted}

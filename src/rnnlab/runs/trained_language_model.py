@@ -73,12 +73,17 @@ class TrainedLanguageModel(TrainedModel):
         )
 
     def surprisals(self, tokens: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Return the negative log-probability of each token and of the ``<eos>`` after them, in nats."""
-        ids = torch.tensor([EOS_ID, *map(self.vocabulary.id_of, tokens), EOS_ID], device=self.device)
+        """Return the negative log-probability of each token and of the ``<eos>`` after them, in nats.
+
+        A model that reads backwards predicts each token from those after it, and the ``<eos>`` last of all.
+        """
+        read = tokens[::-1] if self.task.reads_backward else tokens
+        ids = torch.tensor([EOS_ID, *map(self.vocabulary.id_of, read), EOS_ID], device=self.device)
         state, found = None, []
         windows = zip(torch.split(ids[:-1], WINDOW), torch.split(ids[1:], WINDOW), strict=True)
         with evaluating(self.task):
             for inputs, targets in windows:
                 hidden, state = self.task(inputs[None], state)
                 found.append(self.task.decoder.losses(hidden[0], targets))
-        return torch.cat(found).double().cpu().numpy()
+        nats = torch.cat(found).double().cpu().numpy()
+        return np.append(nats[-2::-1], nats[-1:]) if self.task.reads_backward else nats

@@ -30,6 +30,7 @@ from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.evaluation import evaluate
 from rnnlab.training.hardware import check_accelerator, check_precision
 from rnnlab.training.hyperparameters import log_hyperparameters
+from rnnlab.training.initial_run import read_as, start_from, starting_point
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.report import describe_task, final_table
 from rnnlab.training.resume import check_epochs, check_same_corpus, check_same_vocabulary
@@ -40,7 +41,7 @@ from rnnlab.training.tensorboard import LoggingSettings
 log = logging.getLogger(__name__)
 
 SECTIONS = {
-    *("seed", "resume", "baselines", "task", "batches", "data", "tokenizer"),
+    *("seed", "resume", "init_from", "baselines", "task", "batches", "data", "tokenizer"),
     *("model", "optimizer", "scheduler", "trainer", "callbacks", "logger"),
 }
 
@@ -127,11 +128,16 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
     corpus = {"name": data.corpus.name, "fingerprint": data.corpus.fingerprint}
     if start is not None:
         check_same_corpus(start.content["rnnlab"], corpus)
+    initial = starting_point(config, start)
+    if initial is not None:
+        read_as(data, initial, config["task"]["vocabulary"])
     with encoding_progress() as progress:
         data.encode(progress)
     log.info(data.describe())
     log.info(data.describe_batches())
     task = assemble_task(config, data)
+    if initial is not None and start is None:
+        start_from(task, initial, data)
     log.info(describe_task(task))
     task.passport["corpus"] = corpus
     if start is not None:
