@@ -1,6 +1,5 @@
 """A run that is killed for real, again and again, ends as one that never was, byte for byte."""
 
-import json
 import os
 import random
 import signal
@@ -8,14 +7,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 
 from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.run_folder import RunFolder
 from tests.training.conftest import write_reviews
+from tests.training.same_end import assert_same_end
 
 PROGRAM = Path(__file__).with_name("reported_run.py")
 SENTENCES = ["the rose is red .", "the violet is blue .", "", "sugar is sweet , and so is the rose ."]
@@ -86,35 +84,6 @@ class Runs:
             process.stdout.read()
         assert process.returncode == -signal.SIGKILL
         assert not RunFolder(run).metrics_file.exists()
-
-
-def assert_same_end(one: Path, other: Path) -> None:
-    """Compare metrics as text, and weights and the optimizer's state byte for byte."""
-    ours, theirs = (json.loads(RunFolder(run).metrics_file.read_text()) for run in (one, other))
-    for split in ("validation", "test"):
-        assert json.dumps(ours[split]) == json.dumps(theirs[split])
-    for name in ("best", "last"):
-        first, second = (read_checkpoint(getattr(RunFolder(run), name)) for run in (one, other))
-        assert first["global_step"] == second["global_step"]
-        for part in ("state_dict", "optimizer_states", "lr_schedulers", "carried_state"):
-            assert_same(first.get(part), second.get(part), f"{name}.{part}")
-
-
-def assert_same(one: Any, other: Any, where: str) -> None:
-    """Compare nested plain data, tensors byte for byte."""
-    if isinstance(one, torch.Tensor):
-        assert one.dtype == other.dtype, where
-        assert one.numpy().tobytes() == other.numpy().tobytes(), where
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys(), where
-        for key in one:
-            assert_same(one[key], other[key], f"{where}.{key}")
-    elif isinstance(one, list | tuple):
-        assert len(one) == len(other), where
-        for place, (ours, theirs) in enumerate(zip(one, other, strict=True)):
-            assert_same(ours, theirs, f"{where}[{place}]")
-    else:
-        assert one == other, where
 
 
 def corpus(task: str, folder: Path) -> list[str]:

@@ -1,72 +1,415 @@
-"""A run that was stopped and goes on ends as one that never stopped."""
+"""A run that was stopped, or died, and goes on ends as one that never stopped."""
 
-from collections.abc import Callable
+import errno
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hydra
 import pytest
 import torch
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
 
-from rnnlab.command_line import Interrupted
-from rnnlab.errors import ConfigError, RunError
+from rnnlab.command_line import Interrupted, register_resolvers
+from rnnlab.errors import ConfigError, RnnlabError, RunError
+from rnnlab.models.language_model import LanguageModel
+from rnnlab.models.sentiment import SentimentClassifier
+from rnnlab.models.task import Task
+from rnnlab.training import checkpoints
+from rnnlab.training import fit as fit_module
+from rnnlab.training.automatic import newest_unfinished
 from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.fit import fit
-from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.resume import resumed_config
 from rnnlab.training.run_folder import RunFolder
+from tests.training.conftest import CONF, write_reviews
+from tests.training.same_end import assert_same_end
 
-Compose = Callable[..., dict[str, Any]]
+SENTENCES = ["the rose is red .", "the violet is blue .", "", "sugar is sweet , and so is the rose ."]
+SMALL = [
+    *("task.embedding_size=4", "model.hidden_size=4", "trainer=cpu", "baselines=false", "logger=none"),
+    *("optimizer.lr=0.01", "trainer.max_epochs=2", "callbacks.checkpoint.every_n_steps=3"),
+]
+SENTIMENT = ["data=csv", "data.vocabulary.min_frequency=1", "batches.batch_size=8"]
+LANGUAGE = ["task=language_model", "data=text", "batches.batch_size=4", "batches.bptt=9"]
+STEPS = {"sentiment": 6, "language": 17}  # of an epoch
+
+
+class Died(BaseException):
+    """The process is gone; nothing is written any more."""
+
+
+def composed(*words: str) -> dict[str, Any]:
+    register_resolvers()
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        plain = OmegaConf.to_container(hydra.compose("train", overrides=list(words)), resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+class Example:
+    """A small run: its corpus, its command, and what it comes to when nothing happens to it."""
+
+    def __init__(self, task: str, folder: Path) -> None:
+        self.task, self.folder = task, folder
+        self.steps = STEPS[task]
+        if task == "sentiment":
+            self.corpus = write_reviews(folder / "reviews.csv", count=60)
+            own = SENTIMENT
+        else:
+            self.corpus = folder / "roses.txt"
+            self.corpus.write_text("\n".join(SENTENCES * 30), encoding="utf-8")
+            own = LANGUAGE
+        self.words = [*own, f"data.corpus.train={self.corpus}", *SMALL]
+        self.whole = folder / "whole"
+        fit(self.config(), self.whole)
+
+    def config(self, *words: str) -> dict[str, Any]:
+        return composed(*self.words, *words)
+
+    def go_on(self, run: Path, *words: str) -> dict[str, Any]:
+        return fit(resumed_config(self.config(*words), RunFolder(run), [*self.words, *words]), run)
+
+
+def made(task: str, factory: pytest.TempPathFactory) -> Iterator[Example]:
+    folder = factory.mktemp(task)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RNNLAB_CACHE_DIR", str(folder / "cache"))
+        yield Example(task, folder)
+
+
+@pytest.fixture(scope="module")
+def sentiment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
+    yield from made("sentiment", tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def language(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
+    yield from made("language", tmp_path_factory)
+
+
+@pytest.fixture(params=["sentiment", "language"])
+def example(request: pytest.FixtureRequest) -> Example:
+    found: Example = request.getfixturevalue(request.param)
+    return found
+
+
+Happen = Callable[[int, BaseException | signal.Signals], None]
 
 
 @pytest.fixture
-def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Make the run take a SIGTERM during the given step, counted from 1."""
+def at_step(monkeypatch: pytest.MonkeyPatch) -> Happen:
+    """Let something happen in the given step, counted from 0, once: death, or a real signal."""
 
-    def arrange(step: int) -> None:
-        plain = StopCleanly.on_train_batch_end
+    def arrange(step: int, what: BaseException | signal.Signals) -> None:
+        plain = Task.on_before_backward
 
-        def signalled(self: StopCleanly, trainer: Any, *args: Any, **kwargs: Any) -> None:
-            if trainer.global_step == step:
-                self.ask(15, None)
-            plain(self, trainer, *args, **kwargs)
+        def happening(self: Task, loss: torch.Tensor) -> None:
+            if self.global_step == step:
+                monkeypatch.setattr(Task, "on_before_backward", plain)
+                happen(what)
+            plain(self, loss)
 
-        monkeypatch.setattr(StopCleanly, "on_train_batch_end", signalled)
+        monkeypatch.setattr(Task, "on_before_backward", happening)
 
     return arrange
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-@pytest.mark.parametrize("step", [5, 12, 17])
-def test_resumed_run_ends_bit_for_bit_as_the_uninterrupted_one(
-    cell: str, step: int, compose: Compose, tmp_path: Path, stop_at: Callable[[int], None], monkeypatch: Any
+@pytest.fixture
+def in_validation(monkeypatch: pytest.MonkeyPatch) -> Happen:
+    """Let something happen in the first validation after so many steps, once."""
+
+    def arrange(step: int, what: BaseException | signal.Signals) -> None:
+        for kind in (SentimentClassifier, LanguageModel):
+            plain = kind.validation_step
+
+            def happening(self: Any, *args: Any, kind: Any = kind, plain: Any = plain) -> None:
+                if self.global_step == step:
+                    monkeypatch.setattr(kind, "validation_step", plain)
+                    happen(what)
+                plain(self, *args)
+
+            monkeypatch.setattr(kind, "validation_step", happening)
+
+    return arrange
+
+
+def happen(what: BaseException | signal.Signals) -> None:
+    if isinstance(what, BaseException):
+        raise what
+    os.kill(os.getpid(), what)
+
+
+def test_a_dead_process_is_made_up_for(example: Example, at_step: Happen, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    at_step(5, Died())
+    with pytest.raises(Died):
+        fit(example.config(), run)
+    assert RunFolder(run).state().name == "interrupted"
+    assert RunFolder(run).state().step == 3
+    at_step(example.steps + 5, Died())
+    with pytest.raises(Died):
+        example.go_on(run)
+    assert RunFolder(run).state().step in range(example.steps + 2, example.steps + 6)
+    example.go_on(run)
+    assert_same_end(example.whole, run)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_after_the_step(
+    number: signal.Signals, example: Example, at_step: Happen, tmp_path: Path
 ) -> None:
-    config = compose(f"model={cell}", "baselines=false")
-    whole = fit(config, tmp_path / "whole")
-    with monkeypatch.context():
-        stop_at(step)
-        with pytest.raises(Interrupted, match="resume="):
-            fit(config, tmp_path / "stopped")
-        monkeypatch.undo()
-    monkeypatch.setenv("RNNLAB_CACHE_DIR", str(tmp_path / "cache"))
-    folder = RunFolder(tmp_path / "stopped")
-    resumed = fit(resumed_config(config, folder, []), folder.path)
-    assert resumed["test"] == whole["test"]
-    assert resumed["validation"] == whole["validation"]
-    ours = read_checkpoint(folder.last)["state_dict"]
-    theirs = read_checkpoint(RunFolder(tmp_path / "whole").last)["state_dict"]
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    run = tmp_path / "run"
+    at_step(4, number)
+    with pytest.raises(Interrupted, match=r"after step 5 of epoch 1; .*last\.ckpt is kept") as stop:
+        fit(example.config(), run)
+    assert stop.value.status == 128 + number
+    assert f"resume={run}" in str(stop.value)
+    example.go_on(run)
+    assert_same_end(example.whole, run)
 
 
-def test_contradiction_is_refused_and_more_epochs_are_not(compose: Compose, tmp_path: Path) -> None:
-    fit(compose("baselines=false"), tmp_path / "run")
+def test_a_signal_in_a_validation_stops_there_and_it_is_done_again(
+    example: Example, in_validation: Happen, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    for epoch in (1, 2):
+        in_validation(epoch * example.steps, signal.SIGTERM)
+        with pytest.raises(Interrupted, match=f"in the validation after step {epoch * example.steps} "):
+            example.go_on(run) if epoch == 2 else fit(example.config(), run)
+    example.go_on(run)
+    assert_same_end(example.whole, run)
+
+
+def test_a_signal_in_an_epochs_last_step_stops_before_its_validation(
+    sentiment: Example, at_step: Happen, tmp_path: Path
+) -> None:
+    at_step(sentiment.steps - 1, signal.SIGTERM)
+    with pytest.raises(Interrupted, match="in the validation after step 6 of epoch 1"):
+        fit(sentiment.config(), tmp_path / "run")
+    sentiment.go_on(tmp_path / "run")
+    assert_same_end(sentiment.whole, tmp_path / "run")
+
+
+def test_a_signal_before_anything_is_done_ends_at_once(
+    sentiment: Example, at_step: Happen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    at_step(0, signal.SIGINT)
+    with pytest.raises(Interrupted, match="before the first step was done; there is no checkpoint yet"):
+        fit(sentiment.config(), tmp_path / "begun")
+    sentiment.go_on(tmp_path / "begun")
+    assert_same_end(sentiment.whole, tmp_path / "begun")
+
+    monkeypatch.setattr(fit_module, "encoding_progress", lambda: happen(signal.SIGTERM))
+    with pytest.raises(Interrupted, match=r"before the training began.*\nGo on with: the same command"):
+        fit(sentiment.config(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_signal_in_the_final_test_leaves_a_run_to_go_on_with(
+    sentiment: Example, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(fit_module, "evaluate", lambda *args: happen(signal.SIGTERM))
+        with pytest.raises(Interrupted, match="while the test split was scored"):
+            fit(sentiment.config(), tmp_path / "run")
+    assert RunFolder(tmp_path / "run").state().name == "interrupted"
+    sentiment.go_on(tmp_path / "run")
+    assert_same_end(sentiment.whole, tmp_path / "run")
+
+
+def test_early_stopping_is_remembered(
+    sentiment: Example, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    words = ["trainer.max_epochs=9", "callbacks.early_stopping.patience=1", "optimizer.lr=1e-9"]
+    fit(sentiment.config(*words), tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(fit_module, "evaluate", lambda *args: happen(signal.SIGTERM))
+        with pytest.raises(Interrupted):
+            fit(sentiment.config(*words), tmp_path / "run")
+    sentiment.go_on(tmp_path / "run", *words)
+    assert_same_end(tmp_path / "whole", tmp_path / "run")
+    assert read_checkpoint(RunFolder(tmp_path / "run").last)["epoch"] < 9
+
+
+@pytest.mark.parametrize("harm", ["cut short", "altered", "gone"])
+def test_a_broken_last_checkpoint_is_told_and_the_one_before_used(
+    harm: str, sentiment: Example, at_step: Happen, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = RunFolder(tmp_path / "run")
-    with pytest.raises(ConfigError, match=r"model\.hidden_size: the run has 8, asked for 9"):
-        resumed_config(compose("model.hidden_size=9"), folder, ["model.hidden_size=9"])
-    longer = resumed_config(compose("trainer.max_epochs=3"), folder, ["trainer.max_epochs=3"])
-    assert longer["trainer"]["max_epochs"] == 3
-    assert longer["model"]["hidden_size"] == 8
+    at_step(8, Died())
+    with pytest.raises(Died):
+        fit(sentiment.config(), folder.path)
+    whole = bytearray(folder.last.read_bytes())
+    middle = len(whole) // 2
+    whole[middle] ^= 0xFF
+    if harm == "gone":
+        folder.last.unlink()
+    else:
+        folder.last.write_bytes(whole[:middle] if harm == "cut short" else whole)
+    before = int(read_checkpoint(folder.previous)["global_step"])
+    with caplog.at_level(logging.WARNING):
+        sentiment.go_on(folder.path)
+    assert f"GOING ON FROM THE CHECKPOINT BEFORE IT, {folder.previous} (step {before})" in caplog.text
+    assert_same_end(sentiment.whole, folder.path)
 
 
-def test_a_folder_without_a_run_is_refused(compose: Compose, tmp_path: Path) -> None:
+def test_two_broken_checkpoints_are_both_named(sentiment: Example, at_step: Happen, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    at_step(8, Died())
+    with pytest.raises(Died):
+        fit(sentiment.config(), folder.path)
+    for file in (folder.last, folder.previous):
+        file.write_bytes(b"")
+    with pytest.raises(RunError, match=r"no whole checkpoint(.|\n)*last\.ckpt(.|\n)*previous\.ckpt"):
+        sentiment.go_on(folder.path)
+
+
+def test_a_disk_that_fills_in_the_middle_leaves_a_run_to_go_on_with(
+    sentiment: Example, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plain, calls = torch.save, []
+
+    def full(checkpoint: Any, path: Path) -> None:
+        calls.append(path)
+        if len(calls) == 3:
+            Path(path).write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        plain(checkpoint, path)
+
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.torch, "save", full)
+        with pytest.raises(RnnlabError, match="disk is full"):
+            fit(sentiment.config(), run)
+    assert RunFolder(run).state().name == "failed"
+    assert "disk is full" in RunFolder(run).state().reason
+    assert not list((run / "checkpoints").glob(".*"))
+    sentiment.go_on(run)
+    assert RunFolder(run).state().name == "finished"
+    assert_same_end(sentiment.whole, run)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_is_written_down(
+    sentiment: Example, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plain = SentimentClassifier.losses_of
+
+    def broken(self: SentimentClassifier, *args: Any) -> torch.Tensor:
+        losses = plain(self, *args)
+        return losses * torch.nan if self.training and self.global_step == 7 else losses
+
+    monkeypatch.setattr(SentimentClassifier, "losses_of", broken)
+    with pytest.raises(RnnlabError, match=r"The loss is nan at step 8\..*optimizer\.lr"):
+        fit(sentiment.config(), tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    assert folder.state().name == "failed"
+    assert folder.state().reason.startswith("The loss is nan at step 8.")
+    kept = read_checkpoint(folder.last)
+    assert kept["global_step"] == 6
+    assert all(value.isfinite().all() for value in kept["state_dict"].values())
+
+
+def test_contradictions_are_listed_and_harmless_changes_are_not(sentiment: Example) -> None:
+    folder = RunFolder(sentiment.whole)
+    wrong = ["model.hidden_size=9", "trainer.precision=bf16-mixed", "trainer.max_epochs=3"]
+    with pytest.raises(ConfigError) as error:
+        resumed_config(sentiment.config(*wrong), folder, wrong)
+    assert "model.hidden_size: the run has 4, asked for 9" in str(error.value)
+    assert "trainer.precision: the run has 32-true, asked for bf16-mixed" in str(error.value)
+    assert "max_epochs" not in str(error.value)
+    harmless = [
+        *("trainer.max_epochs=3", "trainer.accelerator=auto", "logger=tensorboard"),
+        *("callbacks.checkpoint.every_minutes=1", "callbacks.early_stopping.patience=7"),
+    ]
+    going_on = resumed_config(sentiment.config(*harmless), folder, harmless)
+    assert going_on["trainer"]["max_epochs"] == 3
+    assert going_on["logger"]["tensorboard"] is True
+    assert going_on["callbacks"]["checkpoint"]["every_minutes"] == 1
+    assert going_on["model"]["hidden_size"] == 4
+
+
+@pytest.mark.parametrize("word", ["task=language_model", "experiment=keras_simple_rnn"])
+def test_a_choice_that_sets_many_keys_is_compared_as_a_whole(word: str, sentiment: Example) -> None:
+    with pytest.raises(ConfigError, match=r"batches\.\w+: the run has"):
+        resumed_config(composed(word), RunFolder(sentiment.whole), [word])
+
+
+def test_a_folder_without_a_run_is_refused(sentiment: Example, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no run folder"):
-        resumed_config(compose(), RunFolder(tmp_path), [])
+        resumed_config(sentiment.config(), RunFolder(tmp_path), [])
+
+
+def test_a_corpus_that_changed_is_refused_with_both_fingerprints(
+    sentiment: Example, at_step: Happen, tmp_path: Path
+) -> None:
+    table = tmp_path / "reviews.csv"
+    table.write_bytes(sentiment.corpus.read_bytes())
+    word = f"data.corpus.train={table}"
+    at_step(4, Died())
+    with pytest.raises(Died):
+        fit(sentiment.config(word), tmp_path / "run")
+    began = read_checkpoint(RunFolder(tmp_path / "run").last)["rnnlab"]["corpus"]["fingerprint"]
+    with table.open("a", encoding="utf-8") as file:
+        file.write("one more,good\n")
+    with pytest.raises(RunError, match=f"had the fingerprint {began[:16]}, csv now has (?!{began[:16]})"):
+        sentiment.go_on(tmp_path / "run", word)
+
+
+def test_a_finished_run_has_nothing_left_to_do_but_more_epochs(
+    sentiment: Example, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    metrics = fit(sentiment.config(), run)
+    with monkeypatch.context() as patch:
+        patch.setattr(fit_module, "encoding_progress", lambda: pytest.fail("it began anew"))
+        assert sentiment.go_on(run) == metrics
+    with pytest.raises(ConfigError, match="the run has done 2 epochs already"):
+        sentiment.go_on(run, "trainer.max_epochs=1")
+    sentiment.go_on(run, "trainer.max_epochs=3")
+    assert read_checkpoint(RunFolder(run).last)["epoch"] == 3
+    assert RunFolder(run).config()["trainer"]["max_epochs"] == 3
+
+
+def test_auto_finds_the_newest_unfinished_run_of_the_same_configuration(
+    sentiment: Example, tmp_path: Path
+) -> None:
+    config = {**sentiment.config(), "resume": "auto"}
+
+    def begun(name: str, age: float, *words: str) -> RunFolder:
+        folder = RunFolder(tmp_path / name)
+        stored = {**sentiment.config(*words), "resume": None}
+        del stored["sweep"]
+        folder.path.mkdir()
+        folder.begin(stored)
+        os.utime(folder.config_file, (1e9 - age, 1e9 - age))
+        return folder
+
+    assert newest_unfinished(tmp_path, config) is None
+    begun("newest but other", 1, "seed=2")
+    begun("newer but longer", 2, "trainer.max_epochs=7")
+    begun("newer but finished", 3).finish({})
+    right = begun("the one", 4, "callbacks.checkpoint.every_minutes=3")
+    right.fail("The disk is full.")
+    begun("older", 5)
+    assert newest_unfinished(tmp_path, config) == right.path
+    with right.held(), pytest.raises(RunError, match="this very run is going on in"):
+        newest_unfinished(tmp_path, config)
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("callbacks.checkpoint.every_n_steps=0", "every_n_steps=0: expected at least 1"),
+        ("callbacks.checkpoint.every_minutes=-1", "every_minutes=-1"),
+    ],
+)
+def test_impossible_rules_are_refused(word: str, message: str, sentiment: Example, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        fit(sentiment.config(word), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -260,6 +260,7 @@ class LanguageModel(Task):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the state carried through training, and the epoch's loss so far."""
+        super().on_load_checkpoint(checkpoint)
         for name, value in checkpoint.get("epoch_loss", {}).items():
             getattr(self.train_loss, name).copy_(value)
         state = checkpoint["carried_state"]

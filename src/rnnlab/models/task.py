@@ -13,6 +13,9 @@ from rnnlab.models.optimization import build_optimizer, build_schedule, decayed_
 
 CHECKPOINT_FORMAT = 1
 
+# What schedules keep of the training's length, which may be another when a run goes on.
+OF_THE_LENGTH = ("total_steps", "_schedule_phases", "cut")
+
 
 class Task(lightning.LightningModule):
     """A LightningModule that is built from plain values and whose checkpoint is plain data.
@@ -55,6 +58,12 @@ class Task(lightning.LightningModule):
         self.watch.check()
         check_weights(self, self.global_step)
         checkpoint["rnnlab"] = {"format": CHECKPOINT_FORMAT, **self.passport}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Let a schedule go on over this training's length: with more epochs it is stretched."""
+        for schedule in checkpoint.get("lr_schedulers", []):
+            for name in OF_THE_LENGTH:
+                schedule.pop(name, None)
 
     def tokens_in(self, batch: Any) -> Tensor:
         """Return how many real tokens, padding excluded, the batch holds: an integer tensor ``()``."""

@@ -19,6 +19,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from rnnlab.atomic import told_when_full
 from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData
+from rnnlab.data.text_data import TextData
 from rnnlab.errors import RnnlabError
 from rnnlab.models.task import Task
 from rnnlab.terminal import shown
@@ -125,7 +126,7 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
         check_epochs(start.content["epoch"], config["trainer"]["max_epochs"])
     lightning.seed_everything(config["seed"], workers=True, verbose=False)
     data = assemble_data(config)
-    corpus = {"name": data.corpus.name, "fingerprint": data.corpus.fingerprint}
+    corpus = fingerprint_of(data)
     if start is not None:
         check_same_corpus(start.content["rnnlab"], corpus)
     initial = starting_point(config, start)
@@ -143,6 +144,13 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
     if start is not None:
         check_same_vocabulary(start.content["rnnlab"], task.passport)
     return data, task
+
+
+def fingerprint_of(data: TaskData) -> dict[str, str]:
+    """Return the name and the fingerprint of the corpus; data that are made up have settings only."""
+    if isinstance(data, TextData):
+        return {"name": data.corpus.name, "fingerprint": data.corpus.fingerprint}
+    return {"name": type(data).__name__, "fingerprint": ""}
 
 
 def begin(config: dict[str, Any], folder: RunFolder, resuming: bool) -> None:
