@@ -1,0 +1,111 @@
+"""The vanishing gradient out of a folder of finished runs on a memory problem."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from rnnlab.diagnostics.record import read_records
+from rnnlab.errors import RunError
+from rnnlab.figures.saved import save
+from rnnlab.figures.vanishing_gradient import Remembered, vanishing_gradient_figure
+from rnnlab.terminal import shown
+from rnnlab.training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+NAME = "vanishing_gradient"
+
+
+def draw_vanishing_gradient(folders: Sequence[Path], target: Path) -> Path:
+    """Draw what the runs under some folders remember, and write it as PNG and SVG.
+
+    Args:
+        folders: of runs, such as a sweep's; every finished run on a memory problem below them is taken.
+        target: the folder for ``vanishing_gradient.png`` and ``.svg``.
+
+    Returns:
+        The bitmap.
+
+    Raises:
+        RunError: if there is no such run, or they are of several problems.
+    """
+    found: list[Remembered] = []
+    problems: set[str] = set()
+    blind = 0.0
+    for folder in finished_runs(folders):
+        config = folder.config()
+        if config["task"]["name"] != "memory":
+            continue
+        metrics = json.loads(folder.metrics_file.read_text(encoding="utf-8"))
+        problems.add(str(config["data"]["name"]))
+        found.append(remembered(folder, config, metrics))
+        blind = max([blind, *(figures["accuracy"] for figures in metrics["baselines"].values())])
+    if not found:
+        listed = ", ".join(map(str, folders))
+        raise RunError(f"There is no finished run of task=memory under {listed}.")
+    if len(problems) > 1:
+        raise RunError(
+            f"The runs are of several problems, {' and '.join(sorted(problems))}: draw them apart."
+        )
+    order = {"rnn": 0, "lstm": 1, "gru": 2}
+    found.sort(key=lambda run: (order.get(run.network, 3), run.network, run.distance))
+    save(vanishing_gradient_figure(problems.pop(), found, blind), target, NAME)
+    return target / f"{NAME}.png"
+
+
+def finished_runs(folders: Sequence[Path]) -> list[RunFolder]:
+    """Return the runs under some folders that have their figures, in the order of their paths."""
+    files = sorted({file for folder in folders for file in folder.rglob("metrics.json")})
+    return [RunFolder(file.parent) for file in files if RunFolder(file.parent).config_file.is_file()]
+
+
+def remembered(folder: RunFolder, config: Mapping[str, Any], metrics: Mapping[str, Any]) -> Remembered:
+    """Return what the figure shows of a run: of its gradients those in the top layer's hidden states."""
+    records = read_records(folder.path)
+    curves = [list(record.layers.values())[-1].hidden.relative for record in records]
+    return Remembered(
+        network=network_name(config),
+        distance=int(config["data"]["distance"]),
+        accuracy=float(metrics["test"]["accuracy"]),
+        before=curves[0] if records and records[0].epoch == 0 else [],
+        after=curves[-1] if records else [],
+    )
+
+
+def network_name(config: Mapping[str, Any]) -> str:
+    """Return a run's cell and what was done against vanishing or exploding gradients.
+
+    >>> network_name({"model": {"cell": "lstm", "forget_bias": 1.0}, "trainer": {}})
+    'lstm, forget bias 1'
+    >>> network_name({"model": {"cell": "rnn", "nonlinearity": "relu"}, "trainer": {"gradient_clip_val": 1}})
+    'rnn, relu, clipped at 1'
+    """
+    model = config["model"]
+    parts = [str(model.get("cell", model.get("_target_", "network").rpartition(".")[2]))]
+    if model.get("nonlinearity", "tanh") != "tanh":
+        parts.append(str(model["nonlinearity"]))
+    if model.get("initialization", "uniform") != "uniform":
+        parts.append(str(model["initialization"]))
+    if model.get("forget_bias") is not None:
+        parts.append(f"forget bias {model['forget_bias']:g}")
+    if config["trainer"].get("gradient_clip_val") is not None:
+        parts.append(f"clipped at {config['trainer']['gradient_clip_val']:g}")
+    return ", ".join(parts)
+
+
+class DrawWhenSwept(Callback):
+    """Draws the figure when a sweep is done, into ``figures/`` of its folder; Hydra calls it."""
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Draw what is finished.
+
+        Raises:
+            RunError: if nothing is.
+        """
+        folder = Path(config.hydra.sweep.dir)
+        log.info("Figure  %s", shown(draw_vanishing_gradient([folder], folder / "figures")))
