@@ -108,6 +108,6 @@ def gradient_axes(panel: Axes, distance: int) -> None:
     panel.set(xlabel="steps back from the answer", ylabel="gradient at the state")
     panel.grid(True)
     panel.margins(x=0.02)
-    kinds = {":": "before training", "-": "after training"}
-    handles = [Line2D([], [], color=INK, linestyle=line, label=text) for line, text in kinds.items()]
-    panel.legend(handles=handles, loc="lower left")
+    before = Line2D([], [], color=INK, linestyle=":", label="before training")
+    after = Line2D([], [], color=INK, linestyle="-", label="after training")
+    panel.legend(handles=[before, after], loc="lower left")
