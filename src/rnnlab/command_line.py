@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import hydra
@@ -137,6 +138,7 @@ def exit_by(work: Callable[[], Any], explain: Callable[[Exception], str | None] 
         work: what to do.
         explain: turns a user's mistake into its message.
     """
+    before = signal.signal(signal.SIGTERM, stop_at_once)
     try:
         work()
     except Interrupted as stop:
@@ -151,6 +153,17 @@ def exit_by(work: Callable[[], Any], explain: Callable[[Exception], str | None] 
     except (RnnlabError, HydraException, OmegaConfBaseException) as error:
         errors.print(f"Error: {explain(error)}", style="red", markup=False)
         sys.exit(USER_MISTAKE)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def stop_at_once(number: int, frame: FrameType | None) -> None:
+    """Take a signal while there is nothing to keep; a training takes it itself.
+
+    Raises:
+        Interrupted: always.
+    """
+    raise Interrupted(f"Stopped by {signal.Signals(number).name}.", number)
 
 
 def explained(error: Exception, conf: Path, config_name: str) -> str:
