@@ -21,7 +21,7 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> None:
     from rnnlab.training.initial_run import adopted, read_initial_run
 
     if config["init_from"]:
-        said = said_keys(config, overrides, HydraConfig.get().runtime.choices, CONF)
+        said = said_keys(overrides, HydraConfig.get().runtime.choices, CONF)
         config = adopted(config, read_initial_run(config["init_from"]), said)
     fit(settled_config(config, RunFolder(folder), overrides), folder, watchers())
 

@@ -112,11 +112,23 @@ def register_resolvers() -> None:
     """Make known what the configuration files call by ``${rnnlab.…:…}``."""
     OmegaConf.register_new_resolver("rnnlab.can_fuse", can_fuse, replace=True)
     OmegaConf.register_new_resolver("rnnlab.model_name", model_name, replace=True)
+    OmegaConf.register_new_resolver("rnnlab.repeats", repeats, replace=True)
 
 
 def model_name(choice: str, init_from: str | None) -> str:
     """Return what a run's folder calls its model, which is another run's where it starts from one."""
     return "pretrained" if init_from else choice
+
+
+def repeats(whole: int, part: int | None, passes: int = 1) -> int:
+    """Return how often to pass over a part where the whole is passed over ``passes`` times.
+
+    The square root of their ratio: fewer documents bear fewer steps, but not so few as there are of them.
+
+    >>> repeats(22500, None), repeats(22500, 10000), repeats(22500, 500), repeats(22500, 100, 5)
+    (1, 2, 7, 75)
+    """
+    return passes * (1 if part is None or part >= whole else round((whole / part) ** 0.5))
 
 
 def can_fuse(precision: str) -> bool:
