@@ -36,9 +36,9 @@ def test_the_command_says_so_and_writes_the_figures(
     assert "±" in capsys.readouterr().out
     report = json.loads(output.read_text())
     values = [run["metrics"]["loss"] for run in report["runs"]]
-    assert report["mean"]["loss"] == pytest.approx(sum(values) / 3)
+    assert report["mean"]["loss"] == pytest.approx(sum(values) / len(values))
     assert report["spread"]["loss"] == pytest.approx(
-        (sum((value - report["mean"]["loss"]) ** 2 for value in values) / 2) ** 0.5
+        (sum((value - report["mean"]["loss"]) ** 2 for value in values) / (len(values) - 1)) ** 0.5
     )
     assert command("evaluate", *words) == 2
     assert "overwrite=true" in capsys.readouterr().err

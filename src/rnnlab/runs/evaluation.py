@@ -1,6 +1,6 @@
 """A finished run's figures once more, or on other data, by the model's own vocabulary."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from rnnlab.corpora.corpus import check_split
 from rnnlab.data.memory_data import MemoryData
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError
+from rnnlab.figures.scored_documents import ScoredDocuments
+from rnnlab.models.sentiment import SentimentClassifier
 from rnnlab.runs.opening import OpenedRun, open_run
 from rnnlab.text.encoded import EncodedSplit, encoded_corpus
 from rnnlab.training.assembly import assemble_data
@@ -19,6 +21,7 @@ from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.evaluation import evaluate
 from rnnlab.training.fit import quieten
 from rnnlab.training.hardware import check_accelerator
+from rnnlab.training.recorded_documents import RecordedDocuments
 
 
 def evaluated(
@@ -28,6 +31,7 @@ def evaluated(
     labels: Sequence[str] = (),
     device: str | None = None,
     trust: Sequence[str] = (),
+    scored: MutableMapping[str, ScoredDocuments] | None = None,
 ) -> dict[str, Any]:
     """Return a run's metrics on a split; on its own data those that training printed, digit for digit.
 
@@ -40,6 +44,7 @@ def evaluated(
         labels: what the data calls the model's classes, in their order, where it calls them otherwise.
         device: ``cpu`` or ``gpu``; None as in training.
         trust: packages besides rnnlab whose classes the checkpoint may name.
+        scored: takes what a classifier says of each document, under the run's path.
 
     Returns:
         ``run``, ``checkpoint``, ``data`` (the corpus's name), ``split``, ``documents`` (or sequences),
@@ -64,7 +69,10 @@ def evaluated(
         documents, missed = made.sizes[split], None
     else:
         module = encoded_data(run, config, split, labels)
-        metrics = evaluate(run.task, module, split, trainer)
+        recorders = recorders_of(run, module)
+        metrics = evaluate(run.task, module, split, trainer, recorders)
+        if scored is not None:
+            scored.update((str(path), recorder.scored) for recorder in recorders)
         documents = sum(len(part) for part in module.encoded.splits.values())
         missed = max(module.encoded.out_of_vocabulary.values())
     return {
@@ -77,6 +85,14 @@ def evaluated(
         "seed": config["seed"],
         "metrics": metrics,
     }
+
+
+def recorders_of(run: OpenedRun, data: TextData) -> list[RecordedDocuments]:
+    """Return what keeps a classifier's answers; nothing for other tasks."""
+    if not isinstance(run.task, SentimentClassifier):
+        return []
+    (documents,) = data.encoded.splits.values()
+    return [RecordedDocuments(documents.lengths, run.labels)]
 
 
 def made_data(run: OpenedRun, config: Mapping[str, Any]) -> MemoryData:

@@ -13,8 +13,10 @@ from rich.table import Table
 from rnnlab.atomic import write_text
 from rnnlab.command_line import differences
 from rnnlab.errors import ConfigError
+from rnnlab.figures.scored_documents import ScoredDocuments
 from rnnlab.runs.ensemble import evaluated_together
 from rnnlab.runs.evaluation import evaluated
+from rnnlab.runs.evaluation_curves import check_curves_folder, curves_folder, write_curves
 from rnnlab.runs.named_runs import named
 from rnnlab.runs.outputs import check_output
 from rnnlab.terminal import console
@@ -39,8 +41,8 @@ def evaluate_runs(
         split: ``validation`` or ``test``.
         data: the ``data`` section of a configuration; None takes each run's own.
         labels: what the data calls the model's classes, separated by commas.
-        output: the file for the figures; None writes ``evaluation_<data>_<split>.json``, anew each time,
-            into the folder of a single run.
+        output: the file for the figures, beside which a folder takes a classifier's curves; None writes
+            ``evaluation_<data>_<split>.json``, anew each time, into the folder of a single run.
         overwrite: whether ``output`` may exist.
         device: ``cpu`` or ``gpu``; None as in training.
         trust: a package besides rnnlab whose classes the checkpoints may name.
@@ -58,14 +60,16 @@ def evaluate_runs(
     paths = [path for pattern in runs for path in named(pattern)]
     if output is not None:
         check_output(Path(output), overwrite)
+        check_curves_folder(Path(output), overwrite)
     names = tuple(labels.split(",")) if labels else ()
     trusted = (trust,) if trust else ()
     found: list[dict[str, Any]] = []
+    scored: dict[str, ScoredDocuments] = {}
     together: dict[str, float] | None = None
     if ensemble:
         found, together = evaluated_together(paths, split, data, names, device, trusted)
     for path in [] if ensemble else paths:
-        found.append(evaluated(path, split, data, names, device, trusted))
+        found.append(evaluated(path, split, data, names, device, trusted, scored))
         if found[-1]["data"] != found[0]["data"]:
             raise ConfigError(
                 f"{paths[0]} was trained on {found[0]['data']}, {path} on {found[-1]['data']}: their figures "
@@ -82,6 +86,10 @@ def evaluate_runs(
     if target is not None:
         write_text(target, json.dumps(report, indent=2, allow_nan=True) + "\n")
         console.print(f"Figures  {target}", markup=False)
+    if target is not None and scored:
+        called = dict(zip(scored, short_names(list(scored)), strict=True))
+        write_curves({called[run]: answers for run, answers in scored.items()}, curves_folder(target))
+        console.print(f"Curves   {curves_folder(target)}", markup=False)
     return report
 
 
