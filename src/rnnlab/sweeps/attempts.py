@@ -63,13 +63,16 @@ class Attempts:
                 if host == socket.gethostname() and int(process) != os.getpid():
                     yield int(process)
 
-    def stop(self) -> int:
+    def stop(self, by: int) -> int:
         """Ask all jobs of this invocation to stop at a clean place.
+
+        Args:
+            by: the signal that asks for it.
 
         Returns:
             How many are at work on this machine.
         """
-        self.stop_file.touch()
+        self.stop_file.write_text(str(by), encoding="utf-8")
         asked = 0
         for process in self.processes():
             with suppress(ProcessLookupError):
@@ -80,6 +83,10 @@ class Attempts:
     def stopping(self) -> bool:
         """Return whether the invocation was asked to stop."""
         return self.stop_file.exists()
+
+    def stopped_by(self) -> int:
+        """Return the signal that asked the invocation to stop."""
+        return int(self.stop_file.read_text(encoding="utf-8"))
 
 
 @contextmanager

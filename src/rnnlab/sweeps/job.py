@@ -66,7 +66,7 @@ class SweepJob:
         """Do the job, unless it is done or being done.
 
         Raises:
-            KeyboardInterrupt: if the user asked to stop, and this is the invocation's own process.
+            Interrupted: if the user asked to stop, and this is the invocation's own process.
         """
         register_resolvers()
         folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
@@ -78,10 +78,10 @@ class SweepJob:
                 take_threads(self.threads)
             try:
                 return self.locked(config, folder)
-            except (Interrupted, KeyboardInterrupt) as stop:
+            except (Interrupted, KeyboardInterrupt):
                 if guest:
                     return Outcome("stopped")
-                raise KeyboardInterrupt from stop
+                raise
 
     def locked(self, config: DictConfig, folder: RunFolder) -> Outcome:
         """Do the job as the only process that does."""
@@ -107,16 +107,13 @@ class SweepJob:
             return self.done(config, folder)
         except Pruned:
             return Outcome("pruned")
-        except Interrupted:
-            raise
         except (RnnlabError, OmegaConfBaseException) as error:
             why = str(error)
             log.error(why)
         except Exception as error:
             why = f"{type(error).__name__}: {error}"
             log.exception("A defect of rnnlab or of code that it was given ended %s.", folder.path.name)
-        if not folder.error_file.exists():
-            folder.fail(why)
+        folder.fail(why)
         return Outcome("failed", why)
 
     def done(self, config: DictConfig, folder: RunFolder) -> Outcome:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rnnlab.command_line import Interrupted
 from rnnlab.sweeps.attempts import Attempts
 from rnnlab.sweeps.job import Outcome
 from rnnlab.sweeps.jobs import Job
@@ -24,13 +25,13 @@ def settle(jobs: Sequence[Job], launching: Launching, folder: SweepFolder) -> di
 
     Raises:
         RnnlabError: if the launcher can't start a process at all.
-        KeyboardInterrupt: if the sweep is stopped.
+        Interrupted: if the sweep is stopped.
     """
     settled: dict[str, Outcome] = {}
     waited = False
     while left := [job for job in jobs if job.name not in settled]:
         if launching.attempts.stopping():
-            raise KeyboardInterrupt
+            raise Interrupted("The jobs were stopped.", launching.attempts.stopped_by())
         free = [job for job in left if not is_running(folder, job)]
         if free:
             found = launching.run(free)
@@ -65,9 +66,9 @@ def stopping_cleanly(attempts: Attempts) -> Iterator[None]:
     def ask(number: int, frame: Any) -> None:
         if attempts.stopping():
             raise KeyboardInterrupt
-        asked = attempts.stop()
+        asked = attempts.stop(number)
         if not asked:
-            raise KeyboardInterrupt
+            raise Interrupted("Nothing was at work.", number)
         name = signal.Signals(number).name
         errors.print(
             f"{name}: the jobs at work ({asked}) stop after their step (again to stop at once).",

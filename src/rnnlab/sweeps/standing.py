@@ -11,6 +11,9 @@ from rnnlab.sweeps.jobs import of_the_run
 from rnnlab.training.resume import at
 from rnnlab.training.run_folder import RunFolder
 
+ADOPTED = ("model", "task", "tokenizer")
+"""Sections of which ``init_from`` decides what the command does not say."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -46,10 +49,10 @@ def standing(
             return Standing("leave", state.reason)
         return Standing("start")
     try:
-        stored = of_the_run(folder.config())
+        stored = folder.config()
     except RunError as error:
         return Standing("leave", f"{error} sweep.restart=true starts over.")
-    changed = list(differences(of_the_run(config), stored))
+    changed = list(differences(as_composed(config), as_composed(stored)))
     if changed:
         return Standing("leave", other_configuration(changed, config, stored))
     if state.name == "finished":
@@ -57,6 +60,12 @@ def standing(
     if state.name == "failed" and folder.error_file.stat().st_mtime > failed_before:
         return Standing("leave", state.reason)
     return Standing("resume" if folder.last.is_file() or folder.previous.is_file() else "start")
+
+
+def as_composed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run's overrides compose to: less what it took over from the run that it starts from."""
+    taken_over = ADOPTED if config.get("init_from") else ()
+    return {name: section for name, section in of_the_run(config).items() if name not in taken_over}
 
 
 def other_configuration(changed: list[str], config: Mapping[str, Any], stored: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from rnnlab.command_line import Interrupted, JobsFailed
+from rnnlab.command_line import ENDED_BY_SIGNAL, Interrupted, JobsFailed
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.sweeps.attempts import Attempts, new_attempts
 from rnnlab.sweeps.hydra_side import HydraSide
@@ -168,10 +169,10 @@ def working(this: Sweep) -> Iterator[Attempts]:
     try:
         with new_attempts(this.folder.attempts) as attempts, stopping_cleanly(attempts):
             yield attempts
-    except KeyboardInterrupt as stop:
-        raise Interrupted(
-            f"The sweep is stopped; it is in {shown(this.folder.path)}.\nGo on with: {command()}"
-        ) from stop
+    except (Interrupted, KeyboardInterrupt) as stop:
+        told = f"The sweep is stopped; it is in {shown(this.folder.path)}.\nGo on with: {command()}"
+        by = stop.status - ENDED_BY_SIGNAL if isinstance(stop, Interrupted) else signal.SIGINT
+        raise Interrupted(told, by) from stop
 
 
 def run_jobs(
@@ -181,7 +182,7 @@ def run_jobs(
 
     Raises:
         RnnlabError: if it can't start a process.
-        KeyboardInterrupt: if the sweep is stopped.
+        Interrupted: if the sweep is stopped.
     """
     if not jobs:
         return {}
