@@ -35,7 +35,7 @@ class Remembered(NamedTuple):
 
 @house_style()
 def vanishing_gradient_figure(problem: str, runs: Sequence[Remembered], blind: float) -> Figure:
-    """Draw accuracy against distance, and gradients at the farthest distance that all networks were given.
+    """Draw accuracy against distance, and gradients at the farthest distance where all networks have them.
 
     Args:
         problem: its name.
@@ -50,8 +50,7 @@ def vanishing_gradient_figure(problem: str, runs: Sequence[Remembered], blind: f
         distances, accuracies = accuracy_by_distance([run for run in runs if run.network == network])
         left.plot(distances, accuracies, marker="o", color=colours[network], label=network, clip_on=False)
     accuracy_axes(left, problem, sorted({run.distance for run in runs}), blind)
-    shared = set.intersection(*({run.distance for run in runs if run.network == one} for one in networks))
-    farthest = max(shared or {run.distance for run in runs})
+    farthest = farthest_measured(runs, networks)
     for network in networks:
         same = [run for run in runs if run.network == network and run.distance == farthest]
         for curves, line in (([run.before for run in same], ":"), ([run.after for run in same], "-")):
@@ -59,6 +58,13 @@ def vanishing_gradient_figure(problem: str, runs: Sequence[Remembered], blind: f
     gradient_axes(right, farthest)
     note(figure, "gradient: norm at a state as a share of that where the answer is asked for")
     return figure
+
+
+def farthest_measured(runs: Sequence[Remembered], networks: Sequence[str]) -> int:
+    """Return the farthest distance at which all networks, or else any, have gradients."""
+    everything = {run.distance for run in runs}
+    measured = [{run.distance for run in runs if run.network == one and len(run.after)} for one in networks]
+    return max(set.intersection(*measured) or set.union(*measured) or everything)
 
 
 def colours_of_networks(networks: Sequence[str]) -> dict[str, str]:
