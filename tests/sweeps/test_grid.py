@@ -1,0 +1,132 @@
+"""A grid goes on where it was cut off."""
+
+import pytest
+import yaml
+
+from rnnlab.training.run_folder import RunFolder
+from tests.sweeps.conftest import Commanded
+
+Output = pytest.CaptureFixture[str]
+
+
+def test_finished_jobs_are_skipped_and_new_ones_added(commanded: Commanded, capsys: Output) -> None:
+    assert commanded.run("model=rnn,gru", "trainer.max_epochs=2") == 0
+    assert commanded.jobs() == ["model-gru", "model-rnn"]
+    assert commanded.run("trainer.max_epochs=2", "model=lstm,rnn,gru") == 0
+    assert commanded.jobs() == ["model-gru", "model-lstm", "model-rnn"]
+    assert [line for line in commanded.noted() if line.endswith("started")] == [
+        "model-rnn started",
+        "model-gru started",
+        "model-lstm started",
+    ]
+    assert capsys.readouterr().out.count("finished before") == 2
+    told = yaml.safe_load(commanded.sweep().facts_file.read_text())
+    assert told["jobs"]["model-lstm"] == ["trainer.max_epochs=2", "model=lstm"]
+    assert (told["swept"], told["monitor"], told["mode"]) == (["model"], "validation/accuracy", "max")
+
+
+def test_one_failing_job_does_not_end_the_others(commanded: Commanded, capsys: Output) -> None:
+    assert commanded.run("seed=1,13,2") == 1
+    told = capsys.readouterr()
+    assert "No luck with seed 13." in told.out
+    assert "1 of 3 jobs failed" in told.err
+    states = {name: RunFolder(commanded.sweep().path / name).state() for name in commanded.jobs()}
+    assert {name: state.name for name, state in states.items()} == {
+        "seed-1": "finished",
+        "seed-13": "failed",
+        "seed-2": "finished",
+    }
+    assert states["seed-13"].reason == "No luck with seed 13."
+    assert commanded.run("seed=1,13,2") == 1
+    assert commanded.noted().count("seed-13 started") == 2
+    assert commanded.noted().count("seed-1 started") == 1
+
+
+def test_a_choice_that_does_not_exist_fails_alone(commanded: Commanded, capsys: Output) -> None:
+    assert commanded.run("model=gruu,gru") == 1
+    assert commanded.noted() == ["model-gru started", "model-gru finished"]
+    assert "model/gruu" in capsys.readouterr().out
+
+
+def test_a_stopped_sweep_says_how_to_go_on_and_does(commanded: Commanded, capsys: Output) -> None:
+    words = ["seed=1,15,2", "trainer.max_epochs=3"]
+    assert commanded.run(*words) == 130
+    assert (
+        "Go on with: python scripts/train.py -m seed=1,15,2 trainer.max_epochs=3" in capsys.readouterr().err
+    )
+    assert commanded.noted() == ["seed-1 started", "seed-1 finished", "seed-15 started"]
+    assert commanded.run(*words) == 0
+    assert commanded.noted()[3:] == [
+        "seed-15 resumed",
+        "seed-15 finished",
+        "seed-2 started",
+        "seed-2 finished",
+    ]
+    assert not [path for path in commanded.sweep().attempts.iterdir() if path.is_dir()]
+
+
+def test_restart_puts_the_old_sweep_aside(commanded: Commanded, capsys: Output) -> None:
+    assert commanded.run("seed=1,2") == 0
+    old = commanded.sweep().path
+    assert commanded.run("seed=1,2", "sweep.restart=true") == 0
+    assert commanded.noted().count("seed-1 started") == 2
+    (aside,) = old.parent.glob(f"{old.name}.before-*")
+    assert (aside / "seed-1" / "metrics.json").is_file()
+    assert (old / "seed-1" / "metrics.json").is_file()
+    assert "restart" not in yaml.safe_load((old / "sweep.yaml").read_text())["command"]
+
+
+def test_a_run_of_another_configuration_is_not_taken_for_the_job(
+    commanded: Commanded, capsys: Output
+) -> None:
+    assert commanded.run("seed=1,2") == 0
+    stored = commanded.sweep().path / "seed-1" / "config.yaml"
+    stored.write_text(stored.read_text().replace("max_epochs", "fewer_epochs"))
+    assert commanded.run("seed=1,2") == 1
+    assert "started with another configuration" in capsys.readouterr().out
+    assert commanded.noted().count("seed-1 started") == 1
+
+
+def test_a_run_without_a_checkpoint_starts_anew(commanded: Commanded) -> None:
+    assert commanded.run("seed=1,2") == 0
+    run = RunFolder(commanded.sweep().path / "seed-2")
+    run.metrics_file.unlink()
+    run.last.unlink()
+    (run.path / "tensorboard").mkdir()
+    assert commanded.run("seed=1,2") == 0
+    assert commanded.noted()[-2:] == ["seed-2 started", "seed-2 finished"]
+    assert not (run.path / "tensorboard").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["model=gru"], "This sweep has no jobs"),
+        (["seed=range(1,1)"], "seed=range(1,1) has no values"),
+        (["seed=1,2,1"], "the same job twice: seed=1, and again seed=1"),
+        (["optimizer.lr=1e-3,0.001"], "the same job twice"),
+        (["model=gru,lstm", "model.cell=gru,lstm"], "the same job twice"),
+        (["seed=1,2", "seed=3"], "seed: given twice"),
+        (["optimizer.lrr=1,2"], "Did you mean optimizer.lr"),
+        (["modle=rnn,gru"], "Did you mean model"),
+        (["sweep.restrat=true", "seed=1,2"], "Did you mean sweep.restart"),
+        (["sweep.jobs_by=gird", "seed=1,2"], "Did you mean grid"),
+        (["optimizer.lr=interval(0,1)"], "sweep=optuna"),
+        (["resume=nowhere", "seed=1,2"], "resume= goes on with one run"),
+        (["data=csv", "seed=1,2"], "data.corpus.train"),
+    ],
+)
+def test_a_command_that_describes_no_sweep_ends_with_status_2(
+    words: list[str], message: str, commanded: Commanded, capsys: Output
+) -> None:
+    assert commanded.run(*words) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert "Traceback" not in told
+    assert not list(commanded.folder.rglob("*.yaml"))
+
+
+def test_a_single_run_takes_no_word_on_sweeps(commanded: Commanded, capsys: Output) -> None:
+    assert commanded.run("sweep=optuna", "sweep.trials=3", many=False) == 2
+    assert "sweep=optuna sweep.trials=3: there is no sweep here. Add -m" in capsys.readouterr().err
+    assert not commanded.noted()
