@@ -39,10 +39,14 @@ class Finished(NamedTuple):
 
 
 def composed(*overrides: str) -> dict[str, Any]:
+    return composed_of([*SMALL, *overrides])
+
+
+def composed_of(overrides: list[str]) -> dict[str, Any]:
     register_resolvers()
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = OmegaConf.to_container(hydra.compose("train", overrides=[*SMALL, *overrides]), resolve=True)
+        config = OmegaConf.to_container(hydra.compose("train", overrides=overrides), resolve=True)
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}
 

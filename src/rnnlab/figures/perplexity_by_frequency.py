@@ -61,7 +61,7 @@ def perplexity_by_frequency_figure(scored: Mapping[str, ScoredTokens]) -> Figure
     panel.grid(True, axis="y")
     panel.legend(loc="upper right")
     *_, last = scored
-    missing = f"without {lost} groups whose perplexity is not a number" if lost else ""
+    missing = f"left out, their perplexity is not a number: {lost}" if lost else ""
     note(figure, f"under each group: its share of the tokens ({last})", missing)
     return figure
 

@@ -1,6 +1,7 @@
 """A figure as PNG and SVG in a folder, and as an image in TensorBoard."""
 
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,12 +42,14 @@ def rendered(figure: Figure) -> Rendered:
     """
     png, svg = io.BytesIO(), io.BytesIO()
     bitmap = FigureCanvasAgg(figure)
-    bitmap.print_png(png)  # type: ignore[no-untyped-call]
-    width, height = bitmap.get_width_height()
-    figure.set_layout_engine("none")  # keep the places that the bitmap needed worked out
-    dpi = figure.dpi
-    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})  # type: ignore[no-untyped-call]
-    figure.dpi = dpi
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a box stands for it
+        bitmap.print_png(png)  # type: ignore[no-untyped-call]
+        width, height = bitmap.get_width_height()
+        figure.set_layout_engine("none")  # keep the places that the bitmap needed worked out
+        dpi = figure.dpi
+        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})  # type: ignore[no-untyped-call]
+        figure.dpi = dpi
     return Rendered(png.getvalue(), svg.getvalue(), width, height)
 
 

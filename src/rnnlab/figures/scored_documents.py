@@ -100,4 +100,4 @@ class ScoredDocuments:
 def told_unknown(scored: Mapping[str, ScoredDocuments]) -> str:
     """Return a line on documents that a figure leaves out, empty where there are none."""
     lost = sum(one.unknown for one in scored.values())
-    return f"without {lost:,} documents whose probability is not a number" if lost else ""
+    return f"left out, their probability is not a number: {lost:,}" if lost else ""

@@ -52,7 +52,8 @@ class LanguageFigures(TaskFigures):
             found.save(folder / f"tokens_{split}.npz")
         publish(perplexity_by_frequency_figure(scored), folder, "perplexity_by_frequency", writer, step)
         self.show_surprising(folder, writer, step)
-        self.show_words(Path(writer.log_dir))
+        if self.words:
+            self.show_words(Path(writer.log_dir))
 
     def show_surprising(self, folder: Path, writer: SummaryWriter, step: int) -> None:
         """Show the most surprising words in their context: coloured as figure and page, and as text."""

@@ -66,7 +66,8 @@ class SentimentFigures(TaskFigures):
         publish(reliability_figure(scored), folder, "reliability", writer, step)
         publish(accuracy_by_length_figure(scored), folder, "accuracy_by_length", writer, step)
         self.show_most_wrong(scored["validation"], folder, writer, step)
-        self.show_words(Path(writer.log_dir))
+        if self.words:
+            self.show_words(Path(writer.log_dir))
 
     def show_most_wrong(
         self, scored: ScoredDocuments, folder: Path, writer: SummaryWriter, step: int
