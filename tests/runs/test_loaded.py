@@ -118,7 +118,7 @@ def test_a_pickle_that_would_run_code_is_refused(way: str, sentiment: Finished, 
         torch.save(content, file)
     else:
         file.write_bytes(pickle.dumps(content["extra"], protocol=2))
-    with pytest.raises(RunError, match="is refused: it is damaged, or holds more than plain data"):
+    with pytest.raises(RunError, match="is refused: it is damaged, "):
         rnnlab.load(file)
     assert not witness.exists()
     with file.open("rb") as stream:  # the payload is a real one
