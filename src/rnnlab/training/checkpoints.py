@@ -92,7 +92,8 @@ def check_sums(path: Path) -> None:
             altered = archive.testzip()
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
         raise RunError(
-            f"{path} is refused: it is damaged, cut short, or no checkpoint at all ({error}); nothing of it was run."
+            f"{path} is refused: it is damaged, cut short, or no checkpoint at all ({error}); "
+            "nothing of it was run."
         ) from error
     if altered is not None:
         raise RunError(f"{path} is damaged: its part {altered} does not match its checksum.")
