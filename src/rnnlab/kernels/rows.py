@@ -19,6 +19,8 @@ from rnnlab.kernels.compiler import compiled
 
 Integers = npt.NDArray[np.int64]
 
+_CORES = os.cpu_count() or 1
+
 
 class Rows(NamedTuple):
     """The order in which the rows of a batch are walked.
@@ -53,7 +55,7 @@ def _blocks(lengths: Integers) -> int:
     smaller ones to end at the same time. Each block has weight gradients of its own, so a large batch gets
     larger blocks rather than ever more of them.
     """
-    batch, cores = len(lengths), os.cpu_count() or 1
+    batch, cores = len(lengths), _CORES
     is_ragged = lengths[-1] < 0.75 * lengths[0]
     rows = max(8 if is_ragged else 16, -(-batch // max(32, 2 * cores)))
     wanted = max(-(-batch // rows), min((2 if is_ragged else 1) * cores, -(-batch // 4)))
