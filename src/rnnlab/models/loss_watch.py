@@ -1,5 +1,7 @@
 """Stops a training whose loss is no number any more, before a checkpoint is overwritten."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -25,9 +27,14 @@ class LossWatch:
         Raises:
             RnnlabError: if a loss was infinite or not a number, naming the first such step.
         """
+        if loss.device.type == "cpu":
+            value = loss.item()
+            if not math.isfinite(value):
+                raise _no_number(value, step)
+            return
         self._steps.append(step)
         self._losses.append(loss.detach())
-        if loss.device.type == "cpu" or len(self._losses) >= self.every:
+        if len(self._losses) >= self.every:
             self.check()
 
     def check(self) -> None:
@@ -42,7 +49,11 @@ class LossWatch:
         self._steps, self._losses = [], []
         bad = (~losses.isfinite()).nonzero().flatten().tolist()
         if bad:
-            raise RnnlabError(f"The loss is {losses[bad[0]].item()} at step {steps[bad[0]]}. {_ADVICE}")
+            raise _no_number(losses[bad[0]].item(), steps[bad[0]])
+
+
+def _no_number(loss: float, step: int) -> RnnlabError:
+    return RnnlabError(f"The loss is {loss} at step {step}. {_ADVICE}")
 
 
 def check_weights(module: nn.Module, step: int) -> None:

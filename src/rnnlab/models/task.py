@@ -41,6 +41,17 @@ class Task(lightning.LightningModule):
         self.passport: dict[str, Any] = {}
         self.watch = LossWatch()
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; text goes the quick way.
+
+        At each of a step's hooks Lightning notes the hook's name on the module, some hundred times in all,
+        and ``nn.Module`` looks each time whether the text is a parameter, a module or a buffer.
+        """
+        if name in self.__dict__ and (value is None or type(value) is str):
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     def on_before_backward(self, loss: Tensor) -> None:
         """Look at the loss of every step.
 

@@ -22,8 +22,8 @@ class RunningMean(Metric):
 
     def update(self, total: Tensor, weight: Tensor) -> None:
         """Add a batch: the sum of its values, and how many there were (both of shape ``()``)."""
-        self.total += total
-        self.weight += weight
+        self.total.add_(total)  # not +=, which assigns: nn.Module takes long for that
+        self.weight.add_(weight)
 
     def compute(self) -> Tensor:
         """Return the mean, NaN where nothing was added."""

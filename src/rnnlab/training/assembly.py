@@ -24,6 +24,7 @@ from rnnlab.training.early_stopping import RememberedEarlyStopping
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.keeping import KeepBest, KeepLast
 from rnnlab.training.progress import TrainingProgress
+from rnnlab.training.quick_hooks import leave_out_empty_hooks
 from rnnlab.training.random_states import RandomStates
 from rnnlab.training.run_folder import RunFolder
 from rnnlab.training.tensorboard import loggers, logging_callbacks
@@ -129,9 +130,11 @@ def assemble_trainer(
     check_arguments(lightning.Trainer, options, facts, "trainer")
     options.setdefault("profiler", Unprofiled())
     try:
-        return lightning.Trainer(**options, **facts)
+        trainer = lightning.Trainer(**options, **facts)
     except (ValueError, lightning.fabric.utilities.exceptions.MisconfigurationException) as error:
         raise ConfigError(f"trainer: {error}") from error
+    leave_out_empty_hooks(trainer.callbacks)  # type: ignore[attr-defined]
+    return trainer
 
 
 def callbacks(

@@ -1,5 +1,7 @@
 """Checks that the machine can do what the configuration asks for: nothing is silently substituted."""
 
+import os
+
 import torch
 
 from rnnlab.errors import ConfigError
@@ -19,6 +21,18 @@ def check_accelerator(accelerator: str) -> None:
             "trainer=gpu, but PyTorch sees no CUDA GPU here. Use trainer=cpu, or trainer=auto, "
             "which takes a GPU where there is one."
         )
+    note_that_no_gpu_is_there()
+
+
+def note_that_no_gpu_is_there() -> None:
+    """Spare the optimizer the search for a GPU at every step, where there is none.
+
+    PyTorch's optimizers ask before each step whether CUDA is there. Lightning has them ask the driver's
+    library, which leaves other processes' use of CUDA alone; where there is no driver, the library is looked
+    for on disk each time, which takes a tenth of a small network's step. PyTorch's own answer is remembered.
+    """
+    if not torch.cuda.is_available():
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
 
 def check_precision(task: Task, precision: str, device: torch.device) -> None:

@@ -52,7 +52,7 @@ class TrainingProgress(ProgressBar):
             TextColumn("{task.fields[news]}"),
             console=console,
             transient=True,
-            refresh_per_second=4,
+            refresh_per_second=2,  # drawing takes milliseconds, for which all of PyTorch's threads wait
         )
         self.bar.start()
         self.row = self.bar.add_task(description, total=total, news="")
