@@ -1,0 +1,95 @@
+"""A metric against a setting, one line for each value of another."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rnnlab.figures.learning_curves import title_of
+from rnnlab.figures.style import colour, house_style, logarithmic, new_panel, note
+
+WIDE = 20
+"""Settings whose largest is so many times the smallest are drawn on a logarithmic axis."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A metric at one setting.
+
+    Attributes:
+        at: the setting: a number, or a word.
+        mean: over the runs.
+        deviation: their standard deviation; None of a single run.
+        count: how many runs.
+    """
+
+    at: float | str
+    mean: float
+    deviation: float | None
+    count: int
+
+
+@house_style()
+def metric_by_key_figure(metric: str, key: str, lines: Mapping[str, Sequence[Point]]) -> Figure:
+    """Draw a line with error bars (one standard deviation) for each name.
+
+    Args:
+        metric: its name, such as ``test/accuracy``.
+        key: the name of the setting from left to right.
+        lines: points of each line by its name; a single line may have an empty one.
+    """
+    split, _, name = metric.partition("/")
+    figure, panel = new_panel(f"{title_of(name)} by {key}", key, f"{split} {name.replace('_', ' ')}")
+    every = [point for points in lines.values() for point in points]
+    words = list(dict.fromkeys(str(point.at) for point in every))
+    in_numbers = all(isinstance(point.at, float) for point in every)
+    for number, (label, points) in enumerate(lines.items()):
+        there = [point for point in points if math.isfinite(point.mean)]
+        panel.errorbar(
+            [float(point.at) if in_numbers else words.index(str(point.at)) for point in there],
+            [point.mean for point in there],
+            yerr=[point.deviation or 0.0 for point in there],
+            color=colour(number),
+            linestyle="-" if in_numbers else "none",
+            marker="o",
+            markersize=5,
+            capsize=3,
+            elinewidth=1.2,
+            label=label or None,
+        )
+    mark_settings(panel, every, words if not in_numbers else None)
+    panel.grid(True, axis="y")
+    if len(lines) > 1:
+        panel.legend(loc="best", fontsize=10 if len(lines) <= 6 else 7)
+    lost = sum(not math.isfinite(point.mean) for point in every)
+    note(
+        figure,
+        told_counts([point.count for point in every]),
+        f"without {lost} whose value is not a number" if lost else "",
+    )
+    return figure
+
+
+def mark_settings(panel: Axes, points: Sequence[Point], words: Sequence[str] | None) -> None:
+    """Mark words by their names, and numbers that lie far apart on a logarithmic axis."""
+    if words is not None:
+        panel.set_xticks(range(len(words)), words)
+        panel.margins(x=0.15)
+        return
+    places = [float(point.at) for point in points]
+    if places and min(places) > 0 and max(places) / min(places) >= WIDE:
+        logarithmic(panel.xaxis)
+
+
+def told_counts(counts: Sequence[int]) -> str:
+    """Return a line on the runs behind each point, empty where there is one each.
+
+    >>> told_counts([3, 3]), told_counts([1, 3]), told_counts([1])
+    ('mean and standard deviation of 3 runs', 'mean and standard deviation of 1 to 3 runs', '')
+    """
+    if not counts or max(counts) == 1:
+        return ""
+    many = str(counts[0]) if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)}"
+    return f"mean and standard deviation of {many} runs"

@@ -1,0 +1,146 @@
+"""What a table of runs shows, and how its cells read."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rnnlab.errors import ConfigError
+from rnnlab.results.differing_keys import ABSENT
+from rnnlab.results.found_runs import SPLITS
+from rnnlab.results.grouped import Row, Spread
+
+MAIN = {"sentiment": "accuracy", "language_model": "perplexity", "memory": "loss"}
+"""The metric by which each task chooses its best checkpoint."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a table shows of each row.
+
+    Attributes:
+        keys: of the configuration, by their full names, with the names to show.
+        metrics: full names, such as ``test/accuracy``.
+        by_run: whether a row is a single run, and its folder is shown.
+    """
+
+    keys: dict[str, str]
+    metrics: Sequence[str]
+    by_run: bool
+
+
+def metrics_shown(rows: Sequence[Row], wanted: str | None) -> list[str]:
+    """Return the metrics of a table, validation before test.
+
+    Args:
+        rows: of the table.
+        wanted: names, separated by commas: ``accuracy`` of both splits, ``test/accuracy`` of one, ``all``;
+            None for what chooses each task's best checkpoint.
+
+    Raises:
+        ConfigError: if no row has one of them.
+    """
+    known = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    if wanted == "all":
+        return in_order(known)
+    if wanted is None:
+        tasks = {str(run.config.get("task.name")) for row in rows for run in row.runs}
+        chosen = {MAIN.get(task, "loss") for task in tasks}
+        return in_order([name for name in known if name.partition("/")[2] in chosen])
+    found: list[str] = []
+    for word in wanted.split(","):
+        meant = [name for name in known if word in (name, name.partition("/")[2])]
+        if not meant:
+            raise ConfigError(f"metrics={word}: no run has it. There are {', '.join(in_order(known))}.")
+        found += in_order(meant)
+    return list(dict.fromkeys(found))
+
+
+def in_order(names: Sequence[str]) -> list[str]:
+    """Return metrics with both splits of each side by side.
+
+    >>> in_order(["test/loss", "validation/loss", "validation/f1"])
+    ['validation/loss', 'test/loss', 'validation/f1']
+    """
+    metrics = list(dict.fromkeys(name.partition("/")[2] for name in names))
+    return [name for metric in metrics for split in SPLITS if (name := f"{split}/{metric}") in names]
+
+
+def header(columns: Columns) -> list[str]:
+    """Return the names of the columns, to be read."""
+    first = ["run"] if columns.by_run else []
+    return [*first, *columns.keys.values(), *columns.metrics, *middle(columns), "time", "tokens/s", "status"]
+
+
+def middle(columns: Columns) -> list[str]:
+    """Return the column between metrics and time."""
+    return ["seed"] if columns.by_run else ["seeds"]
+
+
+def cells(row: Row, columns: Columns, folder: str) -> list[str]:
+    """Return a row's cells, to be read.
+
+    Args:
+        row: of the table.
+        columns: what it shows.
+        folder: what the run is called, where the row is a single one.
+    """
+    seed = setting(row.runs[0].config.get("seed", ABSENT)) if columns.by_run else str(row.seeds)
+    return [
+        *([folder] if columns.by_run else []),
+        *(short_setting(row.values[key]) for key in columns.keys),
+        *(figure(row.metrics.get(name)) for name in columns.metrics),
+        seed,
+        duration(row.seconds),
+        "" if row.tokens_per_second is None else f"{row.tokens_per_second:,.0f}",
+        row.status,
+    ]
+
+
+def setting(value: Any) -> str:
+    """Return a setting as it is typed.
+
+    >>> setting(None), setting(True), setting(0.001)
+    ('null', 'true', '0.001')
+    """
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def short_setting(value: Any) -> str:
+    """Return a setting to be read: a long number in four digits.
+
+    >>> short_setting(0.0012345678), short_setting(0.001)
+    ('0.001235', '0.001')
+    """
+    return f"{value:.4g}" if isinstance(value, float) and len(repr(value)) > 8 else setting(value)
+
+
+def figure(found: Spread | None) -> str:
+    """Return a metric, with its spread over several runs.
+
+    >>> figure(Spread(0.87654, 0.012, 3)), figure(Spread(123.456, None, 1)), figure(None)
+    ('0.8765 ± 0.0120', '123.46', '')
+    """
+    if found is None:
+        return ""
+    places = 4 if abs(found.mean) < 10 else 2
+    if found.deviation is None:
+        return f"{found.mean:.{places}f}"
+    return f"{found.mean:.{places}f} ± {found.deviation:.{places}f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time as a person reads it.
+
+    >>> duration(8.34), duration(95.0), duration(3_725.0), duration(None)
+    ('8.3 s', '1:35', '1:02:05', '')
+    """
+    if seconds is None or math.isnan(seconds):
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

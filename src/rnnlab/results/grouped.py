@@ -1,0 +1,111 @@
+"""Runs that differ in their seed alone as one row: means, spreads, and how many they are."""
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean, stdev
+from typing import Any
+
+from rnnlab.results.differing_keys import ABSENT, row_of
+from rnnlab.results.found_runs import FoundRun
+
+STATUSES = ("finished", "running", "interrupted", "pruned", "failed", "empty", "waiting", "broken")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A metric over several runs.
+
+    Attributes:
+        mean: over the runs that have it.
+        deviation: their sample standard deviation; None of a single run.
+        count: how many have it.
+    """
+
+    mean: float
+    deviation: float | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """Runs of one kind.
+
+    Attributes:
+        values: of the keys that tell the rows apart.
+        runs: the runs, also those that are not finished.
+        metrics: over the finished runs; of a row without one over the others, their best so far.
+        seconds: mean wall time of the runs that the metrics are of.
+        tokens_per_second: their mean rate.
+    """
+
+    values: Mapping[str, Any]
+    runs: Sequence[FoundRun]
+    metrics: Mapping[str, Spread] = field(default_factory=dict)
+    seconds: float | None = None
+    tokens_per_second: float | None = None
+
+    @property
+    def counted(self) -> list[FoundRun]:
+        """The runs that the metrics are of."""
+        finished = [run for run in self.runs if run.status == "finished"]
+        return finished or list(self.runs)
+
+    @property
+    def seeds(self) -> int:
+        """How many different seeds the metrics are of."""
+        return len({run.config.get("seed") for run in self.counted if run.metrics})
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the metrics are of finished runs."""
+        return any(run.status == "finished" for run in self.runs)
+
+    @property
+    def status(self) -> str:
+        """What has become of the runs, such as ``2 finished, 1 failed``."""
+        counts = {name: sum(run.status == name for run in self.runs) for name in STATUSES}
+        told = {name: count for name, count in counts.items() if count}
+        if len(self.runs) == 1:
+            return next(iter(told))
+        return ", ".join(f"{count} {name}" for name, count in told.items())
+
+
+def grouped(runs: Sequence[FoundRun], keys: Sequence[str]) -> list[Row]:
+    """Return a row for each combination of the keys' values that occurs, in the order of the runs."""
+    groups: dict[tuple[Hashable, ...], list[FoundRun]] = {}
+    for run in runs:
+        groups.setdefault(row_of(run.config, keys), []).append(run)
+    return [row(members, keys) for members in groups.values()]
+
+
+def row(runs: Sequence[FoundRun], keys: Sequence[str]) -> Row:
+    """Return runs of one kind as a row."""
+    values = {key: runs[0].config.get(key, ABSENT) for key in keys}
+    bare = Row(values, runs)
+    counted = bare.counted
+    names = dict.fromkeys(name for run in counted for name in run.metrics)
+    return Row(
+        values,
+        runs,
+        {name: spread([run.metrics[name] for run in counted if name in run.metrics]) for name in names},
+        mean([run.seconds for run in counted]),
+        mean([run.tokens_per_second for run in counted]),
+    )
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Return mean and sample standard deviation; NaN where a value is no number.
+
+    >>> spread([1.0, 3.0]), spread([2.0])
+    (Spread(mean=2.0, deviation=1.4142135623730951, count=2), Spread(mean=2.0, deviation=None, count=1))
+    """
+    if not all(map(math.isfinite, values)):
+        return Spread(math.nan, None if len(values) < 2 else math.nan, len(values))
+    return Spread(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean of what is there."""
+    there = [value for value in values if value is not None]
+    return fmean(there) if there else None

@@ -1,0 +1,184 @@
+"""``scripts/results.py``: runs under folders as one table, with what is wrong said below it."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from rnnlab.atomic import write_text
+from rnnlab.errors import ConfigError, nearest
+from rnnlab.results.columns import Columns, metrics_shown
+from rnnlab.results.conditions import conditions
+from rnnlab.results.differing_keys import ASIDE, differing_keys, full_name, short_names
+from rnnlab.results.found_runs import Findings, FoundRun, found_under
+from rnnlab.results.grouped import Row, grouped
+from rnnlab.results.ordering import ordered
+from rnnlab.results.tables import csv_table, markdown_table, terminal_table
+from rnnlab.runs.outputs import check_output
+from rnnlab.terminal import console, errors, shown
+
+FORMATS = ("table", "csv", "markdown")
+WIDEST = 10_000  # characters
+ENDINGS = {".csv": "csv", ".md": "markdown", ".markdown": "markdown"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A table before it is drawn.
+
+    Attributes:
+        rows: in their order.
+        columns: what it shows.
+        names: what each row's run is called.
+    """
+
+    rows: Sequence[Row]
+    columns: Columns
+    names: Sequence[str]
+
+
+def results(
+    places: Sequence[str],
+    where: Sequence[str] = (),
+    group: str | None = None,
+    each: bool = False,
+    sort: str | None = None,
+    metrics: str | None = None,
+    format: str = "table",
+    output: str | None = None,
+    plot: str | None = None,
+    x: str | None = None,
+    metric: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Show the runs under folders; see ``scripts/results.py --help`` for the arguments.
+
+    Raises:
+        RunError: if there is no run, or an output exists.
+        ConfigError: if a key, a metric or a format is unknown, or options exclude each other.
+        RnnlabError: if the disk is full.
+    """
+    form = form_of(format, output)
+    if each and group is not None:
+        raise ConfigError("each=true shows every run; group=… puts several in a row. Choose one.")
+    if plot is None and (x is not None or metric is not None):
+        raise ConfigError("x=… and metric=… are for plot=…, the file of the figure.")
+    if output is not None:
+        check_output(Path(output), overwrite)
+    findings = found_under([Path(place) for place in places])
+    tests = conditions(where, findings.runs)
+    chosen = [run for run in findings.runs if all(test.holds(run) for test in tests)]
+    if not chosen and where:
+        raise ConfigError(f"None of the {len(findings.runs)} runs meets where={' where='.join(where)}.")
+    if plot is not None:
+        # Here, and not above: matplotlib takes a second to import.
+        from rnnlab.results.plot import draw
+
+        draw(readable(chosen), Path(plot), x, metric, overwrite)
+    found = table_of(readable(chosen), group, each, sort, metrics if form == "table" else metrics or "all")
+    put(found, form, output)
+    tell(findings, chosen)
+
+
+def form_of(format: str, output: str | None) -> str:
+    """Return ``table``, ``csv`` or ``markdown``: by the output's ending, if there is one.
+
+    Raises:
+        ConfigError: if it is none of them.
+    """
+    if format not in FORMATS:
+        raise ConfigError(f"format={format} is unknown. {nearest(format, FORMATS)}")
+    if output is None:
+        return format
+    form = ENDINGS.get(Path(output).suffix.lower())
+    if form is None:
+        raise ConfigError(f"output={output}: its name must end in one of {', '.join(ENDINGS)}.")
+    return form
+
+
+def readable(runs: Sequence[FoundRun]) -> list[FoundRun]:
+    """Return the runs whose configuration is known: they have a place in the table."""
+    return [run for run in runs if run.config]
+
+
+def table_of(
+    runs: Sequence[FoundRun], group: str | None, each: bool, sort: str | None, metrics: str | None
+) -> Shown:
+    """Return the table: a row for each run, or for those that differ in nothing but their seed."""
+    known = list(dict.fromkeys(key for run in runs for key in run.config))
+    keys = telling_keys(runs) if group is None else [full_name(word, known) for word in group.split(",")]
+    lots = [[run] for run in runs] if each else [runs]
+    rows = ordered([row for lot in lots for row in grouped(lot, keys)], sort)
+    columns = Columns(short_names(keys, known), metrics_shown(rows, metrics), each)
+    return Shown(rows, columns, folder_names([row.runs[0].path for row in rows]))
+
+
+def telling_keys(runs: Sequence[FoundRun]) -> list[str]:
+    """Return the keys in which runs differ.
+
+    Of a run that is known by the words of its job, those in which it is like no other: it may be silent about
+    the rest.
+    """
+    complete = [run.config for run in runs if not run.is_partial]
+    keys = differing_keys(complete or [run.config for run in runs])
+    for run in runs:
+        if run.is_partial and complete:
+            news = [
+                key for key, value in run.config.items() if all(one.get(key) != value for one in complete)
+            ]
+            keys += [key for key in news if key not in (*keys, *ASIDE)]
+    return keys
+
+
+def folder_names(paths: Sequence[Path]) -> list[str]:
+    """Return the paths without the folder that all have in common.
+
+    >>> folder_names([Path("/logs/a/x"), Path("/logs/b")]), folder_names([Path("/logs/a")])
+    (['a/x', 'b'], ['a'])
+    """
+    if not paths:
+        return []
+    shared = os.path.commonpath([path.absolute().parent for path in paths])
+    return [os.path.relpath(path.absolute(), shared) for path in paths]
+
+
+def put(found: Shown, form: str, output: str | None) -> None:
+    """Print the table, or write it."""
+    parts = (found.rows, found.columns, found.names)
+    if form == "table":
+        show(terminal_table(*parts))
+        return
+    text = csv_table(*parts) if form == "csv" else markdown_table(*parts)
+    if output is None:
+        print(text, end="")
+        return
+    write_text(Path(output), text)
+    errors.print(f"Table  {output}", markup=False)
+
+
+def show(table: Table) -> None:
+    """Print a table as wide as it is: cells in crumbs can't be read, wrapped or cut lines can."""
+    width = Console(width=WIDEST).measure(table).maximum
+    Console(width=max(width, console.width)).print(table, crop=False)
+    if width > console.width and console.is_terminal:
+        errors.print("Wider than the terminal: choose metrics=… or group=…, or write output=results.csv.")
+
+
+def tell(findings: Findings, chosen: Sequence[FoundRun]) -> None:
+    """Say what the table can't: failures, broken folders, jobs that are still to come."""
+    if any(run.metrics and run.status != "finished" for run in chosen):
+        errors.print("Of runs that are not finished: the best validation so far.")
+    # What has no configuration meets no condition, and is told all the same.
+    unread = [run for run in findings.runs if not run.config]
+    for run in [*readable(chosen), *unread]:
+        if run.reason:
+            told = run.reason.splitlines()[0]
+            errors.print(f"{run.status}: {shown(run.path)}: {told}", style="red", markup=False)
+        elif not run.config:
+            told = f"{run.status}: {shown(run.path)} has no configuration yet."
+            errors.print(told, style="yellow", markup=False)
+    for path in findings.left_out:
+        errors.print(f"Left out, as the sweep was started over: {path}", markup=False)

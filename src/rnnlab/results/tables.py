@@ -1,0 +1,99 @@
+"""A table of runs for the terminal, in Markdown, and as CSV."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from rnnlab.results.columns import Columns, cells, header, setting
+from rnnlab.results.grouped import Row
+
+STYLES = {"failed": "red", "broken": "red", "running": "green"}
+
+
+def terminal_table(rows: Sequence[Row], columns: Columns, names: Sequence[str]) -> Table:
+    """Return a table for the terminal.
+
+    Args:
+        rows: in their order.
+        columns: what it shows.
+        names: what each row's run is called, where a row is a single one.
+    """
+    table = Table()
+    texts = {"run", "status", *columns.keys.values()}
+    for name in header(columns):
+        # A metric's split stands above its name: the figures below are no wider than either.
+        head = name.replace("/", "\n", 1) if name in columns.metrics else name
+        table.add_column(Text(head), justify="left" if name in texts else "right")
+    for row, name in zip(rows, names, strict=True):
+        # As Text: a setting such as [1,2] is no markup.
+        table.add_row(*map(Text, cells(row, columns, name)), style=STYLES.get(row.status))
+    return table
+
+
+def markdown_table(rows: Sequence[Row], columns: Columns, names: Sequence[str]) -> str:
+    """Return a table in Markdown; arguments as :func:`terminal_table` has them."""
+    head = header(columns)
+    lines = [head, ["---"] * len(head)]
+    lines += [cells(row, columns, name) for row, name in zip(rows, names, strict=True)]
+    return "".join(f"| {' | '.join(map(escaped, line))} |\n" for line in lines)
+
+
+def escaped(text: str) -> str:
+    """Return a cell that Markdown takes for one.
+
+    >>> escaped("a|b")
+    'a\\\\|b'
+    """
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def csv_table(rows: Sequence[Row], columns: Columns, names: Sequence[str]) -> str:
+    """Return a table as CSV: keys by their full names, and numbers in full.
+
+    A metric's mean and standard deviation (``… std``) have a column each; what is not there is empty. Rows of
+    several runs say in ``seeds`` how many seeds the figures are of, in ``runs`` how many runs there are.
+    """
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    spreads = [] if columns.by_run else [f"{name} std" for name in columns.metrics]
+    counts = ["seed"] if columns.by_run else ["seeds", "runs"]
+    first = ["run"] if columns.by_run else []
+    figures = (
+        [name for pair in zip(columns.metrics, spreads, strict=True) for name in pair] if spreads else []
+    )
+    figures = figures or list(columns.metrics)
+    writer.writerow([*first, *columns.keys, *figures, *counts, "seconds", "tokens_per_second", "status"])
+    for row, name in zip(rows, names, strict=True):
+        writer.writerow(
+            [
+                *([name] if columns.by_run else []),
+                *(setting(row.values[key]) for key in columns.keys),
+                *numbers(row, columns),
+                *([row.runs[0].config.get("seed", "")] if columns.by_run else [row.seeds, len(row.runs)]),
+                exact(row.seconds),
+                exact(row.tokens_per_second),
+                row.status,
+            ]
+        )
+    return file.getvalue()
+
+
+def numbers(row: Row, columns: Columns) -> list[Any]:
+    """Return a row's metrics in full."""
+    found: list[Any] = []
+    for name in columns.metrics:
+        spread = row.metrics.get(name)
+        found.append(None if spread is None else exact(spread.mean))
+        if not columns.by_run:
+            found.append(None if spread is None else exact(spread.deviation))
+    return found
+
+
+def exact(value: float | None) -> float | None:
+    """Return a number in full; what is no number is left empty."""
+    return None if value is None or math.isnan(value) else value

@@ -1,0 +1,240 @@
+"""Every run under a folder is in the table, with what has become of it."""
+
+import csv
+import io
+import math
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rnnlab.models.language_model import LanguageModel
+from rnnlab.models.memory import MemoryTask
+from rnnlab.models.sentiment import SentimentClassifier
+from rnnlab.results.columns import MAIN
+from rnnlab.results.found_runs import found_under
+from tests.results.run_makers import config, damage, finished, interrupted, run, sweep
+
+ROOT = Path(__file__).resolve().parents[2]
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    def called(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["results.py", *map(str, words)])
+        status = 0
+        try:
+            runpy.run_path(str(ROOT / "scripts" / "results.py"), run_name="__main__")
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+        shown = capsys.readouterr()
+        return status, shown.out, shown.err
+
+    return called
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    """Two cells, three seeds of one and two of the other."""
+    for seed, accuracy in ((1, 0.80), (2, 0.82), (3, 0.84)):
+        finished(tmp_path / "logs" / f"gru{seed}", config("gru", seed), accuracy, seconds=10.0 * seed)
+    for seed, accuracy in ((1, 0.70), (2, 0.72)):
+        finished(tmp_path / "logs" / f"rnn{seed}", config("rnn", seed), accuracy, rate=None)
+    return tmp_path / "logs"
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_seeds_are_a_row_with_mean_and_spread(logs: Path, command: Command) -> None:
+    status, out, _ = command(logs)
+    assert status == 0
+    (gru,) = (line for line in out.splitlines() if "gru" in line)
+    assert "0.8200 ± 0.0200" in gru
+    assert "0.8300 ± 0.0200" in gru
+    assert "3 finished" in gru
+    assert "20.0 s" in gru
+    assert "50,000" in gru
+    assert "nonlinearity" not in out
+
+
+def test_csv_has_every_number_in_full(logs: Path, command: Command) -> None:
+    _, out, _ = command(logs, "format=csv")
+    gru, rnn = rows_of(out)
+    assert (gru["model.cell"], gru["seeds"], gru["runs"], gru["status"]) == ("gru", "3", "3", "3 finished")
+    assert float(gru["test/accuracy"]) == pytest.approx(0.82)
+    assert float(gru["test/accuracy std"]) == pytest.approx(0.02)
+    assert float(rnn["validation/accuracy std"]) == pytest.approx(math.sqrt(2e-4))
+    assert float(gru["test/f1/good"]) == 0.5
+    assert float(gru["seconds"]) == 20
+    assert rnn["tokens_per_second"] == ""
+
+
+def test_csv_opens_in_pandas(logs: Path, command: Command) -> None:
+    pandas = pytest.importorskip("pandas")
+    _, out, _ = command(logs, "format=csv")
+    table = pandas.read_csv(io.StringIO(out))
+    assert table.set_index("model.cell").loc["gru", "test/accuracy"] == pytest.approx(0.82)
+
+
+def test_each_run_by_itself_sorted_and_filtered(logs: Path, command: Command) -> None:
+    words = ["each=true", "where=cell=gru", "where=seed>1", "sort=-test/accuracy", "format=csv"]
+    _, out, _ = command(logs, *words)
+    assert [(row["run"], row["seed"]) for row in rows_of(out)] == [("gru3", "3"), ("gru2", "2")]
+    _, out, _ = command(logs, "sort=test/accuracy", "format=csv")
+    assert [row["model.cell"] for row in rows_of(out)] == ["rnn", "gru"]
+    assert command(logs, "where=cell=lstm")[0] == 2
+
+
+def test_grouped_by_any_key(logs: Path, command: Command) -> None:
+    finished(logs / "wide", config("gru", hidden_size=64), 0.9)
+    _, out, _ = command(logs, "format=csv")
+    assert [(row["model.cell"], row["model.hidden_size"]) for row in rows_of(out)] == [
+        ("gru", "32"),
+        ("gru", "64"),
+        ("rnn", "32"),
+    ]
+    _, out, _ = command(logs, "group=hidden_size", "metrics=accuracy", "format=markdown")
+    lines = out.splitlines()
+    assert lines[0].startswith("| hidden_size | validation/accuracy | test/accuracy | seeds |")
+    assert lines[2].startswith("| 32 | 0.7860 ± 0.0622 | 0.7760 ± 0.0622 | 3 |")
+    assert lines[2].endswith("| 5 finished |")
+    assert lines[3].startswith("| 64 | 0.9100 | 0.9000 | 1 |")
+
+
+def test_unfinished_runs_have_their_best_validation(logs: Path, command: Command) -> None:
+    interrupted(logs / "gru4", config("gru", 4), 0.99)
+    interrupted(logs / "slow", config("gru", 1, lr=0.5), 0.6)
+    run(logs / "empty", config("gru", 1, lr=0.7)).fail("The loss is nan.\nMore about it.")
+    _, out, err = command(logs, "format=csv")
+    first, second, third, *_ = rows_of(out)
+    assert (first["status"], first["seeds"], first["runs"]) == ("3 finished, 1 interrupted", "3", "4")
+    assert float(first["test/accuracy"]) == pytest.approx(0.82)
+    assert (second["status"], second["validation/accuracy"], second["test/accuracy"]) == (
+        "interrupted",
+        "0.6",
+        "",
+    )
+    assert (third["status"], third["seeds"]) == ("failed", "0")
+    assert "best validation so far" in err
+    assert "failed" in err
+    assert "The loss is nan." in err
+    assert "More about it" not in err
+
+
+def test_broken_folders_are_told(logs: Path, command: Command) -> None:
+    damage(logs / "half")
+    (logs / "garbled").mkdir()
+    (logs / "garbled" / "config.yaml").write_text("a: [")
+    (logs / "strange").mkdir()
+    (logs / "strange" / "config.yaml").write_text("seed: 1\n")
+    (logs / "strange" / "metrics.json").write_text('{"test": [1]}')
+    (logs / "bare" / "checkpoints").mkdir(parents=True)
+    status, out, err = command(logs, "format=csv", "where=cell=gru")
+    assert status == 0
+    assert len(rows_of(out)) == 1
+    for name in ("half", "garbled", "strange", "bare"):
+        (line,) = (line for line in err.splitlines() if f"{name}:" in line or f"{name} " in line)
+        assert "broken" in line
+
+
+def test_a_half_finished_sweep_is_complete(tmp_path: Path, command: Command) -> None:
+    folder = tmp_path / "sweep"
+    words = {
+        f"model-{cell}_seed-{seed}": [f"model={cell}", f"seed={seed}"]
+        for cell in ("gru", "rnn")
+        for seed in (1, 2)
+    }
+    bad = {"model-gru_model.hidden_size--1_seed-1": ["model=gru", "model.hidden_size=-1", "seed=1"]}
+    sweep(folder, {**words, **bad}, pruned=["model-rnn_seed-1"])
+    finished(folder / "model-gru_seed-1", config("gru", 1), 0.8)
+    interrupted(folder / "model-rnn_seed-1", config("rnn", 1), 0.6)
+    failing = folder / "model-gru_model.hidden_size--1_seed-1"
+    failing.mkdir()
+    (failing / "error.txt").write_text("model.hidden_size is -1")
+    finished(tmp_path / "sweep.before-2026-01-01_00-00-00" / "old", config("gru", 1), 0.1)
+    _, out, err = command(tmp_path, "format=csv")
+    found = {(row["model.cell"], row["model.hidden_size"]): row["status"] for row in rows_of(out)}
+    assert found == {
+        ("gru", "-1"): "failed",
+        ("gru", "32"): "1 finished, 1 waiting",
+        ("rnn", "32"): "1 pruned, 1 waiting",
+    }
+    assert "started over" in err
+    assert "model.hidden_size is -1" in err
+
+
+def test_a_running_run_is_told(tmp_path: Path) -> None:
+    with interrupted(tmp_path / "a", config(), 0.5).held():
+        (found,) = found_under([tmp_path]).runs
+    assert found.status == "running"
+
+
+def test_outputs_are_whole_and_not_overwritten(logs: Path, command: Command, tmp_path: Path) -> None:
+    for name, start in (("a.csv", "model.cell,"), ("a.md", "| cell |")):
+        target = tmp_path / name
+        assert command(logs, f"output={target}")[0] == 0
+        assert target.read_text().startswith(start)
+        status, _, err = command(logs, f"output={target}")
+        assert (status, "overwrite=true" in err) == (2, True)
+        assert command(logs, f"output={target}", "overwrite=true")[0] == 0
+
+
+def test_the_figure(logs: Path, command: Command, tmp_path: Path) -> None:
+    for lr in (0.001, 0.01):
+        finished(logs / f"lr{lr}", config("gru", lr=lr), 0.75)
+    assert command(logs, f"plot={tmp_path / 'a.png'}")[0] == 0
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in (tmp_path / "a.svg").read_bytes()
+    status, _, err = command(logs, f"plot={tmp_path / 'a.svg'}")
+    assert (status, "overwrite=true" in err) == (2, True)
+    assert command(logs, f"plot={tmp_path / 'b.svg'}", "x=lr,cell", "metric=validation/loss")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "Name a folder"),
+        (("none",), "no folder none"),
+        ((".", "sort=unheard"), "no such column"),
+        ((".", "metrics=bleu"), "no run has it"),
+        ((".", "group=unheard"), "no run has such a key"),
+        ((".", "format=xml"), "format=xml is unknown"),
+        ((".", "output=a.xls"), "must end in"),
+        ((".", "each=true", "group=cell"), "Choose one"),
+        ((".", "x=cell"), "are for plot="),
+        ((".", "plot=a.gif"), r"must end in .png or .svg"),
+        ((".", "plot=a.png", "x=lr,cell,seed"), "one key or two"),
+        ((".", "where=cell=lstm"), "None of the 5 runs"),
+        ((".", "sorted=lr"), "Did you mean sort"),
+    ],
+)
+def test_mistakes_are_named(
+    words: tuple[str, ...], message: str, logs: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(logs)
+    before = sorted(logs.iterdir())
+    status, _, err = command(*words)
+    assert (status, message in err) == (2, True), err
+    assert sorted(logs.iterdir()) == before
+
+
+def test_a_folder_without_runs_is_told(tmp_path: Path, command: Command) -> None:
+    assert command(tmp_path)[0] == 2
+
+
+def test_main_metrics_are_the_monitored_ones() -> None:
+    kinds = {"sentiment": SentimentClassifier, "language_model": LanguageModel, "memory": MemoryTask}
+    assert {name: f"validation/{metric}" for name, metric in MAIN.items()} == {
+        name: kind.monitor for name, kind in kinds.items()
+    }
+
+
+def test_no_torch_is_needed(logs: Path) -> None:
+    code = f"import sys, rnnlab.results.report as r; r.results(['{logs}']); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
