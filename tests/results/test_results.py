@@ -102,7 +102,7 @@ def test_grouped_by_any_key(logs: Path, command: Command) -> None:
     _, out, _ = command(logs, "group=hidden_size", "metrics=accuracy", "format=markdown")
     lines = out.splitlines()
     assert lines[0].startswith("| hidden_size | validation/accuracy | test/accuracy | seeds |")
-    assert lines[2].startswith("| 32 | 0.7860 ± 0.0622 | 0.7760 ± 0.0622 | 3 |")
+    assert lines[2].startswith("| 32 | 0.7860 ± 0.0623 | 0.7760 ± 0.0623 | 3 |")
     assert lines[2].endswith("| 5 finished |")
     assert lines[3].startswith("| 64 | 0.9100 | 0.9000 | 1 |")
 
