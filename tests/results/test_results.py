@@ -165,6 +165,7 @@ def test_a_half_finished_sweep_is_complete(tmp_path: Path, command: Command) -> 
         ("gru", "32"): "1 finished, 1 waiting",
         ("rnn", "32"): "1 pruned, 1 waiting",
     }
+    assert "loss" not in command(tmp_path)[1]  # the failed job's unknown task adds no column
     assert "started over" in err
     assert "model.hidden_size is -1" in err
 

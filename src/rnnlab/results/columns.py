@@ -44,7 +44,8 @@ def metrics_shown(rows: Sequence[Row], wanted: str | None) -> list[str]:
     if wanted == "all":
         return in_order(known)
     if wanted is None:
-        tasks = {str(run.config.get("task.name")) for row in rows for run in row.runs}
+        found_in = [run.config for row in rows for run in row.runs if run.metrics]
+        tasks = {str(config.get("task.name")) for config in found_in}
         chosen = {MAIN.get(task, "loss") for task in tasks}
         return in_order([name for name in known if name.partition("/")[2] in chosen])
     found: list[str] = []
