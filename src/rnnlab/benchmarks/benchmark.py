@@ -17,6 +17,7 @@ from rnnlab.benchmarks import (
     keras_speed,
     kernels_speed,
     language_speed,
+    logging_cost,
     sentiment_speed,
     tables,
 )
@@ -63,6 +64,8 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
         folder.mkdir(parents=True, exist_ok=True)
         if settings.kernels:
             results["kernels"] = kernels_speed.measure(config, settings)
+        elif settings.logging:
+            results["logging"] = logging_cost.measure(config, settings)
         elif config["task"]["name"] == "language_model":
             results["language_model"] = language_speed.measure(config, settings, device)
         else:
@@ -73,8 +76,7 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
         keep(results, folder)
     for table in tables.tables_of(results):
         console.print(table)
-    notes = tables.KERNEL_NOTES if settings.kernels else tables.NOTES
-    console.print(notes, markup=False, style="dim")
+    console.print(tables.notes_of(results), markup=False, style="dim")
     console.print(f"Figures  {folder / 'benchmark.json'}", markup=False)
     if (folder / "benchmark.png").is_file():
         console.print(f"Chart    {folder / 'benchmark.png'}", markup=False)

@@ -26,6 +26,7 @@ class Settings:
     keras_python: str | None
     keras_epochs: int
     kernels: bool
+    logging: bool
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Settings":

@@ -18,6 +18,10 @@ NOTES = (
     "(rnnlab.benchmarks.memory says what that can't tell)."
 )
 KERNEL_NOTES = f"Medians over the turns. times: the fused scans' rate by torch's. {MATMUL}"
+LOGGING_NOTES = (
+    "Medians over the rounds; range: the least and the most. seconds: a whole training without its baseline, "
+    "from the data to the last figure; by silent: what it takes by the one of the same round without logging."
+)
 
 
 def machine_line(machine: Mapping[str, Any]) -> str:
@@ -39,11 +43,20 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
         yield language_table(results["language_model"], results["config"]["data"]["name"])
     if "keras" in results:
         yield keras_table(results["keras"])
+    if "logging" in results:
+        yield logging_table(results["logging"])
     if "kernels" in results:
         for is_training, title in ((False, "Forward"), (True, "Forward and backward")):
             yield kernels_table(
                 [row for row in results["kernels"] if row["is_training"] == is_training], title
             )
+
+
+def notes_of(results: Mapping[str, Any]) -> str:
+    """Return what the tables' words mean."""
+    if "logging" in results:
+        return LOGGING_NOTES
+    return KERNEL_NOTES if "kernels" in results else NOTES
 
 
 def plain_table(title: str) -> Table:
@@ -133,6 +146,19 @@ def keras_table(results: Mapping[str, Any]) -> Table:
             spread(row["times_as_fast"], "{:.2f}"),
             " and ".join(f"{row['loss'][name][-1]:.3f}" for name in ("rnnlab", "keras")),
         )
+    return table
+
+
+def logging_table(results: Mapping[str, Any]) -> Table:
+    """Return what logging costs trainings."""
+    model = results["model"]
+    table = plain_table(f"Trainings of {model['cell']} {model['hidden_size']} with logging and without")
+    for name in ("", "seconds", "by silent", "an epoch's steps by silent"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for name, seconds in results["seconds"].items():
+        ratios = results["ratios"].get(name, {})
+        told = [spread(ratios[part], "{:.3f}") if part in ratios else "" for part in ("whole", "epoch")]
+        table.add_row(name, spread(seconds, "{:.1f}"), *told)
     return table
 
 

@@ -34,20 +34,24 @@ class StepScalars(Callback):
         self.gradients: dict[str, float] = {}
         self.rates: dict[str, float] = {}
         self.written = 0
-        self.tokens: Any = 0
+        self.tokens_before = 0
         self.positions = 0
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Find the layers."""
+        """Find the layers; a run that goes on in mid-epoch has seen tokens of it already."""
         self.layers = layers_of(pl_module)
         self.written = trainer.global_step
+        self.tokens_before = self.clock.tokens_so_far()
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Begin to count anew, as the clock does."""
+        self.tokens_before = self.positions = 0
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Count tokens and padding; note the learning rate that the step will have."""
+        """Count tokens and padding together; note the learning rate that the step will have."""
         assert isinstance(pl_module, Task)
-        self.tokens = self.tokens + pl_module.tokens_in(batch)
         self.positions += pl_module.positions_in(batch)
         if self.is_due(trainer.global_step + 1):
             self.rates = learning_rates(trainer.optimizers)
@@ -73,15 +77,16 @@ class StepScalars(Callback):
             return
         self.written = step
         loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+        tokens = self.clock.tokens_so_far()
         scalars = {
             "step/loss": float(loss),
-            "step/tokens_per_second": self.clock.tokens_so_far() / max(self.clock.seconds_so_far(), 1e-9),
-            "step/padding_share": 1 - int(self.tokens) / max(self.positions, 1),
+            "step/tokens_per_second": tokens / max(self.clock.seconds_so_far(), 1e-9),
+            "step/padding_share": 1 - (tokens - self.tokens_before) / max(self.positions, 1),
             **self.rates,
             **grouped("gradient_norm", self.gradients),
             **grouped("weight_norm", weight_norms(self.layers)),
         }
-        self.tokens, self.positions = 0, 0
+        self.tokens_before, self.positions = tokens, 0
         trainer.logger.log_metrics(scalars, step=step)
 
     def is_due(self, step: int) -> bool:

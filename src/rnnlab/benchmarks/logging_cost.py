@@ -1,0 +1,106 @@
+"""What logging costs: whole trainings with TensorBoard and without, in turns, each a process of its own."""
+
+import json
+import logging
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rnnlab.benchmarks.settings import Settings
+from rnnlab.benchmarks.turns import paired, summary
+from rnnlab.errors import RunError
+from rnnlab.training.fit import SECTIONS
+
+log = logging.getLogger(__name__)
+
+ENCODER = "rnnlab.models.encoder.RecurrentEncoder"
+SHORT = {
+    "max_epochs": 1,
+    "limit_train_batches": 2,
+    "limit_val_batches": 1,
+    "limit_test_batches": 1,
+}
+"""Of the trainings that pay for the encoded corpus and for compilation, before any is timed."""
+
+
+def measure(config: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """Train with everything that ``config`` logs, and without anything.
+
+    Returns:
+        ``turns`` of each contestant, and what those that log take by those that don't, pairwise by round:
+        ``whole`` trainings and the training steps of an ``epoch``.
+
+    Raises:
+        RunError: if a training fails, with its last words.
+    """
+    contestants = contestants_of(config, settings)
+    turns: dict[str, list[dict[str, float]]] = {name: [] for name in contestants}
+    with tempfile.TemporaryDirectory(prefix="rnnlab-logging-") as room:
+        for name, one in contestants.items():
+            run({**one, "trainer": {**one["trainer"], **SHORT}}, Path(room) / f"{name}-short")
+        names = list(contestants)
+        for number in range(settings.repeats):
+            for name in names if number % 2 == 0 else names[::-1]:
+                turns[name].append(run(contestants[name], Path(room) / f"{name}-{number}"))
+            log.info(told(number + 1, settings.repeats, {name: had[-1] for name, had in turns.items()}))
+    ratios = {
+        name: {
+            "whole": paired(*(column(turns[which], "seconds") for which in (name, "silent"))),
+            "epoch": paired(*(column(turns[which], "epoch") for which in (name, "silent"))),
+        }
+        for name in contestants
+        if name != "silent"
+    }
+    seconds = {name: summary(column(had, "seconds")) for name, had in turns.items()}
+    return {"model": contestants["silent"]["model"], "turns": turns, "seconds": seconds, "ratios": ratios}
+
+
+def column(turns: list[dict[str, float]], name: str) -> list[float]:
+    """Return one figure of every turn."""
+    return [turn[name] for turn in turns]
+
+
+def contestants_of(config: Mapping[str, Any], settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return the configurations: silent, logging, and with diagnostics where ``config`` asks for them."""
+    model = {
+        "_target_": ENCODER,
+        "cell": settings.cells[0],
+        "hidden_size": settings.hidden_sizes[0],
+        "backend": settings.backend,
+    }
+    asked = {**config, "model": model, "baselines": False, "resume": None, "init_from": None}
+    training = {name: asked[name] for name in sorted(SECTIONS) if name in asked}
+    plain = {key: value for key, value in config["callbacks"].items() if key != "diagnostics"}
+    found = {
+        "silent": {**training, "callbacks": plain, "logger": {"tensorboard": False}},
+        "logging": {**training, "callbacks": plain},
+    }
+    if len(plain) < len(config["callbacks"]):
+        found["diagnostics"] = training
+    return found
+
+
+def run(config: Mapping[str, Any], folder: Path) -> dict[str, float]:
+    """Train in a process of its own and return its figures.
+
+    Raises:
+        RunError: if it fails, with its last words.
+    """
+    file = folder.with_suffix(".json")
+    file.write_text(json.dumps(config), encoding="utf-8")
+    command = [sys.executable, "-m", "rnnlab.benchmarks.one_training", str(file), str(folder)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        last = "\n".join(ended.stderr.strip().splitlines()[-3:])
+        raise RunError(f"A training of the benchmark ended with status {ended.returncode}:\n{last}")
+    found: dict[str, float] = json.loads(ended.stdout.strip().splitlines()[-1])
+    return found
+
+
+def told(number: int, repeats: int, last: Mapping[str, Mapping[str, float]]) -> str:
+    """Return a round's figures in one line."""
+    parts = ", ".join(f"{name} {turn['seconds']:.1f} s" for name, turn in last.items())
+    return f"Round {number} of {repeats}: {parts}"
