@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -145,11 +146,14 @@ class Trials:
         The choice follows from the seed and the trials so far alone, and so is the same after a crash.
         """
         trials = self.all()
-        self.study.sampler = optuna.samplers.TPESampler(
-            seed=int(self.settings["seed"]) + len(trials),
-            n_startup_trials=int(self.settings["random_trials"]),
-            constant_liar=True,  # trials that run at the same time keep away from one another
-        )
+        with warnings.catch_warnings():
+            # Optuna 4 calls constant_liar experimental; Optuna 5 does not, and it is the same.
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            self.study.sampler = optuna.samplers.TPESampler(
+                seed=int(self.settings["seed"]) + len(trials),
+                n_startup_trials=int(self.settings["random_trials"]),
+                constant_liar=True,  # trials that run at the same time keep away from one another
+            )
         space = {dimension.key: dimension.distribution for dimension in self.dimensions}
         trial = self.study.ask(space)
         trial.set_user_attr(INVOCATION, invocation)
