@@ -34,7 +34,9 @@ def compose() -> Callable[..., dict[str, Any]]:
         register_resolvers()
         GlobalHydra.instance().clear()
         with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-            config = OmegaConf.to_container(hydra.compose("train", overrides=[*SMALL, *overrides]), resolve=True)
+            config = OmegaConf.to_container(
+                hydra.compose("train", overrides=[*SMALL, *overrides]), resolve=True
+            )
         assert isinstance(config, dict)
         return {str(key): value for key, value in config.items()}
 

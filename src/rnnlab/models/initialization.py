@@ -57,7 +57,7 @@ def initialize(network: nn.RNNBase, initialization: str, forget_bias: float | No
     hidden = network.hidden_size
     for weight_ih, weight_hh, bias_ih, bias_hh in network.all_weights:
         if initialization == "orthogonal":
-            for block in weight_hh.split(hidden):
+            for block in torch.split(weight_hh, hidden):
                 nn.init.orthogonal_(block)
         elif initialization == "identity":
             nn.init.eye_(weight_hh)
