@@ -17,6 +17,7 @@ GOOD: dict[str, Any] = {
     "keras_python": None,
     "keras_epochs": 1,
     "kernels": False,
+    "logging": False,
 }
 
 
