@@ -152,3 +152,19 @@ def test_an_untrained_gru_halves_its_state() -> None:
     torch.testing.assert_close(outputs[0, :, 0], torch.tensor([0.5**step for step in range(1, 6)]))
     assert isinstance(final, Tensor)
     assert math.isclose(float(final[0, 0, 0]), 0.5**5, rel_tol=1e-6)
+
+
+@pytest.mark.parametrize("time", [1, 4])
+@pytest.mark.parametrize("with_gradients", [True, False])
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_mixed_precision_leaves_the_scans_alone(cell: str, with_gradients: bool, time: int) -> None:
+    torch.manual_seed(3)
+    encoder = RecurrentEncoder(6, cell, 7, backend="fused")
+    inputs = torch.randn(3, time, 6).bfloat16()  # what a layer below hands up under autocast
+    with torch.set_grad_enabled(with_gradients):
+        expected, expected_state = encoder(inputs.float())
+        with torch.autocast("cpu", torch.bfloat16):
+            found, state = encoder(inputs)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, expected)
+    torch.testing.assert_close(state, expected_state, rtol=0, atol=0)

@@ -4,6 +4,9 @@ One scan is one layer in one direction. What it returns equals PyTorch's own net
 rows share a batch, and how many threads there are, changes no bit of it. (Gradients of weights are sums over
 the batch; those, of course, depend on what is in it. A single step of a stream without gradients, as in
 generation, is PyTorch's own cell.) Second derivatives are not there: asking for them is an error.
+
+Under ``torch.autocast`` the scans compute in the type of the weights all the same, float32 that is: narrower
+inputs are widened, and outputs, states and gradients of the weights have the weights' type.
 """
 
 from collections.abc import Sequence
@@ -96,13 +99,14 @@ class FusedScans:
             Outputs ``(batch, time, hidden)``, exactly zero in the padding, and the state after the last token
             read, like ``state``.
         """
-        if self._is_stream and inputs.shape[1] == 1 and not torch.is_grad_enabled():
-            return self._single_step(inputs, state, weights)
         dtype = weights[0].dtype  # under autocast the inputs may be narrower
-        states = state if isinstance(state, tuple) else (state, None)
-        memory = None if states[1] is None else states[1].to(dtype)
-        arguments = (inputs.to(dtype), states[0].to(dtype), memory, *weights)
-        outputs, *final = _Scan.apply(self._cell, self._rows, reverse, *arguments)
+        inputs = inputs.to(dtype)
+        state = (state[0].to(dtype), state[1].to(dtype)) if isinstance(state, tuple) else state.to(dtype)
+        if self._is_stream and inputs.shape[1] == 1 and not torch.is_grad_enabled():
+            with torch.autocast("cpu", enabled=False):
+                return self._single_step(inputs, state, weights)
+        hidden, memory = state if isinstance(state, tuple) else (state, None)
+        outputs, *final = _Scan.apply(self._cell, self._rows, reverse, inputs, hidden, memory, *weights)
         return outputs, final[0] if memory is None else (final[0], final[1])
 
     def _single_step(self, inputs: Tensor, state: State, weights: Parameters) -> tuple[Tensor, State]:
