@@ -1,6 +1,9 @@
 """Every test has a cache and a data folder of its own; real corpora only where a test asks for them."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before torch is imported: threads cost tiny networks more than they bring, and a machine shared with
@@ -10,6 +13,26 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 
 REAL_DATA = os.environ.get("RNNLAB_DATA_DIR")
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kernels_ahead(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compile the scans on a second core while other tests run, if the scans' own tests are to come.
+
+    What is compiled is kept on disk, beside the modules; whoever needs a kernel that is being compiled waits
+    for it. A failure shows in the tests, which compile whatever they do not find.
+    """
+    if not any(ROOT / "tests" / "kernels" in item.path.parents for item in request.session.items):
+        yield
+        return
+    command = [sys.executable, "-m", "tests.kernels.compile_all"]
+    compiling = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        compiling.terminate()
+        compiling.wait()
 
 
 @pytest.fixture(autouse=True)
