@@ -1,6 +1,7 @@
 """Chromium without a window, driven over a pipe by the DevTools protocol, with the standard library alone."""
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -28,7 +29,7 @@ READ_ALL = """
     if (node.nodeName === 'SLOT') { node.assignedNodes().forEach(walk); }
     node.childNodes.forEach(walk);
   };
-  walk(document.body);
+  if (document.body) walk(document.body);
   return found.join('\\n');
 })()
 """
@@ -63,16 +64,25 @@ class Browser:
         assert CHROMIUM is not None
         reads, self._out = os.pipe()
         self._in, writes = os.pipe()
-        # Chromium reads from descriptor 3 and writes to 4; a shell puts ours there, wherever they are.
         command = [
-            *("sh", "-c", f'exec "$@" 3<&{reads} 4>&{writes}', "sh"),
             *(CHROMIUM, "--headless=new", "--no-sandbox", "--no-first-run", "--hide-scrollbars"),
             *("--disable-gpu", "--disable-dev-shm-usage", "--use-gl=angle", "--use-angle=swiftshader"),
             *("--enable-unsafe-swiftshader", f"--user-data-dir={profile}"),
             *(f"--window-size={width},{height}", "--remote-debugging-pipe"),
         ]
+
+        def wire() -> None:
+            """Put our ends where Chromium reads and writes: descriptors 3 and 4."""
+            far = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (reads, writes)]
+            for end, place in zip(far, (3, 4), strict=True):
+                os.dup2(end, place)
+
         self.process = subprocess.Popen(
-            command, pass_fds=(reads, writes), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command,
+            preexec_fn=wire,
+            close_fds=False,  # or 3 and 4 would be closed again
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         os.close(reads)
         os.close(writes)
