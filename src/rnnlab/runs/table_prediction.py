@@ -44,10 +44,9 @@ class Tally:
 
     def notes(self, max_length: int | None) -> list[str]:
         """Return the sentences a person should read."""
-        found = [
-            f"{self.texts:,} texts in {self.seconds:.1f} s: "
-            f"{self.texts / max(self.seconds, 1e-9):,.0f} texts/s."
-        ]
+        rate = self.texts / max(self.seconds, 1e-9)
+        shown = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+        found = [f"{self.texts:,} texts in {self.seconds:.1f} s: {shown} texts/s."]
         if self.empty:
             found.append(f"{self.empty:,} without a word: predicted as a lone <eos>.")
         if self.cut:

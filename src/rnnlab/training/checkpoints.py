@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shutil
 import zipfile
 import zlib
@@ -66,8 +67,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise RunError(
-            f"{path} is refused: it is damaged, or holds more than plain data and would run code when loaded "
-            f"({str(error).splitlines()[0]})"
+            f"{path} is refused: it is damaged, or holds more than plain data and would run code when "
+            f"loaded{named_by(error)}."
         ) from error
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise RunError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
@@ -79,6 +80,16 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"{path} has checkpoint format {found}; this rnnlab reads up to {CHECKPOINT_FORMAT}: upgrade it."
         )
     return checkpoint
+
+
+def named_by(error: UnpicklingError) -> str:
+    """Return what a refused file names; PyTorch's own message goes on to say how to load it all the same.
+
+    >>> named_by(UnpicklingError("Weights only load failed. Unsupported global: GLOBAL posix.system was not"))
+    ' (it names posix.system)'
+    """
+    found = re.search(r"GLOBAL (\S+)", str(error))
+    return f" (it names {found[1]})" if found else ""
 
 
 def check_sums(path: Path) -> None:
