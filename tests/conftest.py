@@ -1,5 +1,6 @@
 """Every test has a cache and a data folder of its own; real corpora only where a test asks for them."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -39,6 +40,19 @@ def kernels_ahead(request: pytest.FixtureRequest) -> Iterator[None]:
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RNNLAB_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("RNNLAB_DATA_DIR", str(tmp_path / "data"))
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """Take away the log handlers of a command given in this process: its log file is another test's."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    for handler in root.handlers:
+        if handler not in before:
+            handler.close()
+    root.handlers[:] = before
+    root.setLevel(level)
 
 
 @pytest.fixture
