@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rnnlab.build import build
 from rnnlab.errors import ConfigError
 from rnnlab.text import torchtext_compat
+from rnnlab.text.readable_tokens import readable
 from rnnlab.text.tokenizers import (
     BasicEnglish,
     BytePairs,
@@ -17,6 +18,7 @@ from rnnlab.text.tokenizers import (
     Whitespace,
     tokenizer_from_dict,
 )
+from rnnlab.text.vocabulary import EOS
 
 TEXTS = ["the cat sat on the mat", "the cat ate the hat", "The hat, the mat: é 日本!"] * 3
 
@@ -120,3 +122,8 @@ def test_every_choice_of_the_config_group_builds(name, pytestconfig):
 
     config = OmegaConf.load(pytestconfig.rootpath / "conf" / "tokenizer" / f"{name}.yaml")
     assert build(OmegaConf.to_container(config), object, "tokenizer").name == name
+
+
+def test_symbols_keep_their_names_when_tokens_are_shown() -> None:
+    pairs = BytePairs(vocab_size=256).train(["the film"])
+    assert readable(pairs, [*pairs.encode(" a"), EOS]) == (" ", "a", EOS)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rnnlab.text.tokenizers import BytePairs, Characters, Tokenizer
+from rnnlab.text.vocabulary import SPECIALS
 
 
 def separator(tokenizer: Tokenizer) -> str:
@@ -11,7 +12,10 @@ def separator(tokenizer: Tokenizer) -> str:
 
 
 def readable(tokenizer: Tokenizer, tokens: Sequence[str]) -> tuple[str, ...]:
-    """Return each token as a person reads it: a byte pair without its spelling of spaces."""
+    """Return each token as a person reads it: a byte pair without its spelling of spaces.
+
+    The two symbols keep their names; :meth:`Tokenizer.decode` makes a new line of ``<eos>``.
+    """
     if isinstance(tokenizer, BytePairs):
-        return tuple(tokenizer.decode([token]) for token in tokens)
+        return tuple(token if token in SPECIALS else tokenizer.decode([token]) for token in tokens)
     return tuple(tokens)

@@ -24,6 +24,7 @@ from rnnlab.terminal import console
 from rnnlab.training.evaluation import evaluate
 from rnnlab.training.fit import quieten
 from rnnlab.training.progress import thousands
+from rnnlab.training.report import figure
 
 TIMED = 50  # batches
 Answers = Callable[[Tensor, Any], tuple[Tensor, Any]]
@@ -149,6 +150,6 @@ def show(found: Mapping[str, Measured], split: str, data: str) -> None:
     for name in (*metrics, "MB", "tokens/s"):
         table.add_column(name, justify="right")
     for name, measured in found.items():
-        figures = [f"{measured.metrics[key]:.4f}" for key in metrics]
+        figures = [figure(key, measured.metrics[key]) for key in metrics]
         table.add_row(name, *figures, f"{measured.size / 1e6:.2f}", thousands(measured.tokens_per_second))
     console.print(table)

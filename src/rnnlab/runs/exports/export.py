@@ -28,7 +28,7 @@ DEFAULTS = {
 }
 """The formats, and the file each writes where none is named."""
 TOLERANCE = 1e-4
-ROUGHEST = 0.5  # difference of a probability that rounding weights to 8 bits can't explain
+ROUGHEST = 0.5  # a difference that rounding weights to 8 bits does not make in a model that is of use
 
 
 def export(
@@ -55,8 +55,8 @@ def export(
         trust: a package besides rnnlab whose classes the checkpoint may name.
 
     Returns:
-        The largest difference between the probabilities of the file and of PyTorch; of the weights for
-        safetensors.
+        The largest difference between the file and PyTorch: of probabilities (classifiers),
+        log-probabilities (language models; relative to those beyond 1), or weights (safetensors).
 
     Raises:
         RunError: if the run can't be used or exported so, a file exists, or the check fails.
@@ -120,7 +120,7 @@ def write_safetensors(model: TrainedModel, file: Path) -> float:
 
 
 def write_onnx(model: TrainedModel, file: Path) -> float:
-    """Write ONNX in float32; return the largest difference from PyTorch's probabilities.
+    """Write ONNX in float32; return the largest difference from PyTorch's answers.
 
     Raises:
         RunError: if it is neither classifier nor language model, or differs by more than ``TOLERANCE``.

@@ -5,7 +5,6 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from rnnlab.models.encoder import RecurrentEncoder
 from rnnlab.models.task import Task
@@ -28,7 +27,7 @@ def classifier_difference(model: TrainedClassifier, exported: ClassifierAnswers)
     """Return the largest difference of probabilities."""
     ours = classifier_answers(by_pytorch(model.task))
     random = np.random.default_rng(1)
-    largest = 0.0
+    differences: list[float] = []
     for _ in range(BATCHES):
         texts = [
             random.integers(len(model.vocabulary), size=length, dtype=np.int32)
@@ -36,22 +35,25 @@ def classifier_difference(model: TrainedClassifier, exported: ClassifierAnswers)
         ]
         batch = model.batch(in_a_row(texts), np.arange(BATCH))
         found, expected = (answers(batch.tokens, batch.lengths)[1] for answers in (exported, ours))
-        largest = max(largest, apart(found, expected))
-    return largest
+        differences.append(float((found - expected).abs().max()))
+    return largest_of(differences)
 
 
 def language_difference(model: TrainedLanguageModel, exported: LanguageAnswers) -> float:
-    """Return the largest difference of probabilities, from window to window with the state carried."""
+    """Return the largest difference of log-probabilities, relative to those beyond 1, the state carried.
+
+    A probability is one of thousands in a vocabulary: too small for its difference to tell anything.
+    """
     ours = language_answers(by_pytorch(model.task))
     random = np.random.default_rng(1)
-    largest = 0.0
+    differences: list[float] = []
     states: list[object] = [None, None]
     for window in WINDOWS:
         tokens = torch.from_numpy(random.integers(len(model.vocabulary), size=(4, window)))
         found, states[0] = exported(tokens, states[0])
         expected, states[1] = ours(tokens, states[1])
-        largest = max(largest, apart(found.exp(), expected.exp()))
-    return largest
+        differences.append(float(((found - expected).abs() / expected.abs().clamp(min=1)).max()))
+    return largest_of(differences)
 
 
 def by_pytorch(task: Trained) -> Trained:
@@ -63,6 +65,10 @@ def by_pytorch(task: Trained) -> Trained:
     return plain
 
 
-def apart(found: Tensor, expected: Tensor) -> float:
-    """Return the largest difference, NaN where a number is lacking."""
-    return float((found - expected).abs().max())
+def largest_of(differences: list[float]) -> float:
+    """Return the largest, NaN if any is: Python's ``max`` would pass over it.
+
+    >>> largest_of([0.0, float("nan"), 1.0])
+    nan
+    """
+    return float(np.max(differences))
