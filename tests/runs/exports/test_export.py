@@ -1,7 +1,10 @@
 """What is exported answers without rnnlab; what can't be exported is said and leaves nothing."""
 
+import ast
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,24 @@ from tests.runs.conftest import Finished
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
+SNIPPET = """
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+model = onnxruntime.InferenceSession("film.onnx")
+told = json.loads(Path("film.json").read_text(encoding="utf-8"))
+ids = {token: number for number, token in enumerate(told["vocabulary"])}
+text = "A moving film.".lower()
+for pattern, replacement in told["tokenizer"]["replace"]:
+    text = re.sub(pattern, replacement, text)
+tokens = np.array([[ids.get(token, 0) for token in text.split()]])
+(shares,) = model.run(["probabilities"], {"tokens": tokens, "lengths": np.array([tokens.shape[1]])})
+print(dict(zip(told["labels"], shares[0].tolist(), strict=True)))
+"""
 TEXTS = ["Fine, lovely: the film", "dull", "cold unheard grim"]
 
 
@@ -91,6 +112,20 @@ def test_an_answer_that_is_no_number_is_a_difference(sentiment: Finished, langua
     assert np.isnan(likeness.language_difference(writer, failing_once))
     nowhere = torch.full((likeness.BATCH, 2), float("nan"))
     assert np.isnan(likeness.classifier_difference(classifier, lambda *_: (nowhere, nowhere)))
+
+
+@pytest.mark.parametrize("form", ["onnx", "int8"])
+def test_the_example_for_readers_needs_no_rnnlab(form: str, sentiment: Finished, tmp_path: Path) -> None:
+    exporting.export(str(sentiment.folder), form, str(tmp_path / "film.onnx"), split=None)
+    code = f"{SNIPPET}\nimport sys\nassert not {{'rnnlab', 'torch'}} & set(sys.modules)\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    model = rnnlab.load(sentiment.folder)
+    (expected,) = model.predict_proba(["A moving film."]).tolist()
+    found = ast.literal_eval(done.stdout)
+    assert list(found) == list(model.labels)
+    assert list(found.values()) == pytest.approx(expected, abs=1e-5 if form == "onnx" else 0.05)
 
 
 @pytest.mark.parametrize("form", ["onnx", "torchscript"])
