@@ -9,7 +9,7 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -75,6 +75,26 @@ def run_hydra(
 
     mistakes: list[BaseException] = []
 
+    def main() -> None:
+        job = hydra_job(work, mistakes)
+        hydra.main(config_path=str(conf), config_name=config_name, version_base="1.3")(job)()
+        for error in mistakes:
+            raise error
+
+    exit_by(main, explain=lambda error: explained(error, conf, config_name))
+
+
+def hydra_job(
+    work: Callable[[dict[str, Any], Path, list[str]], Any], mistakes: list[BaseException]
+) -> Callable[[DictConfig], Any]:
+    """Return the function that Hydra calls with what it has composed.
+
+    Args:
+        work: as :func:`run_hydra` takes it.
+        mistakes: takes what ends a single run: Hydra would print a line of its own about it. A job of a sweep
+            raises it.
+    """
+
     def job(composed: DictConfig) -> Any:
         settings = HydraConfig.get()
         register_resolvers()  # a launcher may have sent this job to a process of its own
@@ -86,15 +106,11 @@ def run_hydra(
         except (RnnlabError, OmegaConfBaseException, Interrupted) as error:
             if settings.mode is RunMode.MULTIRUN:
                 raise
-            mistakes.append(error)  # Hydra would print a line of its own about it
+            mistakes.append(error)
             remove_if_only_logged(Path(settings.runtime.output_dir), settings.job.name)
+            return None
 
-    def main() -> None:
-        hydra.main(config_path=str(conf), config_name=config_name, version_base="1.3")(job)()
-        for error in mistakes:
-            raise error
-
-    exit_by(main, explain=lambda error: explained(error, conf, config_name))
+    return job
 
 
 def check_no_sweep(words: Iterable[str]) -> None:
@@ -178,12 +194,19 @@ def stop_at_once(number: int, frame: FrameType | None) -> None:
     raise Interrupted(f"Stopped by {signal.Signals(number).name}.", number)
 
 
-def explained(error: Exception, conf: Path, config_name: str) -> str:
-    """Return what a person needs to know about a configuration that could not be composed."""
+def explained(error: Exception, conf: Path, config_name: str, words: Sequence[str] | None = None) -> str:
+    """Return what a person needs to know about a configuration that could not be composed.
+
+    Args:
+        error: what Hydra or OmegaConf raised.
+        conf: the folder of configuration files.
+        config_name: the primary configuration in it.
+        words: the overrides; None for those of the command line.
+    """
     text = str(error)
     unknown = re.match(r"Could not override '(?P<key>[^']+)'", text)
     if unknown:
-        return unknown_key(unknown["key"].split("@")[0], conf, config_name)
+        return unknown_key(unknown["key"].split("@")[0], conf, config_name, words)
     launcher = re.search(r"Could not find 'hydra/launcher/(?P<name>\w+)'", text)
     if launcher and launcher["name"] in LAUNCHERS:
         return f"hydra/launcher={launcher['name']} needs pip install 'rnnlab[{LAUNCHERS[launcher['name']]}]'."
@@ -195,14 +218,15 @@ def explained(error: Exception, conf: Path, config_name: str) -> str:
     return text.partition("Config search path")[0].rstrip()
 
 
-def unknown_key(key: str, conf: Path, config_name: str) -> str:
+def unknown_key(key: str, conf: Path, config_name: str, words: Sequence[str] | None = None) -> str:
     """Return a sentence that names the keys and groups nearest to ``key``."""
     if key in groups(conf):
         return f"{key}: this command leaves nothing to choose there. What there is to choose: --help."
+    choices = choices_among(sys.argv[1:] if words is None else words, conf)
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(conf), version_base="1.3"):
         try:
-            composed = hydra.compose(config_name, overrides=choices_on_command_line(conf))
+            composed = hydra.compose(config_name, overrides=choices)
         except HydraException:  # one of those words is wrong, too
             composed = hydra.compose(config_name)
     keys = {*dotted_keys(OmegaConf.to_container(composed, resolve=False)), *groups(conf)}
@@ -211,10 +235,10 @@ def unknown_key(key: str, conf: Path, config_name: str) -> str:
     return f"{key}: there is no such key. {hint} All keys: --cfg job."
 
 
-def choices_on_command_line(conf: Path) -> list[str]:
-    """Return the valid ``group=choice`` words of the command line: they decide which keys there are."""
-    words = [word.partition("=") for word in sys.argv[1:]]
-    return [f"{group}={choice}" for group, _, choice in words if (conf / group / f"{choice}.yaml").is_file()]
+def choices_among(words: Sequence[str], conf: Path) -> list[str]:
+    """Return the valid ``group=choice`` words: they decide which keys there are."""
+    parts = [word.partition("=") for word in words]
+    return [f"{group}={choice}" for group, _, choice in parts if (conf / group / f"{choice}.yaml").is_file()]
 
 
 def groups(conf: Path) -> list[str]:
