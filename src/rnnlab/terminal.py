@@ -8,10 +8,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-# Colour and width degrade by themselves where output is a file or NO_COLOR is set.
-console = Console(soft_wrap=True, highlight=False)
-errors = Console(stderr=True, soft_wrap=True, highlight=False)
-_lines = Console(soft_wrap=True, highlight=False)
+# Colour and width degrade by themselves where output is a file or NO_COLOR is set. A notebook gets plain
+# text, too: rich would make a block of HTML of each line.
+console = Console(soft_wrap=True, highlight=False, force_jupyter=False)
+errors = Console(stderr=True, soft_wrap=True, highlight=False, force_jupyter=False)
+_lines = Console(soft_wrap=True, highlight=False, force_jupyter=False)
 
 STYLES = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "red"}
 

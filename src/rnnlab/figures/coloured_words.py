@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from rnnlab.figures.explanation import Explanation
 from rnnlab.figures.explanation_views import AGAINST, FOR
-from rnnlab.figures.style import FAINT, INK, house_style, shortened
+from rnnlab.figures.style import FAINT, INK, HouseFigure, house_style, shortened
 
 LETTERS = 92
 """Letters of a line; all are equally wide, so that the colours behind them need no measuring."""
@@ -72,7 +72,7 @@ def coloured_words_figure(title: str, meaning: str, explanations: Sequence[Expla
     blocks = [placed(excerpt(one, MOST_LINES * (LETTERS - 8)), one.separator) for one in explanations]
     told = textwrap.wrap(meaning if blocks else "There are none.", LETTERS + 20)
     lines = sum(1.4 + block.lines for block in blocks) + 3.2 + len(told)
-    figure = Figure(figsize=(LETTERS * LETTER + 0.5, lines * LINE), dpi=DPI)
+    figure = HouseFigure(figsize=(LETTERS * LETTER + 0.5, lines * LINE), dpi=DPI)
     panel = figure.add_axes((0, 0, 1, 1))
     panel.set(xlim=(-0.25, LETTERS * LETTER + 0.25), ylim=(-lines * LINE, 0))
     panel.axis("off")

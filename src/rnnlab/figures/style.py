@@ -5,6 +5,7 @@ list of open figures are never touched, so that figures can be drawn in the midd
 notebook.
 """
 
+import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ import matplotlib
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
@@ -28,6 +30,7 @@ SEQUENTIAL, INTENSITY = "viridis", "Blues"
 
 WIDTH, HEIGHT = 5.0, 3.75  # inches
 DPI = 160
+PIXELS = 96  # of an inch on a page: what a browser takes it for
 
 RC: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
@@ -71,9 +74,21 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float = WIDTH, height: float = HEIGHT) -> Figure:
+class HouseFigure(Figure):
+    """A figure that a notebook shows by itself, as large as its inches say and sharp on a fine screen."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """Return the bitmap and how large a page shows it."""
+        png = io.BytesIO()
+        with house_style():
+            FigureCanvasAgg(self).print_png(png)  # type: ignore[no-untyped-call]
+        width, height = self.get_size_inches()
+        return png.getvalue(), {"width": round(PIXELS * width), "height": round(PIXELS * height)}
+
+
+def new_figure(width: float = WIDTH, height: float = HEIGHT) -> HouseFigure:
     """Return an empty figure of so many inches, which makes room for its labels by itself."""
-    return Figure(figsize=(width, height), layout="constrained")
+    return HouseFigure(figsize=(width, height), layout="constrained")
 
 
 def new_panel(

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from rnnlab.errors import ConfigError
 from rnnlab.figures.metric_by_key import Point, metric_by_key_figure
 from rnnlab.figures.saved import save
@@ -22,10 +24,8 @@ def draw(runs: Sequence[FoundRun], target: Path, x: str | None, metric: str | No
     Args:
         runs: with their configurations.
         target: the figure's file; the other kind lies beside it.
-        x: one key, or two separated by a comma, of which the second makes the lines; None takes those in
-            which the runs differ.
-        metric: such as ``accuracy`` or ``validation/loss``; without a split, the test's if any run has it.
-            None takes what chooses the task's best checkpoint.
+        x: see :func:`figure_of_runs`.
+        metric: see there.
         overwrite: whether the files may exist.
 
     Raises:
@@ -37,6 +37,23 @@ def draw(runs: Sequence[FoundRun], target: Path, x: str | None, metric: str | No
     files = [target.with_suffix(ending) for ending in (".png", ".svg")]
     for file in files:
         check_output(file, overwrite)
+    save(figure_of_runs(runs, x, metric), target.parent, target.stem)
+    errors.print(f"Figure  {files[0]} and {files[1].name}", markup=False)
+
+
+def figure_of_runs(runs: Sequence[FoundRun], x: str | None = None, metric: str | None = None) -> Figure:
+    """Return a metric against settings, with its spread over the runs that differ in their seed alone.
+
+    Args:
+        runs: with their configurations.
+        x: one key, or two separated by a comma, of which the second makes the lines; None takes those in
+            which the runs differ.
+        metric: such as ``accuracy`` or ``validation/loss``; without a split, the test's if any run has it.
+            None takes what chooses the task's best checkpoint.
+
+    Raises:
+        ConfigError: if keys or metric are unknown, too many or none.
+    """
     known = list(dict.fromkeys(key for run in runs for key in run.config))
     keys = chosen_keys(runs, x, known)
     rows = ordered(grouped(runs, keys), None)
@@ -55,9 +72,7 @@ def draw(runs: Sequence[FoundRun], target: Path, x: str | None, metric: str | No
         line = f"{named[second[0]]} {short_setting(row.values[second[0]])}" if second else ""
         place = float(at) if is_number(at) else short_setting(at)
         lines.setdefault(line, []).append(Point(place, found.mean, found.deviation, found.count))
-    figure = metric_by_key_figure(wanted, named[first], lines)
-    save(figure, target.parent, target.stem)
-    errors.print(f"Figure  {files[0]} and {files[1].name}", markup=False)
+    return metric_by_key_figure(wanted, named[first], lines)
 
 
 def chosen_keys(runs: Sequence[FoundRun], x: str | None, known: Sequence[str]) -> list[str]:

@@ -25,7 +25,7 @@ WIDEST = 10_000  # characters
 ENDINGS = {".csv": "csv", ".md": "markdown", ".markdown": "markdown"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Shown:
     """A table before it is drawn.
 
@@ -38,6 +38,39 @@ class Shown:
     rows: Sequence[Row]
     columns: Columns
     names: Sequence[str]
+
+    def __repr__(self) -> str:
+        """Return the table in Markdown."""
+        return markdown_table(self.rows, self.columns, self.names)
+
+    _repr_markdown_ = __repr__  # what a notebook shows
+
+
+def compared(
+    places: Sequence[str | Path],
+    where: Sequence[str] = (),
+    group: str | None = None,
+    each: bool = False,
+    sort: str | None = None,
+    metrics: str | None = None,
+) -> Shown:
+    """Return the runs under folders as a table, which a notebook shows.
+
+    Args:
+        places: folders of runs, or of sweeps.
+        where: conditions such as ``cell=lstm``: which runs; all must hold.
+        group: keys that make a row, ``a,b``; None takes all in which the runs differ but the seed.
+        each: a row for each run, not for all seeds together.
+        sort: a key, a metric, ``seconds``...; ``-key`` for falling order; None sorts by the keys.
+        metrics: ``accuracy,test/loss`` or ``all``; None takes what chooses the best checkpoint.
+
+    Raises:
+        RunError: if there is no run.
+        ConfigError: if a key or a metric is unknown, or options exclude each other.
+    """
+    check_rows(group, each)
+    _, chosen = runs_where(places, where)
+    return table_of(readable(chosen), group, each, sort, metrics)
 
 
 def results(
@@ -62,17 +95,12 @@ def results(
         RnnlabError: if the disk is full.
     """
     form = form_of(format, output)
-    if each and group is not None:
-        raise ConfigError("each=true shows every run; group=… puts several in a row. Choose one.")
+    check_rows(group, each)
     if plot is None and (x is not None or metric is not None):
         raise ConfigError("x=… and metric=… are for plot=…, the file of the figure.")
     if output is not None:
         check_output(Path(output), overwrite)
-    findings = found_under([Path(place) for place in places])
-    tests = conditions(where, findings.runs)
-    chosen = [run for run in findings.runs if all(test.holds(run) for test in tests)]
-    if not chosen and where:
-        raise ConfigError(f"None of the {len(findings.runs)} runs meets where={' where='.join(where)}.")
+    findings, chosen = runs_where(places, where)
     if plot is not None:
         # Here, and not above: matplotlib takes a second to import.
         from rnnlab.results.plot import draw
@@ -81,6 +109,31 @@ def results(
     found = table_of(readable(chosen), group, each, sort, metrics if form == "table" else metrics or "all")
     put(found, form, output)
     tell(findings, chosen)
+
+
+def check_rows(group: str | None, each: bool) -> None:
+    """Check that a row is one thing.
+
+    Raises:
+        ConfigError: if it is to be a run and a group of runs.
+    """
+    if each and group is not None:
+        raise ConfigError("each=true shows every run; group=… puts several in a row. Choose one.")
+
+
+def runs_where(places: Sequence[str | Path], where: Sequence[str]) -> tuple[Findings, list[FoundRun]]:
+    """Return what lies under folders, and those of the runs that meet the conditions.
+
+    Raises:
+        RunError: if there is no run.
+        ConfigError: if a condition is none, or no run meets them.
+    """
+    findings = found_under([Path(place) for place in places])
+    tests = conditions(where, findings.runs)
+    chosen = [run for run in findings.runs if all(test.holds(run) for test in tests)]
+    if not chosen and where:
+        raise ConfigError(f"None of the {len(findings.runs)} runs meets where={' where='.join(where)}.")
+    return findings, chosen
 
 
 def form_of(format: str, output: str | None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
+from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 from rnnlab.diagnostics.record import read_records
@@ -34,10 +35,23 @@ def draw_vanishing_gradient(folders: Sequence[Path], target: Path) -> Path:
     Raises:
         RunError: if there is no such run, or they are of several problems.
     """
+    save(figure_of_memory(folders), target, NAME)
+    return target / f"{NAME}.png"
+
+
+def figure_of_memory(folders: Sequence[str | Path]) -> Figure:
+    """Return what the runs under some folders remember, and the gradients that say why, as a figure.
+
+    Args:
+        folders: as :func:`draw_vanishing_gradient` takes them.
+
+    Raises:
+        RunError: if there is no such run, or they are of several problems.
+    """
     found: list[Remembered] = []
     problems: set[str] = set()
     blind = 0.0
-    for folder in finished_runs(folders):
+    for folder in finished_runs([Path(folder) for folder in folders]):
         config = folder.config()
         if config["task"]["name"] != "memory":
             continue
@@ -54,8 +68,7 @@ def draw_vanishing_gradient(folders: Sequence[Path], target: Path) -> Path:
         )
     order = {"rnn": 0, "lstm": 1, "gru": 2}
     found.sort(key=lambda run: (order.get(run.network, 3), run.network, run.distance))
-    save(vanishing_gradient_figure(problems.pop(), found, blind), target, NAME)
-    return target / f"{NAME}.png"
+    return vanishing_gradient_figure(problems.pop(), found, blind)
 
 
 def finished_runs(folders: Sequence[Path]) -> list[RunFolder]:
