@@ -14,6 +14,7 @@ import torch
 
 import rnnlab
 from rnnlab.errors import ConfigError, RunError
+from rnnlab.models.sampling import Sampling
 from rnnlab.runs.trained_classifier import TrainedClassifier
 from tests.runs.conftest import Finished
 
@@ -40,6 +41,7 @@ def test_answers_without_conf_and_working_folder_and_imports_lightly(
 
 
 @pytest.mark.parametrize("name", ["sentiment", "three_classes"])
+@pytest.mark.smoke
 def test_batches_change_nothing_and_keep_the_order(name: str, request: pytest.FixtureRequest) -> None:
     model = rnnlab.load(request.getfixturevalue(name).folder)
     assert isinstance(model, TrainedClassifier)
@@ -111,6 +113,7 @@ class Payload:
 
 
 @pytest.mark.parametrize("way", ["torch", "pickle"])
+@pytest.mark.smoke
 def test_a_pickle_that_would_run_code_is_refused(way: str, sentiment: Finished, tmp_path: Path) -> None:
     witness, file = tmp_path / "ran", tmp_path / "malicious.ckpt"
     content = {**checkpoint(sentiment), "extra": Payload(witness)}
@@ -192,3 +195,15 @@ def test_damaged_and_later_checkpoints(sentiment: Finished, tmp_path: Path) -> N
     torch.save(other, file)
     with pytest.raises(RunError, match="weights don't fit"):
         rnnlab.load(file)
+
+
+def test_a_language_model_tells_what_may_come_next(language: Finished) -> None:
+    model = rnnlab.load(language.folder)
+    every = model.next_tokens("the rose is")
+    assert sum(every.values()) == pytest.approx(1)
+    assert list(every.values()) == sorted(every.values(), reverse=True)
+    few = model.next_tokens("the rose is", count=2)
+    assert list(few.items()) == list(every.items())[:2]
+    sure = model.next_tokens("the rose is", sampling=Sampling(temperature=0.1))
+    assert next(iter(sure)) == next(iter(every))
+    assert next(iter(sure.values())) > next(iter(every.values()))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.models.language_model import LanguageModel
 from rnnlab.models.sampling import Sampling
+from rnnlab.models.scans import State
 from rnnlab.models.text_stream import TextStream
 from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.text.vocabulary import EOS_ID, UNK_ID, Vocabulary
@@ -127,21 +129,49 @@ class TextGenerator:
         whole_document: bool = False,
     ) -> Iterator[int]:
         """Yield the ids that follow ``tokens``; never that of ``<unk>``."""
-        model = self.model
-        given = torch.tensor(
-            [[EOS_ID, *(self.vocabulary.id_of(token) for token in tokens)]], device=model.device
-        )
-        state = None
+        given = self.beginning(tokens)
+        state: State | None = None
         for _ in range(max_tokens):
-            with evaluating(model):
-                hidden, state = model(given, state)
-                scores: Tensor = model.decoder.log_probabilities(hidden[:, -1])[0]
-            scores[UNK_ID] = -torch.inf
+            scores, state = self.scores(given, state)
             number = sampling.draw(scores, random)
             if whole_document and number == EOS_ID:
                 return
             yield number
-            given = torch.tensor([[number]], device=model.device)
+            given = torch.tensor([[number]], device=self.model.device)
+
+    def next_probabilities(self, prompt: str = "", sampling: Sampling | None = None) -> Tensor:
+        """Return the probabilities ``(vocabulary,)`` that the token after ``prompt`` is drawn from.
+
+        Args:
+            prompt: how the text begins; for a model that reads backwards, how it ends.
+            sampling: how the token is drawn; ``None`` as the model says.
+
+        Raises:
+            DataError: if the prompt has words, but none that the vocabulary knows.
+        """
+        tokens = self.known(prompt)
+        scores, _ = self.scores(self.beginning(tokens[::-1] if self.model.reads_backward else tokens), None)
+        return (sampling or Sampling()).filtered(scores.double().cpu())
+
+    def beginning(self, tokens: Sequence[str]) -> Tensor:
+        """Return the ids of a text's first tokens, ``(1, tokens + 1)``, the ``<eos>`` before them first."""
+        ids = [EOS_ID, *(self.vocabulary.id_of(token) for token in tokens)]
+        return torch.tensor([ids], device=self.model.device)
+
+    def scores(self, given: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Return the log-probabilities ``(vocabulary,)`` of what follows, and the state after ``given``.
+
+        That of ``<unk>`` is minus infinity: it is never drawn.
+
+        Args:
+            given: ids ``(1, tokens)``.
+            state: before them; ``None`` at a text's beginning.
+        """
+        with evaluating(self.model):
+            hidden, state = self.model(given, state)
+            scores: Tensor = self.model.decoder.log_probabilities(hidden[:, -1])[0]
+        scores[UNK_ID] = -torch.inf
+        return scores, cast(State, state)
 
 
 @contextmanager

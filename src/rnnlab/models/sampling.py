@@ -45,6 +45,8 @@ class Sampling:
 
     def filtered(self, log_probabilities: Tensor) -> Tensor:
         """Return the probabilities ``(vocabulary,)`` that are drawn from, after temperature and filters."""
+        if self.temperature == 0:
+            return torch.zeros_like(log_probabilities).index_fill(0, log_probabilities.argmax(), 1.0)
         scores = log_probabilities / self.temperature
         if self.top_k is not None and self.top_k < len(scores):
             kept = scores.topk(self.top_k).indices

@@ -42,6 +42,24 @@ class TrainedLanguageModel(TrainedModel):
             prompt, samples=samples, seed=seed, max_tokens=max_tokens, sampling=sampling
         )
 
+    def next_tokens(
+        self, prompt: str = "", *, count: int | None = None, sampling: Sampling | None = None
+    ) -> dict[str, float]:
+        """Return how probable each token is to come after ``prompt``, the most probable first.
+
+        Args:
+            prompt: how the text begins; without one a document begins.
+            count: how many tokens; ``None`` for all.
+            sampling: how the token is drawn, which changes its probability; ``None`` as the model says.
+
+        Raises:
+            DataError: if the prompt has words, but none that the vocabulary knows.
+        """
+        shares = self.generator.next_probabilities(prompt, sampling)
+        ordered, ids = shares.sort(descending=True, stable=True)
+        names = (self.vocabulary.tokens[number] for number in ids[:count].tolist())
+        return dict(zip(names, ordered[:count].tolist(), strict=True))
+
     def perplexity(self, text: str) -> float:
         """Return the perplexity of a text as one document: of its tokens and the ``<eos>`` that ends it.
 
