@@ -2,5 +2,6 @@
 
 ``trace`` says what an encoder shows of itself, ``stepwise`` walks rnnlab's own cells in plain autograd,
 ``gradient_flow``, ``saturation`` and ``spectral_radius`` measure, ``probe`` measures a task on a batch,
-``record`` keeps what was measured, ``callback`` does it after each epoch of a training.
+``reach`` measures an encoder by itself, ``record`` keeps what was measured, ``callback`` does it after each
+epoch of a training.
 """
