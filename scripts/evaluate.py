@@ -31,7 +31,7 @@ class Arguments:
     overwrite: bool = option("whether the output may exist", False)
     device: str | None = option("cpu or gpu; null: as in training", None)
     ensemble: bool = option("score the mean of the runs' probabilities, too: several models as one", False)
-    trust: str | None = option("a package besides rnnlab whose classes the checkpoint may name", None)
+    trust: str | None = option("packages besides rnnlab whose classes the checkpoint may name: a,b", None)
 
 
 def evaluate(words: list[str]) -> None:

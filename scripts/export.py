@@ -16,6 +16,7 @@ class Arguments:
 
     python scripts/export.py run=<run folder> format=onnx output=film.onnx       (writes film.json, too)
     python scripts/export.py run=<run folder> format=int8 data=mine.csv          (scored on all of its rows)
+    python scripts/export.py run=<run folder> format=torchscript output=film.pt overwrite=true
     """
 
     run: str = option("a run folder, or a checkpoint file")
@@ -27,7 +28,7 @@ class Arguments:
     split: str | None = option("int8 is scored on it beside the original: test, validation or null", "test")
     data: str | None = option("other data to score int8 on, as scripts/evaluate.py takes it", None)
     labels: str | None = option("what the other data calls the model's classes, in their order: a,b", None)
-    trust: str | None = option("a package besides rnnlab whose classes the checkpoint may name", None)
+    trust: str | None = option("packages besides rnnlab whose classes the checkpoint may name: a,b", None)
 
 
 def export_model(words: list[str]) -> None:

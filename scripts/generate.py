@@ -11,7 +11,9 @@ from rnnlab.plain_arguments import option, parsed
 class Arguments:
     """Write text with a trained language model, token by token.
 
-    python scripts/generate.py run=<run folder> [key=value ...]
+    python scripts/generate.py run=<run folder> prompt="The film" temperature=0.8
+    python scripts/generate.py run=<run folder> samples=3 top_p=0.9 seed=2
+    python scripts/generate.py run=<run folder> whole_document=true max_tokens=500
     """
 
     run: str = option("a language model's run folder, or a checkpoint file")
@@ -24,19 +26,19 @@ class Arguments:
     whole_document: bool = option("stop where the model ends the document", False)
     seed: int = option("fixes what is drawn", 1)
     device: str = option("auto (a GPU where there is one), cpu or cuda", "auto")
-    trust: str | None = option("a package besides rnnlab whose classes the checkpoint may name", None)
+    trust: str | None = option("packages besides rnnlab whose classes the checkpoint may name: a,b", None)
 
 
 def generate(arguments: Arguments) -> None:
     """Print the texts as they come; what the vocabulary lacks goes to standard error."""
     # Here, and not above: torch takes seconds to import, and --help needs none of it.
     from rnnlab.models.sampling import Sampling
+    from rnnlab.named_classes import trusted_packages
     from rnnlab.runs.loaded import load
     from rnnlab.runs.trained_language_model import TrainedLanguageModel
 
     sampling = Sampling(arguments.temperature, arguments.top_k, arguments.top_p)
-    trusted = [arguments.trust] if arguments.trust else []
-    model = load(arguments.run, device=arguments.device, trust=trusted)
+    model = load(arguments.run, device=arguments.device, trust=trusted_packages(arguments.trust))
     if not isinstance(model, TrainedLanguageModel):
         raise model.refusal("write", "language_model")
     unknown = model.unknown_words(arguments.prompt)

@@ -26,7 +26,10 @@ class Arguments:
 
 @dataclass(frozen=True)
 class Vanishing:
-    """Draw what networks remember at growing distances, and the gradients that say why."""
+    """Draw what networks remember at growing distances, and the gradients that say why.
+
+    python scripts/plot.py vanishing=<sweep folder>
+    """
 
     vanishing: str = option("a folder of runs on a memory problem, such as a sweep's; may be given again")
     output: str | None = option("the folder for the figure; null: figures/ in the first folder", None)

@@ -3,10 +3,11 @@
 import pytest
 from torch import nn
 
-from rnnlab.build import build
+from rnnlab.build import build, taken_by
 from rnnlab.errors import ConfigError
 
 
+@pytest.mark.smoke
 def test_it_builds_with_options_and_facts() -> None:
     layer = build({"_target_": "torch.nn.Linear", "out_features": 3}, nn.Module, "head", in_features=2)
     assert (layer.in_features, layer.out_features) == (2, 3)  # type: ignore[attr-defined]
@@ -29,6 +30,28 @@ def test_it_builds_with_options_and_facts() -> None:
         ({"_target_": "torch.nn.Linear"}, r"head: Linear needs out_features"),
     ],
 )
+@pytest.mark.smoke
 def test_what_does_not_fit_is_told_by_its_key(config: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build(config, nn.Module, "head", in_features=2)
+
+
+class Base:
+    def __init__(self, *, size: int, depth: int = 1) -> None:
+        self.size, self.depth = size, depth
+
+
+class HandsOn(Base):
+    def __init__(self, gamma: float = 2.0, **options: int) -> None:
+        super().__init__(**options)
+        self.gamma = gamma
+
+
+def test_what_a_class_hands_on_is_checked_by_what_its_base_takes() -> None:
+    assert taken_by(HandsOn) == ({"gamma", "size", "depth"}, False)
+    assert taken_by(Base) == ({"size", "depth"}, False)
+    assert taken_by(nn.Module)[1]
+    target = f"{HandsOn.__module__}.HandsOn"
+    assert build({"_target_": target, "depth": 3}, Base, "part", size=2).depth == 3
+    with pytest.raises(ConfigError, match=r"part\.dept: HandsOn has no such option\. Did you mean depth"):
+        build({"_target_": target, "dept": 3}, Base, "part", size=2)

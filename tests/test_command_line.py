@@ -17,11 +17,12 @@ def train(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_help_tells_what_there_is(tmp_path: Path) -> None:
     done = train("--help", cwd=tmp_path)
     assert done.returncode == 0
-    for word in ("model: ", "gru", "lstm", "rotten_tomatoes", "experiment", "optimizer.lr", "Examples"):
+    for word in ("the encoder: ", "gru", "lstm", "rotten_tomatoes", "experiment", "optimizer.lr", "Examples"):
         assert word in done.stdout
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.smoke
 def test_the_configuration_is_shown_without_importing_torch(tmp_path: Path) -> None:
     code = (
         "import runpy, sys; sys.argv = ['train.py', '--cfg', 'job', 'model=lstm']\n"

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from rnnlab.errors import ConfigError, nearest
 
 Built = TypeVar("Built")
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 def locate_class(target: str, kind: type[Built], where: str) -> type[Built]:
@@ -67,11 +68,8 @@ def check_arguments(cls: type, arguments: Mapping[str, Any], facts: Mapping[str,
     Raises:
         ConfigError: naming every key that ``cls`` does not take, with the nearest that it does.
     """
-    parameters = inspect.signature(cls).parameters.values()
-    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    names = {p.name for p in named}
-    open_names = names - set(facts)
+    open_names, takes_any = taken_by(cls)
+    open_names -= set(facts)
     unknown = [key for key in arguments if key not in open_names]
     if unknown and not takes_any:
         lines = [
@@ -79,6 +77,23 @@ def check_arguments(cls: type, arguments: Mapping[str, Any], facts: Mapping[str,
         ]
         raise ConfigError("\n".join(lines))
     given = set(arguments) | set(facts)
-    lacking = [p.name for p in named if p.default is p.empty and p.name not in given]
+    own = inspect.signature(cls).parameters.values()
+    lacking = [p.name for p in own if p.kind in NAMED and p.default is p.empty and p.name not in given]
     if lacking:
         raise ConfigError(f"{where}: {cls.__name__} needs {', '.join(lacking)}.")
+
+
+def taken_by(cls: type) -> tuple[set[str], bool]:
+    """Return the names of the keyword arguments that a class takes, and whether it takes any others, too.
+
+    A class that takes any hands them on: the names that its bases take are then among them.
+    """
+    parameters = list(inspect.signature(cls).parameters.values())
+    names = {p.name for p in parameters if p.kind in NAMED}
+    bases = [base for base in cls.__mro__[:-1] if "__init__" in vars(base)]
+    for base in bases[1:]:
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        names |= {p.name for p in parameters if p.kind in NAMED}
+    return names, any(p.kind is p.VAR_KEYWORD for p in parameters)

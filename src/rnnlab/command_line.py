@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -70,6 +71,7 @@ def run_hydra(
     # Hydra would print a chopped traceback and exit with 1; with this it hands exceptions on as they are.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register_resolvers()
+    OmegaConf.register_new_resolver("rnnlab.group", lambda *words: group_line(conf, *words), replace=True)
     for name, resolve in (resolvers or {}).items():
         OmegaConf.register_new_resolver(name, resolve, replace=True)
 
@@ -244,6 +246,15 @@ def choices_among(words: Sequence[str], conf: Path) -> list[str]:
 def groups(conf: Path) -> list[str]:
     """Return the names of the configuration groups."""
     return sorted(path.name for path in conf.iterdir() if path.is_dir() and path.name != "hydra")
+
+
+def group_line(conf: Path, group: str, meaning: str) -> str:
+    """Return what ``--help`` says of a configuration group: its name, what it is about, its choices."""
+    choices = ", ".join(sorted(path.stem for path in (conf / group).glob("*.yaml")))
+    begin = f"  {group:<12}"
+    return textwrap.fill(
+        f"{meaning}: {choices}", 100, initial_indent=begin, subsequent_indent=" " * len(begin)
+    )
 
 
 def dotted_keys(config: Any, prefix: str = "") -> Iterator[str]:

@@ -5,7 +5,9 @@ Light on purpose: nothing here imports torch, so that ``--help`` answers at once
 """
 
 import dataclasses
+import inspect
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -78,13 +80,35 @@ def value_of(key: str, text: str, kinds: Sequence[type]) -> Any:
 
 
 def help_text(kind: type) -> str:
-    """Return the docstring of ``kind`` and a line for each key."""
-    lines = [(kind.__doc__ or "").strip(), "", "Keys:"]
-    for field in fields(kind):
-        needed = field.default is dataclasses.MISSING
-        shown = "needed" if needed else "null" if field.default is None else repr(field.default)
-        lines.append(f"  {field.name:<16} {field.metadata['help']} ({shown})")
+    """Return what a command is for, its examples and a line for each key.
+
+    Args:
+        kind: a dataclass whose docstring is a sentence, and below an empty line the examples.
+    """
+    purpose, _, examples = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")
+    lines = [purpose, ""]
+    if examples:
+        lines += ["Examples:", textwrap.indent(examples, "  "), ""]
+    lines.append("Keys (key=value):")
+    width = 4 + max(len(field.name) for field in fields(kind))
+    for field in sorted(fields(kind), key=lambda field: field.default is not dataclasses.MISSING):
+        told = f"{field.metadata['help']} ({shown_default(field.default)})"
+        begin, further = f"  {field.name}".ljust(width), " " * width
+        lines.append(textwrap.fill(told, 100, initial_indent=begin, subsequent_indent=further))
     return "\n".join(lines)
+
+
+def shown_default(value: Any) -> str:
+    """Return a default as a person would type it.
+
+    >>> shown_default(None), shown_default(False), shown_default("auto"), shown_default("")
+    ('null', 'false', 'auto', 'nothing')
+    """
+    if value is dataclasses.MISSING:
+        return "needed"
+    if value is None or isinstance(value, bool):
+        return str(value).lower().replace("none", "null")
+    return str(value) or "nothing"
 
 
 def fields(kind: type) -> Sequence[dataclasses.Field[Any]]:

@@ -14,6 +14,7 @@ from rnnlab.atomic import write_text
 from rnnlab.command_line import differences
 from rnnlab.errors import ConfigError
 from rnnlab.figures.scored_documents import ScoredDocuments
+from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.ensemble import evaluated_together
 from rnnlab.runs.evaluation import evaluated
 from rnnlab.runs.evaluation_curves import check_curves_folder, curves_folder, write_curves
@@ -45,7 +46,7 @@ def evaluate_runs(
             ``evaluation_<data>_<split>.json``, anew each time, into the folder of a single run.
         overwrite: whether ``output`` may exist.
         device: ``cpu`` or ``gpu``; None as in training.
-        trust: a package besides rnnlab whose classes the checkpoints may name.
+        trust: packages besides rnnlab whose classes the checkpoint may name, separated by commas.
         ensemble: score the mean of the runs' probabilities, too.
 
     Returns:
@@ -62,7 +63,7 @@ def evaluate_runs(
         check_output(Path(output), overwrite)
         check_curves_folder(Path(output), overwrite)
     names = tuple(labels.split(",")) if labels else ()
-    trusted = (trust,) if trust else ()
+    trusted = trusted_packages(trust)
     found: list[dict[str, Any]] = []
     scored: dict[str, ScoredDocuments] = {}
     together: dict[str, float] | None = None

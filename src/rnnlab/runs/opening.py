@@ -1,22 +1,19 @@
 """A trained task out of a run folder or a checkpoint, from that file alone."""
 
-import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnnlab.build import build, locate_class
+from rnnlab.build import build, locate_class, taken_by
 from rnnlab.errors import RunError
 from rnnlab.models.task import Task
+from rnnlab.named_classes import foreign_classes, trust_needed
 from rnnlab.text.tokenizers import Characters, Tokenizer, tokenizer_from_dict
 from rnnlab.text.vocabulary import Vocabulary
 from rnnlab.training.assembly import task_arguments
 from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.run_folder import RunFolder
-
-BUILT = ("task", "model", "batches", "data", "tokenizer")
-"""The sections of a configuration that are built when a run is opened or evaluated."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +82,8 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
     passport = content["rnnlab"]
     try:
         config, labels = passport["config"], tuple(passport["labels"])
-        reading = reading_of(passport)
         check_targets(config, file, trust)
+        reading = reading_of(passport)
         facts = {**passport.get("facts", {}), "labels": labels}
         if reading is not None:
             tokenizer, vocabulary = reading
@@ -94,7 +91,7 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
             facts["characters"] = isinstance(tokenizer, Characters)
             facts["reads_backward"] = bool(config["batches"].get("backward", False))
         arguments = task_arguments(config)
-        wanted = inspect.signature(locate_class(arguments["_target_"], Task, "task")).parameters
+        wanted, _ = taken_by(locate_class(arguments["_target_"], Task, "task"))
         known = {name: value for name, value in facts.items() if name in wanted}
         task = build(arguments, Task, "task", model=config["model"], **known)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -109,9 +106,15 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
 
 
 def reading_of(passport: Mapping[str, Any]) -> tuple[Tokenizer, Vocabulary] | None:
-    """Return the tokenizer and vocabulary in a checkpoint, None where the model reads no text."""
+    """Return the tokenizer and vocabulary in a checkpoint, None where the model reads no text.
+
+    Raises:
+        ConfigError: if there is no such tokenizer.
+    """
     if "facts" in passport:
         return None
+    # Importing its module makes a tokenizer of the user's own known by its name.
+    locate_class(passport["config"]["tokenizer"]["_target_"], object, "tokenizer")
     return tokenizer_from_dict(passport["tokenizer"]), Vocabulary.from_dict(passport["vocabulary"])
 
 
@@ -157,28 +160,10 @@ def check_targets(config: dict[str, Any], file: Path, trust: Sequence[str]) -> N
     Raises:
         RunError: naming the first other one.
     """
-    packages = ("rnnlab", *trust)
-    for section in BUILT:
-        for target in targets(config.get(section)):
-            if not any(target == package or target.startswith(f"{package}.") for package in packages):
-                raise RunError(
-                    f"{file} is refused: its configuration names {target} ({section}), which is not a class "
-                    "of rnnlab's and would be imported. If you know the code and trust it, pass "
-                    f"trust={target.split('.')[0]}."
-                )
-
-
-def targets(config: Any) -> Iterator[str]:
-    """Yield every ``_target_`` in nested plain data.
-
-    >>> list(targets({"corpus": {"_target_": "os.system", "command": "true"}}))
-    ['os.system']
-    """
-    if isinstance(config, dict):
-        if "_target_" in config:
-            yield str(config["_target_"])
-        for value in config.values():
-            yield from targets(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from targets(value)
+    for section, target in foreign_classes(config):
+        if not any(target.startswith(f"{package}.") for package in trust):
+            raise RunError(
+                f"{file} is refused: its configuration names {target} ({section}), which is not a class of "
+                "rnnlab's and would be imported. If you know the code and trust it, pass "
+                f"{trust_needed(config)}."
+            )

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from rnnlab.errors import ConfigError, DataError, RunError
 from rnnlab.figures.explanation_views import save_page, terminal_view
+from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.loaded import load
 from rnnlab.runs.outputs import check_output
 from rnnlab.runs.table_prediction import Tally, predict_table, predicted
@@ -36,7 +37,7 @@ def answer(
         RnnlabError: for whatever the user can mend.
     """
     check_together(text, input, output, explain, label)
-    model = load(run, device=device, trust=(trust,) if trust else ())
+    model = load(run, device=device, trust=trusted_packages(trust))
     if explain and text is not None:
         explain_text(model, text, label, Path(output or "explanation.html"), overwrite)
         return

@@ -73,7 +73,10 @@ def tokenizer_from_dict(plain: Mapping[str, Any]) -> Tokenizer:
     """
     name = str(plain.get("name"))
     if name not in _registry:
-        raise ConfigError(f"tokenizer: there is none named {name!r}. {nearest(name, _registry)}")
+        raise ConfigError(
+            f"tokenizer: there is none named {name!r}. {nearest(name, _registry)} One of your own needs "
+            "@register (rnnlab.text.tokenizers) before its class."
+        )
     return _registry[name].from_dict(plain)
 
 

@@ -35,10 +35,15 @@ class InitialRun:
     checkpoint: Path
     config: dict[str, Any]
     """The run's resolved configuration."""
-    tokenizer: Tokenizer
-    """As it learnt, where it learns."""
+    tokenizing: dict[str, Any]
+    """The tokenizer as plain data."""
     vocabulary: Vocabulary
     weights: dict[str, Tensor]
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What cut its text into tokens, as it learnt; one of the user's own must be imported by now."""
+        return tokenizer_from_dict(self.tokenizing)
 
 
 def read_initial_run(path: str | Path) -> InitialRun:
@@ -95,7 +100,7 @@ def initial_run(file: Path, checkpoint: Mapping[str, Any]) -> InitialRun:
         return InitialRun(
             checkpoint=file,
             config=passport["config"],
-            tokenizer=tokenizer_from_dict(passport["tokenizer"]),
+            tokenizing=dict(passport["tokenizer"]),
             vocabulary=Vocabulary.from_dict(passport["vocabulary"]),
             weights=checkpoint["state_dict"],
         )
@@ -117,16 +122,12 @@ def adopted(config: Mapping[str, Any], run: InitialRun, said: Collection[str]) -
         said: dotted keys such as ``model.hidden_size`` that the command line or a recipe sets.
 
     Raises:
-        ConfigError: if the run's encoder is a class outside rnnlab that was not named.
+        ConfigError: if the run's encoder or tokenizer is a class outside rnnlab that was not named.
     """
-    theirs = run.config["model"]
-    target = str(theirs["_target_"])
-    if not target.startswith("rnnlab.") and config["model"].get("_target_") != target:
-        raise ConfigError(
-            f"init_from: the run's encoder is {target}, which is not rnnlab's and would be imported. If you "
-            f"know the code, name it: model=custom model._target_={target}"
-        )
-    model = {**theirs, **{key: value for key, value in config["model"].items() if f"model.{key}" in said}}
+    for section in ("model", "tokenizer"):
+        check_own(section, run.config[section]["_target_"], config[section].get("_target_"))
+    own = {key: value for key, value in config["model"].items() if f"model.{key}" in said}
+    model = {**run.config["model"], **own}
     task = dict(config["task"])
     if "task.embedding_size" not in said:
         task["embedding_size"] = run.config["task"]["embedding_size"]
@@ -136,6 +137,19 @@ def adopted(config: Mapping[str, Any], run: InitialRun, said: Collection[str]) -
     loss |= {key: run.config["task"][key] for key in HEAD if f"task.language_loss.{key}" not in said}
     tokenizer = config["tokenizer"] if "tokenizer" in said else run.config["tokenizer"]
     return {**config, "model": model, "task": {**task, "language_loss": loss}, "tokenizer": tokenizer}
+
+
+def check_own(section: str, theirs: str, named: str | None) -> None:
+    """Check that a class of the run's is rnnlab's, or one that the command names.
+
+    Raises:
+        ConfigError: if it is neither.
+    """
+    if not theirs.startswith("rnnlab.") and theirs != named:
+        raise ConfigError(
+            f"init_from: the run's {section} is {theirs}, which is not rnnlab's and would be imported. If "
+            f"you know the code, name it: {section}=custom {section}._target_={theirs}"
+        )
 
 
 def check_agreement(config: Mapping[str, Any], run: InitialRun) -> None:

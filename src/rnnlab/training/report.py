@@ -1,11 +1,13 @@
 """What a run says of itself: its data and model at the start, its figures and the next steps at the end."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from rnnlab.models.task import Task
+from rnnlab.named_classes import trust_needed
 from rnnlab.terminal import console, shown
 from rnnlab.training.progress import thousands
 from rnnlab.training.run_folder import RunFolder
@@ -47,11 +49,22 @@ def final_table(task: str, metrics: Mapping[str, Any], folder: RunFolder, limit:
             f"{thousands(metrics['tokens_per_second'])} tokens/s, "
             f"{metrics['wall_seconds']:.0f} s in all on {metrics['device']}"
         )
-    console.print(f"Best checkpoint  {shown(folder.best)}", markup=False)
-    console.print(f"Figures          {shown(folder.metrics_file)}", markup=False)
+    for name, path in places(folder):
+        console.print(f"{name:<17}{shown(path)}", markup=False)
     console.print("Next:", style="bold")
     for command in next_commands(task, folder):
         console.print(f"  {command}", markup=False)
+
+
+def places(folder: RunFolder) -> list[tuple[str, Path]]:
+    """Return what a finished run left, and where."""
+    found = [
+        ("Run folder", folder.path),
+        ("Best checkpoint", folder.best),
+        ("Metrics", folder.metrics_file),
+        ("Figures", folder.path / "figures"),
+    ]
+    return [(name, path) for name, path in found if path.exists()]
 
 
 def answers(task: str, folder: RunFolder) -> list[str]:
@@ -66,10 +79,11 @@ def answers(task: str, folder: RunFolder) -> list[str]:
 
 def next_commands(task: str, folder: RunFolder) -> list[str]:
     """Return the commands that a person may want to type after a run."""
+    trust = trust_needed(folder.config())
+    asking = [f"python scripts/evaluate.py run={shown(folder.path)}", *answers(task, folder)]
     return [
         f"tensorboard --logdir {shown(folder.path.parent)}",
-        f"python scripts/evaluate.py run={shown(folder.path)}",
-        *answers(task, folder),
+        *(f"{command} {trust}".rstrip() for command in asking),
         f"python scripts/train.py resume={shown(folder.path)} trainer.max_epochs=...",
     ]
 

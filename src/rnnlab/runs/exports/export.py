@@ -10,6 +10,7 @@ import torch
 
 from rnnlab.atomic import told_when_full, write_text, written_beside
 from rnnlab.errors import ConfigError, RunError, nearest
+from rnnlab.named_classes import trusted_packages
 from rnnlab.runs import loaded
 from rnnlab.runs.exports import likeness
 from rnnlab.runs.exports.answers import OnnxAnswers, lacking, scripted_answers
@@ -52,7 +53,7 @@ def export(
         split: int8: the split on which it is scored beside the original; None for none.
         data: int8: the ``data`` section to score on; None takes the run's own.
         labels: int8: what that data calls the model's classes, separated by commas.
-        trust: a package besides rnnlab whose classes the checkpoint may name.
+        trust: packages besides rnnlab whose classes the checkpoint may name, separated by commas.
 
     Returns:
         The largest difference between the file and PyTorch: of probabilities (classifiers),
@@ -75,7 +76,7 @@ def export(
         raise ConfigError(f"output={target}: .json is for the vocabulary beside it; name a {example} file.")
     for file in (target, meaning):
         check_output(file, overwrite)
-    model = loaded.load(run, device="cpu", trust=(trust,) if trust else ())
+    model = loaded.load(run, device="cpu", trust=trusted_packages(trust))
     names = tuple(labels.split(",")) if labels else ()
     with told_when_full(target), written_beside(target) as unfinished:
         difference = WRITERS[format](model, unfinished)
