@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -233,8 +233,29 @@ def unknown_key(key: str, conf: Path, config_name: str, words: Sequence[str] | N
             composed = hydra.compose(config_name)
     keys = {*dotted_keys(OmegaConf.to_container(composed, resolve=False)), *groups(conf)}
     same_leaf = sorted(k for k in keys if k.split(".")[-1] == key.split(".")[-1])
-    hint = f"Did you mean {' or '.join(same_leaf)}?" if same_leaf else nearest(key, keys)
+    hint = (
+        f"Did you mean {' or '.join(same_leaf)}?"
+        if same_leaf
+        else nearest(key, keys, listed=keys_beside(key, keys))
+    )
     return f"{key}: there is no such key. {hint} All keys: --cfg job."
+
+
+def keys_beside(key: str, keys: Collection[str]) -> set[str]:
+    """Return the keys on the level of an unknown one, or of the nearest level above it that there is.
+
+    >>> sorted(keys_beside("trainer.speed", ["seed", "trainer", "trainer.devices", "trainer.precision"]))
+    ['trainer.devices', 'trainer.precision']
+    >>> sorted(keys_beside("output", ["seed", "trainer", "trainer.devices"]))
+    ['seed', 'trainer']
+    """
+    level = key
+    while level:
+        level = level.rpartition(".")[0]
+        beside = {known for known in keys if known.rpartition(".")[0] == level}
+        if beside:
+            return beside
+    return set(keys)
 
 
 def choices_among(words: Sequence[str], conf: Path) -> list[str]:

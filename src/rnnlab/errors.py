@@ -24,8 +24,14 @@ class RunError(RnnlabError):
     """A run folder or a checkpoint that can't be used."""
 
 
-def nearest(word: str, choices: Iterable[str], count: int = 3) -> str:
-    """Return a sentence that names the choices closest to ``word``, or lists all where none is close.
+def nearest(word: str, choices: Iterable[str], count: int = 3, listed: Iterable[str] | None = None) -> str:
+    """Return a sentence that names the choices closest to ``word``, or lists them where none is close.
+
+    Args:
+        word: what was asked for.
+        choices: what there is.
+        count: how many are named at most.
+        listed: what is listed where none is close, if not all.
 
     >>> nearest("hiden_size", ["hidden_size", "layers"])
     'Did you mean hidden_size?'
@@ -36,4 +42,4 @@ def nearest(word: str, choices: Iterable[str], count: int = 3) -> str:
     close = difflib.get_close_matches(word, known, n=count, cutoff=0.6)
     if close:
         return f"Did you mean {' or '.join(close)}?"
-    return f"Choose from: {', '.join(known)}."
+    return f"Choose from: {', '.join(known if listed is None else sorted(set(listed)))}."
