@@ -37,7 +37,7 @@ def resumed_config(
     for key in asked_for(overrides, {*stored, *composed}):
         for name in changed_keys(new, stored, key):
             if is_harmless(name):
-                put(stored, name, at(new, name))
+                take(stored, new, name)
             else:
                 wrong.append(f"{name}: the run has {at(stored, name)}, asked for {at(new, name)}")
     if wrong:
@@ -86,12 +86,15 @@ def at(config: Any, key: str) -> Any:
     return config
 
 
-def put(config: dict[str, Any], key: str, value: Any) -> None:
-    """Set the value at a dotted key."""
+def take(config: dict[str, Any], new: Mapping[str, Any], key: str) -> None:
+    """Set a dotted key as it is in ``new``; where that has none, remove it."""
     *path, leaf = key.split(".")
     for part in path:
-        config = config.setdefault(part, {})
-    config[leaf] = value
+        config, new = config.setdefault(part, {}), new.get(part) or {}
+    if leaf in new:
+        config[leaf] = new[leaf]
+    else:
+        config.pop(leaf, None)
 
 
 def check_epochs(done: int, asked: int) -> None:
