@@ -86,6 +86,14 @@ def at(config: Any, key: str) -> Any:
     return config
 
 
+def put(config: dict[str, Any], key: str, value: Any) -> None:
+    """Set the value at a dotted key."""
+    *path, leaf = key.split(".")
+    for part in path:
+        config = config.setdefault(part, {})
+    config[leaf] = value
+
+
 def take(config: dict[str, Any], new: Mapping[str, Any], key: str) -> None:
     """Set a dotted key as it is in ``new``; where that has none, remove it."""
     *path, leaf = key.split(".")
