@@ -30,6 +30,7 @@ def composed(*overrides: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
+@pytest.mark.smoke
 def test_every_choice_composes_and_has_no_dead_key(group: str, choice: str) -> None:
     config = composed(f"{group}={choice}")
     sections = {

@@ -22,6 +22,7 @@ class Two(Corpus):
         yield from (Document(f"{split} {label}", label) for label in (0, 1))
 
 
+@pytest.mark.smoke
 def test_several_splits_come_in_the_order_asked_for() -> None:
     assert [(split, document.text) for split, document in Two().all_documents(("test", "train"))] == [
         ("test", "test 0"),
@@ -41,6 +42,7 @@ def test_a_split_that_is_not_there_is_told_with_those_that_are() -> None:
         list(Two().documents("dev"))
 
 
+@pytest.mark.smoke
 def test_fingerprints_follow_facts_and_not_their_order() -> None:
     assert fingerprint_of(a=1, b=[2]) == fingerprint_of(b=[2], a=1)
     assert len({fingerprint_of(a=1), fingerprint_of(a="1"), fingerprint_of(a=[1]), fingerprint_of(b=1)}) == 4

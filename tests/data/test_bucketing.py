@@ -59,6 +59,7 @@ def test_every_document_comes_once_in_equally_many_steps_within_the_limits(
         assert max_tokens is None or size * longest <= max_tokens or size == 1
 
 
+@pytest.mark.smoke
 def test_the_plan_follows_from_seed_and_epoch() -> None:
     plan = listed(BucketedBatches(LENGTHS, 32, seed=1).batches(3))
     assert listed(BucketedBatches(LENGTHS, 32, seed=1).batches(3)) == plan
@@ -124,6 +125,7 @@ def test_the_epoch_is_right_when_set_after_iter() -> None:
 
 @pytest.mark.parametrize("position", [0, 1, 40, 93, 94])
 @pytest.mark.parametrize("epoch", [0, 3])
+@pytest.mark.smoke
 def test_it_goes_on_with_the_very_next_batch(position: int, epoch: int) -> None:
     first = BucketedBatches(LENGTHS, 32)
     first.set_epoch(epoch)

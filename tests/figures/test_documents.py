@@ -77,6 +77,7 @@ def test_a_mean_of_curves_leaves_out_classes_that_do_not_occur() -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 3, 14])
+@pytest.mark.smoke
 def test_confusion_counts_are_scikit_learns(classes: int) -> None:
     found = answers(classes)
     assert counts_of(found).tolist() == confusion_matrix(found.labels, found.predicted).tolist()

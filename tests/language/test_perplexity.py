@@ -31,6 +31,7 @@ def test_independent_of_the_window_with_memory() -> None:
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 @pytest.mark.parametrize("head", ["full", "adaptive"])
+@pytest.mark.smoke
 def test_equals_a_slow_step_by_step_computation(cell: str, head: str) -> None:
     torch.manual_seed(2)
     encoder = {

@@ -36,6 +36,7 @@ def columns_read(batches: list[StreamBatch]) -> list[list[tuple[int, int]]]:
     world_size=st.integers(1, 3),
     random_lengths=st.booleans(),
 )
+@pytest.mark.smoke
 def test_every_token_is_predicted_once_after_the_one_before_it(
     total: int, batch_size: int, bptt: int, world_size: int, random_lengths: bool
 ) -> None:
@@ -60,6 +61,7 @@ def test_every_token_is_predicted_once_after_the_one_before_it(
     assert max(map(len, rows)) - min(map(len, rows)) <= 1
 
 
+@pytest.mark.smoke
 def test_places_after_a_columns_end_hold_zero() -> None:
     *_, last = StreamLoader(TokenStream(sequence(23), first_input=EOS, batch_size=3), 3)
     assert last.counted is not None

@@ -96,6 +96,7 @@ def test_a_training_that_explodes_keeps_its_last_good_checkpoint(compose: Compos
 
 
 @pytest.mark.parametrize("answers", [1, 3])
+@pytest.mark.smoke
 def test_answers_are_read_at_each_sequences_own_end(answers: int) -> None:
     torch.manual_seed(0)
     task = MemoryTask(model=GRU, input_size=4, answers=answers, classes=5).eval()

@@ -66,6 +66,7 @@ def test_sequences_of_one_length_may_be_told_or_not(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", PLAIN)
+@pytest.mark.smoke
 def test_a_carried_state_continues_the_sequence(cell: str) -> None:
     torch.manual_seed(0)
     encoder = RecurrentEncoder(5, cell, 7, 2)
@@ -102,6 +103,7 @@ def test_it_answers_without_gradients_too(cell: str) -> None:
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.smoke
 def test_every_parameter_learns_from_ragged_batches() -> None:
     for cell in PLAIN:
         encoder = RecurrentEncoder(5, cell, 8, layers=3, bidirectional=True)

@@ -133,6 +133,7 @@ def test_it_passes_gradcheck(kind: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("length", [1, 40])
+@pytest.mark.smoke
 def test_float32_is_close_to_packed_sequence(kind: tuple[str, str], length: int) -> None:
     torch.manual_seed(2)
     encoder = RecurrentEncoder(20, kind[0], 32, 2, bidirectional=True, nonlinearity=kind[1])

@@ -21,6 +21,7 @@ def by_hand(name: str, tokens: Tensor, bidirectional: bool) -> Tensor:
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("name", [name for name in POOLINGS if name != "attention"])
+@pytest.mark.smoke
 def test_it_is_what_one_computes_by_hand(name: str, bidirectional: bool) -> None:
     torch.manual_seed(0)
     pooling = POOLINGS[name](4, bidirectional)
@@ -32,6 +33,7 @@ def test_it_is_what_one_computes_by_hand(name: str, bidirectional: bool) -> None
 
 
 @pytest.mark.parametrize("name", POOLINGS)
+@pytest.mark.smoke
 def test_the_padding_changes_nothing_and_learns_nothing(name: str) -> None:
     torch.manual_seed(0)
     pooling = POOLINGS[name](4, False).double()

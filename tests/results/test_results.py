@@ -51,6 +51,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
+@pytest.mark.smoke
 def test_seeds_are_a_row_with_mean_and_spread(logs: Path, command: Command) -> None:
     status, out, _ = command(logs)
     assert status == 0

@@ -18,6 +18,7 @@ Command = Callable[..., int]
 
 @pytest.mark.parametrize("name", ["sentiment", "three_classes", "language"])
 @pytest.mark.parametrize("split", ["test", "validation"])
+@pytest.mark.smoke
 def test_repeats_training_digit_for_digit(name: str, split: str, request: pytest.FixtureRequest) -> None:
     run: Finished = request.getfixturevalue(name)
     assert evaluated(run.folder, split)["metrics"] == run.metrics[split]

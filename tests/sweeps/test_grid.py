@@ -9,6 +9,7 @@ from tests.sweeps.conftest import Commanded
 Output = pytest.CaptureFixture[str]
 
 
+@pytest.mark.smoke
 def test_finished_jobs_are_skipped_and_new_ones_added(commanded: Commanded, capsys: Output) -> None:
     assert commanded.run("model=rnn,gru", "trainer.max_epochs=2") == 0
     assert commanded.jobs() == ["model-gru", "model-rnn"]

@@ -60,6 +60,7 @@ def cache_entries(tmp_path):
     return sorted(path.name for path in (tmp_path / "cache" / "encoded").iterdir())
 
 
+@pytest.mark.smoke
 def test_documents_become_flat_ids():
     result = encoded()
     train = result.splits["train"]
@@ -96,6 +97,7 @@ def test_max_size_and_min_frequency_reach_the_vocabulary():
     assert encoded(min_frequency=2).vocabulary.tokens == ("<unk>", "<eos>", "a", "b")
 
 
+@pytest.mark.smoke
 def test_the_second_time_nothing_is_read():
     corpus = TinyCorpus()
     first = encoded(corpus)
@@ -108,6 +110,7 @@ def test_the_second_time_nothing_is_read():
     assert words(second, "train") == words(first, "train")
 
 
+@pytest.mark.smoke
 def test_whatever_changes_the_ids_changes_the_key():
     changed = {**TEXTS, "test": [("b a", 0)]}
     keys = [

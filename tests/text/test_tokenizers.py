@@ -91,6 +91,7 @@ def test_byte_pairs_need_training_and_room():
 
 
 @pytest.mark.parametrize("name", ["basic_english", "whitespace", "char", "bpe"])
+@pytest.mark.smoke
 def test_a_tokenizer_is_plain_data(name, byte_pairs):
     tokenizer = byte_pairs if name == "bpe" else tokenizer_from_dict({"name": name})
     again = tokenizer_from_dict(json.loads(json.dumps(tokenizer.to_dict())))

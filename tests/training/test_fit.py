@@ -21,6 +21,7 @@ Compose = Callable[..., dict[str, Any]]
 POOLINGS = ["last", "mean", "max", "mean_max", "last_mean_max", "attention"]
 
 
+@pytest.mark.smoke
 def test_run_folder_holds_all_of_it(compose: Compose, tmp_path: Path) -> None:
     config = compose()
     fit(config, tmp_path / "run")

@@ -23,29 +23,13 @@ from rnnlab.runs.exports.tokenizing import tokenizing
 from rnnlab.runs.trained_classifier import TrainedClassifier
 from rnnlab.runs.trained_language_model import TrainedLanguageModel
 from rnnlab.text.tokenizers import BasicEnglish, Characters, Tokenizer, Whitespace
+from tests.readme.text import module
 from tests.runs.conftest import Finished
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
-SNIPPET = """
-import json
-import re
-from pathlib import Path
-
-import numpy as np
-import onnxruntime
-
-model = onnxruntime.InferenceSession("film.onnx")
-told = json.loads(Path("film.json").read_text(encoding="utf-8"))
-ids = {token: number for number, token in enumerate(told["vocabulary"])}
-text = "A moving film.".lower()
-for pattern, replacement in told["tokenizer"]["replace"]:
-    text = re.sub(pattern, replacement, text)
-tokens = np.array([[ids.get(token, 0) for token in text.split()]])
-(shares,) = model.run(["probabilities"], {"tokens": tokens, "lengths": np.array([tokens.shape[1]])})
-print(dict(zip(told["labels"], shares[0].tolist(), strict=True)))
-"""
+SNIPPET = module("without_rnnlab.py")
 TEXTS = ["Fine, lovely: the film", "dull", "cold unheard grim"]
 
 
