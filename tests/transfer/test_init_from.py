@@ -193,3 +193,17 @@ def test_an_encoder_from_elsewhere_is_not_imported_unasked(
     assert train(monkeypatch, f"init_from={tmp_path}/strange.ckpt", *places) == 2
     assert "antigravity.Encoder, which is not rnnlab's" in capsys.readouterr().err
     assert "antigravity" not in sys.modules
+
+
+def test_auto_knows_an_unfinished_run_whose_encoder_came_from_the_language_model(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = (f"init_from={room.forwards}", f"data.corpus.train={room.reviews}", "batches.batch_size=16")
+    assert train(monkeypatch, *words, "trainer.max_epochs=1") == 0
+    (metrics,) = tmp_path.rglob("metrics.json")
+    metrics.unlink()
+    assert train(monkeypatch, *words, "trainer.max_epochs=1", "resume=auto") == 0
+    assert list(tmp_path.rglob("metrics.json")) == [metrics]
+    assert train(monkeypatch, *words, "trainer.max_epochs=1", "task.dropout=0.3", "resume=auto") == 0
+    assert len(list(tmp_path.rglob("metrics.json"))) == 2

@@ -8,7 +8,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from rnnlab.errors import RunError
+from rnnlab.said_keys import said_keys
 from rnnlab.terminal import shown
+from rnnlab.training.initial_run import adopted, read_initial_run
 from rnnlab.training.resume import changed_keys, is_harmless, resumed_config
 from rnnlab.training.run_folder import RunFolder
 
@@ -31,19 +33,36 @@ def run_folder(resume: str | None, fresh: str, *, _root_: DictConfig) -> str:
     Raises:
         RunError: if there is no run to go on with, or it is going on already. Known here already, so that
             Hydra makes no folder for it.
+        ConfigError: if the language model to start from does not fit.
     """
     if not resume:
         return fresh
     if resume == AUTO:
         if fresh not in _decided:
-            own = OmegaConf.masked_copy(_root_, [str(key) for key in _root_ if key != "hydra"])
-            config = OmegaConf.to_container(own, resolve=True)
-            found = newest_unfinished(Path(fresh).parent, config)  # type: ignore[arg-type]
+            found = newest_unfinished(Path(fresh).parent, asked_for(_root_))
             _decided[fresh] = fresh if found is None else str(found)
         return _decided[fresh]
     if not RunFolder(Path(resume)).config_file.is_file():
         raise RunError(f"resume={resume}: that is no run folder, it has no config.yaml.")
     return str(resume)
+
+
+def asked_for(root: DictConfig) -> dict[str, Any]:
+    """Return the configuration of the run that a command asks for, as a new run would keep it.
+
+    Raises:
+        RunError: if the language model that it starts from can't be used.
+        ConfigError: if it does not fit.
+    """
+    own = OmegaConf.masked_copy(root, [str(key) for key in root if key != "hydra"])
+    content: Any = OmegaConf.to_container(own, resolve=True)
+    config: dict[str, Any] = dict(content)
+    if config.get("init_from"):
+        runtime = root.hydra.runtime
+        conf = next(source.path for source in runtime.config_sources if source.provider == "main")
+        said = said_keys(root.hydra.overrides.task, runtime.choices, Path(conf))
+        return adopted(config, read_initial_run(config["init_from"]), said)
+    return config
 
 
 def newest_unfinished(place: Path, config: Mapping[str, Any]) -> Path | None:

@@ -21,8 +21,8 @@ class RunFolder:
 
     ``config.yaml`` (resolved), ``checkpoints/`` with ``best.ckpt``, ``last.ckpt`` and the ``previous.ckpt``
     before it, ``progress.json`` (how far the last checkpoint is), ``metrics.json`` (there when the run is
-    finished), ``error.txt`` (there when an error ended it), ``tensorboard/``, ``train.log``, and
-    ``run.lock``, which the process that works on the run holds.
+    finished), ``error.txt`` (there when an error ended it), ``figures/`` (each as PNG and SVG),
+    ``tensorboard/``, ``train.log``, and ``run.lock``, which the process that works on the run holds.
     """
 
     path: Path
