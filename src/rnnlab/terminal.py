@@ -4,15 +4,17 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 # Colour and width degrade by themselves where output is a file or NO_COLOR is set. A notebook gets plain
-# text, too: rich would make a block of HTML of each line.
-console = Console(soft_wrap=True, highlight=False, force_jupyter=False)
-errors = Console(stderr=True, soft_wrap=True, highlight=False, force_jupyter=False)
-_lines = Console(soft_wrap=True, highlight=False, force_jupyter=False)
+# text, too: rich would make a block of HTML of each line, and a line of each state of a bar.
+_plain: dict[str, Any] = {"force_jupyter": False, "force_terminal": False} if Console().is_jupyter else {}
+console = Console(soft_wrap=True, highlight=False, **_plain)
+errors = Console(stderr=True, soft_wrap=True, highlight=False, **_plain)
+_lines = Console(soft_wrap=True, highlight=False, **_plain)
 
 STYLES = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "red"}
 

@@ -39,8 +39,8 @@ def test_truncated_bptt_shows_each_token_in_the_text_and_in_its_column() -> None
         assert texts.count(letter) == 3
     assert texts.count("k") == 2
     assert {"A title", "column 0", "column 1", "window 0", "window 1"} <= set(texts)
-    borders = [line for line in panel.lines if line.get_color() == CUT]
-    assert len(borders) == 1
+    cuts = [line for line in panel.lines if line.get_color() == CUT]
+    assert len(cuts) == 2  # the border of the two windows, and what it means
     grounds = [patch.get_facecolor()[:3] for patch in panel.patches if hasattr(patch, "get_xy")]
     assert len(grounds) == 22
 

@@ -14,6 +14,9 @@ from rnnlab.figures.style import COLOURS, FAINT, INK, colour, house_style, new_f
 CELL = 0.46  # inches
 GAP = 1.1
 """Cells between two windows."""
+GRID_TOP, ROW, LEGEND = 2.1, 1.25, 9.5
+"""Where the columns begin, the height of one, and the width of what is said beside them, in cells."""
+DASHES = (0, (2, 2))
 STATE, CUT = COLOURS[2], COLOURS[1]
 
 
@@ -77,11 +80,12 @@ def truncated_bptt_figure(title: str, windows: Sequence[Window]) -> Figure:
     for window in windows:
         starts.append(end)
         end += len(window.targets[0]) + GAP
-    wide = max(len(text), end - GAP) + 0.4
-    figure = new_figure(wide * CELL + 1.4, (columns * 1.25 + 5.2) * CELL)
+    bottom = GRID_TOP + ROW * columns
+    wide = max(len(text) + 0.2, end + LEGEND)
+    figure = new_figure((wide + 2.4) * CELL, (bottom + 0.6) * CELL + 0.4)
     panel = figure.add_subplot()
     panel.set_title(title)
-    panel.set(xlim=(-2.4, wide), ylim=(columns * 1.25 + 4.1, -0.9))
+    panel.set(xlim=(-2.4, wide), ylim=(bottom + 0.3, -0.3))
     panel.set_aspect("equal")
     panel.axis("off")
     for place, (target, column) in enumerate(text):
@@ -93,15 +97,17 @@ def truncated_bptt_figure(title: str, windows: Sequence[Window]) -> Figure:
     for start, length in zip(starts[:-1], steps[:-1], strict=True):
         draw_border(panel, start + length, columns)
     for number, (start, length) in enumerate(zip(starts, steps, strict=True)):
-        panel.text(start + length / 2, 1.75, f"window {number}", ha="center", fontsize=9, color=FAINT)
-    explain(panel, columns * 1.25 + 3.3)
+        panel.text(
+            start + length / 2, GRID_TOP - 0.3, f"window {number}", ha="center", fontsize=9, color=FAINT
+        )
+    explain(panel, end + 0.4, (GRID_TOP + bottom) / 2)
     return figure
 
 
 def draw_window(panel: Axes, window: Window, start: float) -> None:
     """Draw the places of a window, and below each column how far back its gradients flow."""
     for column, (inputs, targets) in enumerate(zip(window.inputs, window.targets, strict=True)):
-        top = 2.1 + 1.25 * column
+        top = GRID_TOP + ROW * column
         for step, (read, target) in enumerate(zip(inputs, targets, strict=True)):
             if target is not None:
                 draw_token(panel, start + step, top, target, read, column)
@@ -145,10 +151,10 @@ def draw_token(
 def draw_border(panel: Axes, left: float, columns: int) -> None:
     """Draw what crosses the border of two windows, and what does not."""
     middle = left + GAP / 2
-    bottom = 2.1 + 1.25 * columns
-    panel.plot([middle, middle], [1.9, bottom], color=CUT, linestyle=(0, (2, 2)), linewidth=1.2)
+    bottom = GRID_TOP + ROW * columns
+    panel.plot([middle, middle], [GRID_TOP - 0.2, bottom], color=CUT, linestyle=DASHES, linewidth=1.2)
     for column in range(columns):
-        height = 2.6 + 1.25 * column
+        height = GRID_TOP + 0.5 + ROW * column
         draw_arrow(panel, (left + 0.05, height), (left + GAP - 0.05, height), STATE, "-|>")
 
 
@@ -163,9 +169,18 @@ def draw_arrow(
     )
 
 
-def explain(panel: Axes, height: float) -> None:
-    """Write what the arrows mean."""
-    draw_arrow(panel, (0, height), (1.4, height), STATE, "-|>")
-    panel.text(1.7, height, "state, carried along its column", va="center", fontsize=9)
-    draw_arrow(panel, (11.4, height), (10, height), CUT, "-|>")
-    panel.text(11.7, height, "gradients, cut at the dashed line", va="center", fontsize=9)
+def explain(panel: Axes, left: float, middle: float) -> None:
+    """Write what letters and arrows mean, beside the columns."""
+    lines = (
+        "large: to be predicted; small: just read",
+        "state, carried along its column",
+        "gradients, cut here",
+    )
+    heights = [middle + 0.85 * (number - 1) for number in range(3)]
+    for line, height in zip(lines, heights, strict=True):
+        panel.text(left + 1.6, height, line, va="center", fontsize=9)
+    draw_arrow(panel, (left, heights[1]), (left + 1.3, heights[1]), STATE, "-|>")
+    draw_arrow(panel, (left + 1.3, heights[2]), (left, heights[2]), CUT, "-|>")
+    panel.plot(
+        [left + 1.3] * 2, [heights[2] - 0.3, heights[2] + 0.3], color=CUT, linestyle=DASHES, linewidth=1.2
+    )
