@@ -18,6 +18,7 @@ GOOD: dict[str, Any] = {
     "keras_epochs": 1,
     "kernels": False,
     "logging": False,
+    "prediction": None,
 }
 
 

@@ -18,6 +18,7 @@ from rnnlab.benchmarks import (
     kernels_speed,
     language_speed,
     logging_cost,
+    prediction_speed,
     sentiment_speed,
     tables,
 )
@@ -66,6 +67,8 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
             results["kernels"] = kernels_speed.measure(config, settings)
         elif settings.logging:
             results["logging"] = logging_cost.measure(config, settings)
+        elif settings.prediction:
+            results["prediction"] = prediction_speed.measure(config, settings, device.type)
         elif config["task"]["name"] == "language_model":
             results["language_model"] = language_speed.measure(config, settings, device)
         else:

@@ -27,6 +27,7 @@ class Settings:
     keras_epochs: int
     kernels: bool
     logging: bool
+    prediction: str | None
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Settings":

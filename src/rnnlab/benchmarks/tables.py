@@ -22,6 +22,10 @@ LOGGING_NOTES = (
     "Medians over the rounds; range: the least and the most. seconds: a whole training without its baseline, "
     "from the data to the last figure; by silent: what it takes by the one of the same round without logging."
 )
+PREDICTION_NOTES = (
+    "Medians over the rounds, from raw text to class; range: the slowest and the fastest. times: the rate in "
+    "windows, in characters, by that of one text at a time in the same round."
+)
 
 
 def machine_line(machine: Mapping[str, Any]) -> str:
@@ -45,6 +49,8 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
         yield keras_table(results["keras"])
     if "logging" in results:
         yield logging_table(results["logging"])
+    if "prediction" in results:
+        yield prediction_table(results["prediction"], results["config"]["data"]["name"])
     if "kernels" in results:
         for is_training, title in ((False, "Forward"), (True, "Forward and backward")):
             yield kernels_table(
@@ -56,6 +62,8 @@ def notes_of(results: Mapping[str, Any]) -> str:
     """Return what the tables' words mean."""
     if "logging" in results:
         return LOGGING_NOTES
+    if "prediction" in results:
+        return PREDICTION_NOTES
     return KERNEL_NOTES if "kernels" in results else NOTES
 
 
@@ -129,6 +137,25 @@ def language_table(rows: list[dict[str, Any]], corpus: str) -> Table:
                 mebibytes(found["peak_memory_bytes"]),
                 end_section=number == len(row["contestants"]) - 1,
             )
+    return table
+
+
+def prediction_table(found: Mapping[str, Any], corpus: str) -> Table:
+    """Return how many texts a second are predicted in windows and one at a time."""
+    title = (
+        f"Texts a second: {found['texts']:,} of {corpus}, {found['characters']:,.0f} characters on average"
+    )
+    table = plain_table(title)
+    for name in ("", "texts/s", "range", "times"):
+        table.add_column(name, justify="right" if name else "left")
+    for name, shown in (("windows", "in windows"), ("alone", "one at a time")):
+        rates = found["texts_per_second"][name]
+        table.add_row(
+            shown,
+            f"{rates['median']:,.0f}",
+            f"{rates['lowest']:,.0f}-{rates['highest']:,.0f}",
+            spread(found["times_as_fast"], "{:.1f}") if name == "alone" else "",
+        )
     return table
 
 

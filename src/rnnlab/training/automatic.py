@@ -10,7 +10,6 @@ from omegaconf import DictConfig, OmegaConf
 from rnnlab.errors import RunError
 from rnnlab.said_keys import said_keys
 from rnnlab.terminal import shown
-from rnnlab.training.initial_run import adopted, read_initial_run
 from rnnlab.training.resume import changed_keys, is_harmless, resumed_config
 from rnnlab.training.run_folder import RunFolder
 
@@ -58,6 +57,8 @@ def asked_for(root: DictConfig) -> dict[str, Any]:
     content: Any = OmegaConf.to_container(own, resolve=True)
     config: dict[str, Any] = dict(content)
     if config.get("init_from"):
+        from rnnlab.training.initial_run import adopted, read_initial_run  # they need torch; --help does not
+
         runtime = root.hydra.runtime
         conf = next(source.path for source in runtime.config_sources if source.provider == "main")
         said = said_keys(root.hydra.overrides.task, runtime.choices, Path(conf))
