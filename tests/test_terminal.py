@@ -1,6 +1,7 @@
 """What a training shows: bars and colour on a terminal, plain lines in a file, no colour unless wanted."""
 
 import io
+import logging
 import os
 import pty
 import re
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from rnnlab.terminal import console
+from rnnlab.terminal import TerminalHandler, console
+from rnnlab.training.fit import quieten
 from tests.runs.conftest import command as command  # the fixture
 from tests.training.conftest import write_reviews
 
@@ -94,3 +96,19 @@ def test_a_terminal_gets_a_bar_and_in_the_end_where_things_are(
     assert all((tmp_path / place).exists() for place in places.values())
     run = places["Run folder"]
     assert re.findall(rf"^  (\w+) .*run={run}|^  (\w+) .*resume={run}", told, re.MULTILINE)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_of_several_processes_the_first_speaks(
+    rank: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOCAL_RANK", str(rank))
+    log = logging.getLogger()
+    log.addHandler(TerminalHandler())
+    log.setLevel(logging.INFO)
+    quieten()
+    log.info("all is well")
+    log.warning("all is not well")
+    told = capsys.readouterr().out
+    assert ("all is well" in told) == (rank == 0)
+    assert "all is not well" in told

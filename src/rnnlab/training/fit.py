@@ -22,7 +22,7 @@ from rnnlab.data.task_data import TaskData
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import RnnlabError
 from rnnlab.models.task import Task
-from rnnlab.terminal import shown
+from rnnlab.terminal import TerminalHandler, shown
 from rnnlab.training.allocation import keep_freed_memory
 from rnnlab.training.assembly import assemble_data, assemble_task, assemble_trainer
 from rnnlab.training.checkpoints import Resumable, newest_whole, read_checkpoint, remove_unfinished
@@ -245,9 +245,13 @@ def versions() -> dict[str, str]:
 
 
 def quieten() -> None:
-    """Silence what Lightning says on every run; its warnings and errors stay."""
+    """Silence what Lightning, and a run's other processes, say on every run; warnings and errors stay."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    if not is_first_process():  # the first says the same; each has a log file of its own
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, TerminalHandler):
+                handler.setLevel(logging.WARNING)
     # Metrics are reduced over all processes by torchmetrics already.
     warnings.filterwarnings("ignore", message=".*It is recommended to use `self.log.*sync_dist=True.*")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
