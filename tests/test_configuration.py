@@ -13,7 +13,17 @@ from rnnlab.command_line import register_resolvers
 from rnnlab.training.assembly import task_arguments
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
-GROUPS = ("task", "model", "data", "tokenizer", "optimizer", "scheduler", "trainer", "callbacks", "logger")
+GROUPS: tuple[str, ...] = (
+    "task",
+    "model",
+    "data",
+    "tokenizer",
+    "optimizer",
+    "scheduler",
+    "trainer",
+    "callbacks",
+    "logger",
+)
 GROUPS += ("experiment", "debug")
 FACTS = ("vocabulary_size", "labels", "input_size", "answers", "classes")  # what the data tells a task
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]

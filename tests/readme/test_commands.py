@@ -4,6 +4,8 @@ A command that no rule knows is an error: whoever writes one into the README say
 tested.
 """
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,3 +67,21 @@ def test_python_does_what_the_commands_do(place: Path) -> None:
     known: dict[str, object] = {}
     exec(quick, known)  # the README's own lines
     assert (place / str(known["run"]) / "metrics.json").is_file()
+
+
+@pytest.mark.slow
+def test_several_processes_make_one_run_and_speak_once(place: Path) -> None:
+    """What ``trainer.devices=4`` does on GPUs, with two processes on the CPU."""
+    words = ["trainer=cpu", "trainer.devices=2", "data=csv", "data.corpus.train=mine.csv", "logger=none"]
+    words += ["data.vocabulary.min_frequency=1", "model.backend=torch", "debug=fast_dev_run"]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "train.py"), *words],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Epoch 1/1:") == done.stdout.count("training batches of at most") == 1
+    (metrics,) = (place / "logs").rglob("metrics.json")
+    assert len(list(metrics.parent.glob("*.log"))) == 2
