@@ -1,8 +1,9 @@
 import sys
 
 import pytest
+from rich.progress import Progress
 
-from rnnlab.benchmarks.unseen_terminal import unseen_terminal
+from rnnlab.benchmarks.unseen_terminal import _Unseen, unseen_terminal
 from rnnlab.terminal import console
 
 
@@ -15,7 +16,17 @@ def test_what_is_drawn_is_not_seen_but_drawn(capsys: pytest.CaptureFixture[str])
 
 
 def test_the_terminal_comes_back_after_an_error() -> None:
-    before = sys.stdout
+    before = sys.stdout, console.is_interactive
     with pytest.raises(RuntimeError, match="on purpose"), unseen_terminal():
         raise RuntimeError("on purpose")
-    assert sys.stdout is before
+    assert (sys.stdout, console.is_interactive) == before
+
+
+def test_a_bar_moves_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr(_Unseen, "write", lambda self, text: drawn.append(text) or len(text))
+    with unseen_terminal(), Progress(console=console, auto_refresh=False) as bar:
+        task = bar.add_task("Epoch", total=2)
+        bar.update(task, completed=1)
+        bar.refresh()
+    assert "50%" in "".join(drawn)

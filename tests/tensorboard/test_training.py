@@ -14,6 +14,7 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from rnnlab.errors import ConfigError
+from rnnlab.training.tensorboard import LoggingSettings
 from tests.tensorboard.conftest import Twins, train
 
 
@@ -202,3 +203,9 @@ def test_a_prompt_of_unknown_words_is_refused_before_training(tmp_path: Path) ->
     with pytest.raises(ConfigError, match=r"logger\.prompt.*Zyzzyva"):
         train(tmp_path, "run", *small, "logger.prompt=Zyzzyva")
     assert not (tmp_path / "logs" / "run" / "config.yaml").exists()
+
+
+@pytest.mark.parametrize("words", [-1, None, "many"])
+def test_a_number_of_words_that_is_none_is_refused(words: object) -> None:
+    with pytest.raises(ConfigError, match=r"logger\.words="):
+        LoggingSettings(tensorboard=True, words=words)  # type: ignore[arg-type]

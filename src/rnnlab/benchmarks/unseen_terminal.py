@@ -4,6 +4,8 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 
+from rnnlab.terminal import console
+
 
 class _Unseen(io.StringIO):
     """Takes text and forgets it."""
@@ -22,5 +24,10 @@ def unseen_terminal() -> Iterator[None]:
     So a training that is timed pays for its progress bar also where output is a file, and its lines don't
     flood the benchmark's own.
     """
-    with redirect_stdout(_Unseen()):
-        yield
+    before = console.is_interactive  # rich looks once, when the console is made; bars move only where it is
+    console.is_interactive = True
+    try:
+        with redirect_stdout(_Unseen()):
+            yield
+    finally:
+        console.is_interactive = before

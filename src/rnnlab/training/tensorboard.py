@@ -40,7 +40,7 @@ class LoggingSettings:
     words: int = 2000
 
     def __post_init__(self) -> None:
-        if self.words < 0:
+        if not isinstance(self.words, int) or self.words < 0:
             raise ConfigError(f"logger.words={self.words}: expected 0 (no projector) or more.")
 
     @classmethod
