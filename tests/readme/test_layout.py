@@ -27,7 +27,7 @@ def test_what_it_names_is_there() -> None:
     for name in re.findall(r"^(\w[\w/]*)/ ", DRAWING, re.MULTILINE):
         assert (ROOT / name).is_dir(), name
     for folder, told in floors().items():
-        for file in re.findall(r"\b(\w+\.py)\b", told):
+        for file in re.findall(r"\b([\w/]+\.py)\b", told):
             assert (PACKAGE / folder / file).is_file(), f"{folder}/{file}"
     for name in re.findall(r"\b(\w+)/", DRAWING):
         places = [ROOT / name, ROOT / "conf" / name, *(ROOT / "src").rglob(name)]
@@ -50,6 +50,9 @@ def test_a_reader_finds_the_file_at_the_first_try() -> None:
         ("training", "TensorBoard"): "sentiment_figures.py",
         ("data", "batches of similar length"): "bucketing.py",
         ("models", "perplexity"): "token_scores.py",
+        ("training", "Ctrl-C"): "interruption.py",
+        ("results", "table"): "columns.py",
+        ("kernels", "equations"): "gru.py",
     }
     for (folder, words), file in asked.items():
         told = floors()[folder]
