@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
+import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from PIL import Image
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5b5b5b")
 """Of lines and bars, in this order: Okabe and Ito 2008, without the yellow that white paper swallows."""
@@ -78,10 +80,13 @@ class HouseFigure(Figure):
     """A figure that a notebook shows by itself, as large as its inches say and sharp on a fine screen."""
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
-        """Return the bitmap and how large a page shows it."""
-        png = io.BytesIO()
+        """Return the bitmap, in 256 colours to keep notebooks small, and how large a page shows it."""
+        canvas = FigureCanvasAgg(self)
         with house_style():
-            FigureCanvasAgg(self).print_png(png)  # type: ignore[no-untyped-call]
+            canvas.draw()
+        png = io.BytesIO()
+        bitmap = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        bitmap.quantize(256).save(png, "PNG", optimize=True)
         width, height = self.get_size_inches()
         return png.getvalue(), {"width": round(PIXELS * width), "height": round(PIXELS * height)}
 
