@@ -3,11 +3,17 @@
 Only the entry points (``Kernel``) are kept; what they call is part of them. numba does not notice that a
 function called from another module has changed, so the folder is named after the text of the modules here.
 Processes that need the same code at once do not all compile it: one does, the others wait for it.
+
+A scan is compiled by a process made for it (``ahead.py``), and read from disk by the one that needs it. In
+the process that compiles, LLVM links an entry point to the parts that were compiled on the way to it, which
+are not optimized: the scan is five to eight times slower there than in every later process (measured), and
+differs in last digits.
 """
 
 import hashlib
 import logging
 import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -16,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -33,7 +39,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # and infinity keep their meaning. The numpy error model divides by zero without a check, so loops vectorise.
 _OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 
-_PLAIN = ("__init__", "choice", "measure", "room", "scans")
+_PLAIN = ("__init__", "ahead", "choice", "measure", "room", "scans")
 """Modules of this package in which nothing is compiled."""
 
 _PATIENCE = 120.0
@@ -73,15 +79,29 @@ class Kernel:
         function: plain Python, in the part of the language that numba compiles.
         signature: from numba's type of the numbers to its types of the arguments.
         name: what it computes, for the announcement: "gru forward".
+        elsewhere: whether a process of its own compiles it; that has to find it in ``Kernel.named``.
     """
 
+    named: ClassVar[dict[str, "Kernel"]] = {}
+    """Those that a process of their own compiles."""
     _lock = threading.RLock()  # numba's folder is a setting of the whole process
 
-    def __init__(self, function: Callable[..., Any], signature: Callable[[Any], tuple[Any, ...]], name: str):
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        signature: Callable[[Any], tuple[Any, ...]],
+        name: str,
+        elsewhere: bool = False,
+    ) -> None:
         self._function = function
         self._signature = signature
-        self._name = name
+        self.name = name
+        self._elsewhere = elsewhere
         self._ready: dict[str, Callable[..., Any]] = {}
+        self._begun: dict[str, subprocess.Popen[bytes] | None] = {}
+        self._announced: set[str] = set()
+        if elsewhere:
+            Kernel.named[name] = self
 
     def of(self, dtype: DTypeLike) -> Callable[..., Any]:
         """Return the compiled function for numbers of ``dtype``."""
@@ -89,25 +109,80 @@ class Kernel:
         if numbers not in self._ready:
             with Kernel._lock:
                 if numbers not in self._ready:
-                    self._ready[numbers] = self._compile(numbers)
+                    self._ready[numbers] = self._prepared(numbers)
         return self._ready[numbers]
 
-    def _compile(self, numbers: str) -> Callable[..., Any]:
+    def begin(self, dtype: DTypeLike) -> None:
+        """Begin to compile for numbers of ``dtype``, if that is to be done, and do not wait for it."""
+        numbers = np.dtype(dtype).name
+        if numbers in self._ready or numbers in self._begun or not self._elsewhere:
+            return
         folder = _compiled_folder(numbers)
-        stamp = None if folder is None else folder / f"{self._name.replace(' ', '-')}.done"
+        if folder is None or self._stamp(folder).is_file():
+            return
+        self._announce(numbers)
+        command = [sys.executable, "-m", "rnnlab.kernels.ahead", self.name, numbers]
+        paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+        try:
+            self._begun[numbers] = subprocess.Popen(
+                command,
+                env={**os.environ, "PYTHONPATH": paths},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+        except OSError as error:  # no process can be made: this one compiles
+            self._begun[numbers] = None
+            logger.debug("No process compiles the fused scan %s: %s", self.name, error)
+
+    def compile_here(self, numbers: str) -> None:
+        """Compile to disk in this process, which should not use it; what is there already is left."""
+        folder = _compiled_folder(numbers)
+        if folder is None:
+            raise OSError("No folder can be written for compiled code.")
+        stamp = self._stamp(folder)
+        with _alone(stamp):
+            if not stamp.is_file():
+                with install_listener("numba:compile", _OptimizedOnce()):
+                    self._compiled(numbers, folder)
+                stamp.touch()
+
+    def _prepared(self, numbers: str) -> Callable[..., Any]:
+        """Return the function as it is read from disk, once it lies there; else as it is compiled here."""
+        folder = _compiled_folder(numbers)
+        started = time.perf_counter()
+        self.begin(numbers)
+        compiling = self._begun.pop(numbers, None)
+        if compiling is not None:
+            _, said = compiling.communicate()
+            if compiling.returncode:
+                logger.debug("Compiling %s elsewhere failed: %s", self.name, said.decode(errors="replace"))
+            else:
+                logger.info("Compiled %s in %.1f s.", self.name, time.perf_counter() - started)
+            return self._compiled(numbers, folder)
+        stamp = None if folder is None else self._stamp(folder)
         is_new = stamp is None or not stamp.is_file()
         if is_new:
-            logger.warning(
-                "Compiling the fused scan: %s, %s (once on this machine, some seconds).", self._name, numbers
-            )
-        started = time.perf_counter()
+            self._announce(numbers)
         with _alone(stamp):
             function = self._compiled(numbers, folder)
             if stamp is not None:
                 stamp.touch()
         if is_new:
-            logger.info("Compiled in %.1f s.", time.perf_counter() - started)
+            logger.info("Compiled %s in %.1f s.", self.name, time.perf_counter() - started)
         return function
+
+    def _stamp(self, folder: Path) -> Path:
+        """Return the file that says that the compiled code is there."""
+        return folder / f"{self.name.replace(' ', '-')}.done"
+
+    def _announce(self, numbers: str) -> None:
+        if numbers in self._announced:
+            return
+        self._announced.add(numbers)
+        logger.warning(
+            "Compiling the fused scan: %s, %s (once on this machine, some seconds).", self.name, numbers
+        )
 
     def _compiled(self, numbers: str, folder: Path | None) -> Callable[..., Any]:
         """Compile, or read what lies in ``folder``."""
@@ -115,8 +190,7 @@ class Kernel:
         numba.config.CACHE_DIR = str(folder or "")
         try:
             function = numba.njit(cache=folder is not None, **_OPTIONS)(self._function)
-            with install_listener("numba:compile", _OptimizedOnce()):
-                function.compile(self._signature(getattr(numba.types, numbers)))
+            function.compile(self._signature(getattr(numba.types, numbers)))
         finally:
             numba.config.CACHE_DIR, numba.config.OPT = former, level
         function.disable_compile()

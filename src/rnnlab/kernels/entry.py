@@ -34,7 +34,7 @@ def forward_kernel(
         return panels_forward(arena, weights, input_planes, recurrent_planes)
 
     function = _with_globals(_forward, name, walk=walk, panels_for=panels_for)
-    return Kernel(function, _forward_types, f"{name} forward")
+    return Kernel(function, _forward_types, f"{name} forward", elsewhere=True)
 
 
 def backward_kernel(
@@ -51,7 +51,7 @@ def backward_kernel(
     function = _with_globals(
         _backward, name, walk=walk, gates=len(input_planes), add=team_of(_add_blocks), add_biases=add_biases
     )
-    return Kernel(function, _backward_types, f"{name} backward")
+    return Kernel(function, _backward_types, f"{name} backward", elsewhere=True)
 
 
 def _with_globals(template: Any, name: str, **named: Any) -> Any:

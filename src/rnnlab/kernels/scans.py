@@ -137,6 +137,8 @@ class _Scan(torch.autograd.Function):
         batch, time, size = inputs.shape[0], inputs.shape[1], hidden.shape[2]
         outputs, final = room(batch, time, size, like=inputs), torch.empty_like(start)
         keep = any(ctx.needs_input_grad)
+        if keep:
+            cell.backward.begin(_numbers(inputs))  # beside the forward pass, if both are to be compiled
         tokens, width = int(rows.tokens[-1]) if keep else 0, _width(size, inputs)
         planes = room(cell.planes, tokens if cell.planes_are_kept else 0, width, like=inputs)
         states = room(cell.states, tokens + batch if keep else 0, width, like=inputs)

@@ -1,0 +1,76 @@
+"""Scans are compiled by a process of their own: a first training is as fast and exact as any later one."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnlab
+from rnnlab.kernels import compiler
+from rnnlab.kernels.toolchain import numba
+
+PACKAGE = Path(rnnlab.__file__).parent
+ONE_PASS = """
+import torch
+from rnnlab.models.encoder import RecurrentEncoder
+
+torch.manual_seed(0)
+encoder = RecurrentEncoder(5, "lstm", 7, backend="fused")
+inputs = torch.randn(9, 11, 5)
+outputs, _ = encoder(inputs)
+outputs.square().sum().backward()
+print(outputs.detach().numpy().tobytes().hex())
+print([weight.grad.numpy().tobytes().hex() for weight in encoder.parameters()])
+"""
+
+
+@pytest.mark.slow
+def test_the_process_that_had_it_compiled_computes_the_same_bits_as_the_next(tmp_path: Path) -> None:
+    without_code = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PACKAGE, tmp_path / "rnnlab", ignore=without_code)  # code is kept beside the modules
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", ONE_PASS], capture_output=True, text=True, check=True, env=environment
+        )
+        for _ in range(2)
+    ]
+    assert "Compiling the fused scan: lstm backward" in said[0].stderr
+    assert "Compiling" not in said[1].stderr
+    assert said[0].stdout == said[1].stdout
+
+
+def _doubled(numbers: Any) -> Any:
+    numbers[0] *= 2
+
+
+def _one_array(number: Any) -> tuple[Any, ...]:
+    return (numba.types.Array(number, 1, "C"),)
+
+
+@pytest.mark.parametrize("happens", ["no process can be made", "it fails"])
+def test_where_no_other_process_can_compile_this_one_does(
+    happens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(compiler, "_compiled_folder", lambda numbers: tmp_path)
+    monkeypatch.setattr(compiler.Kernel, "named", {})
+    nothing = [sys.executable, "-c", "raise SystemExit(1)"]
+    begin = subprocess.Popen
+
+    def refuse(command: list[str], **options: Any) -> Any:
+        if happens == "it fails":
+            return begin(nothing, **options)
+        raise OSError("too many processes")
+
+    monkeypatch.setattr(compiler.subprocess, "Popen", refuse)
+    kernel = compiler.Kernel(_doubled, _one_array, "doubled", elsewhere=True)
+    numbers = np.full(1, 3.0)
+    kernel.begin("float64")
+    kernel.of("float64")(numbers)
+    assert numbers[0] == 6
+    assert caplog.text.count("Compiling the fused scan: doubled, float64") == 1
