@@ -83,9 +83,10 @@ class HouseFigure(Figure):
         """Return the bitmap, in 256 colours to keep notebooks small, and how large a page shows it."""
         canvas = FigureCanvasAgg(self)
         with house_style():
-            canvas.draw()
+            canvas.draw()  # type: ignore[no-untyped-call]
         png = io.BytesIO()
-        bitmap = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        bitmap = Image.fromarray(pixels).convert("RGB")
         bitmap.quantize(256).save(png, "PNG", optimize=True)
         width, height = self.get_size_inches()
         return png.getvalue(), {"width": round(PIXELS * width), "height": round(PIXELS * height)}
