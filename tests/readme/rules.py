@@ -189,7 +189,7 @@ RULES: dict[str, Callable[[list[str], Reader], None]] = {
     rf"{TRAIN} (?!.*(<|-m |trainer=|_target_|--)).*": train,
     r"python scripts/predict\.py run=<run> .* trust=my_cell": trusting,
     r"python scripts/(evaluate|predict|generate|export|plot)\.py run=<run>(?!.*trust).*": asking,
-    r"python scripts/benchmark\.py prediction=<run>": asking,
+    r"python scripts/benchmark\.py prediction=<run>.*": asking,
     r"python scripts/results\.py logs/sweeps": results,
     r"python scripts/benchmark\.py (?!prediction).*": benchmark,
     r"python scripts/execute_notebooks\.py": helped,
