@@ -1,6 +1,7 @@
 """From a language model's run to a classifier's, by configuration and by command line."""
 
 import shutil
+import time
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -205,5 +206,6 @@ def test_auto_knows_an_unfinished_run_whose_encoder_came_from_the_language_model
     metrics.unlink()
     assert train(monkeypatch, *words, "trainer.max_epochs=1", "resume=auto") == 0
     assert list(tmp_path.rglob("metrics.json")) == [metrics]
+    time.sleep(1.1)  # a new run's folder is named by the second in which it begins
     assert train(monkeypatch, *words, "trainer.max_epochs=1", "task.dropout=0.3", "resume=auto") == 0
     assert len(list(tmp_path.rglob("metrics.json"))) == 2
