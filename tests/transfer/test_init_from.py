@@ -1,8 +1,8 @@
 """From a language model's run to a classifier's, by configuration and by command line."""
 
 import shutil
-import time
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
