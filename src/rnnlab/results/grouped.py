@@ -57,11 +57,6 @@ class Row:
         return len({run.config.get("seed") for run in self.counted if run.metrics})
 
     @property
-    def is_final(self) -> bool:
-        """Whether the metrics are of finished runs."""
-        return any(run.status == "finished" for run in self.runs)
-
-    @property
     def status(self) -> str:
         """What has become of the runs, such as ``2 finished, 1 failed``."""
         counts = {name: sum(run.status == name for run in self.runs) for name in STATUSES}

@@ -21,12 +21,11 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnlab.command_line import explained, hydra_job, register_resolvers
 from rnnlab.errors import ConfigError
 from rnnlab.folders import conf_folder
-from rnnlab.said_keys import said_keys
 from rnnlab.sweeps.trial_link import watchers
 from rnnlab.terminal import shown
 from rnnlab.training.automatic import run_folder, settled_config
 from rnnlab.training.fit import fit
-from rnnlab.training.initial_run import adopted, read_initial_run
+from rnnlab.training.initial_run import completed
 from rnnlab.training.run_folder import RunFolder
 
 PRIMARY = "train"
@@ -103,9 +102,7 @@ def train_one(config: dict[str, Any], folder: Path, overrides: list[str], conf: 
         RnnlabError: for whatever the user can mend.
         Interrupted: if the user stopped the training.
     """
-    if config["init_from"]:
-        said = said_keys(overrides, HydraConfig.get().runtime.choices, conf)
-        config = adopted(config, read_initial_run(config["init_from"]), said)
+    config = completed(config, overrides, HydraConfig.get().runtime.choices, conf)
     fit(settled_config(config, RunFolder(folder), overrides), folder, watchers())
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from rnnlab.errors import RunError
-from rnnlab.said_keys import said_keys
 from rnnlab.terminal import shown
 from rnnlab.training.resume import changed_keys, is_harmless, resumed_config
 from rnnlab.training.run_folder import RunFolder
@@ -56,14 +55,13 @@ def asked_for(root: DictConfig) -> dict[str, Any]:
     own = OmegaConf.masked_copy(root, [str(key) for key in root if key != "hydra"])
     content: Any = OmegaConf.to_container(own, resolve=True)
     config: dict[str, Any] = dict(content)
-    if config.get("init_from"):
-        from rnnlab.training.initial_run import adopted, read_initial_run  # they need torch; --help does not
+    if not config.get("init_from"):
+        return config
+    from rnnlab.training.initial_run import completed  # it needs torch; --help does not
 
-        runtime = root.hydra.runtime
-        conf = next(source.path for source in runtime.config_sources if source.provider == "main")
-        said = said_keys(root.hydra.overrides.task, runtime.choices, Path(conf))
-        return adopted(config, read_initial_run(config["init_from"]), said)
-    return config
+    runtime = root.hydra.runtime
+    conf = next(source.path for source in runtime.config_sources if source.provider == "main")
+    return completed(config, root.hydra.overrides.task, runtime.choices, Path(conf))
 
 
 def newest_unfinished(place: Path, config: Mapping[str, Any]) -> Path | None:

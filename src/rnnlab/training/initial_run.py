@@ -1,7 +1,7 @@
 """``init_from``: the language model that a training starts from, and what follows for its configuration."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError, RunError, nearest
 from rnnlab.models.task import Task
 from rnnlab.models.transfer import take_language_model
+from rnnlab.said_keys import said_keys
 from rnnlab.terminal import shown
 from rnnlab.text.tokenizers import Tokenizer, tokenizer_from_dict
 from rnnlab.text.vocabulary import Vocabulary
@@ -108,6 +109,26 @@ def initial_run(file: Path, checkpoint: Mapping[str, Any]) -> InitialRun:
         raise RunError(
             f"{file} is damaged: its configuration or vocabulary is not as rnnlab writes it."
         ) from error
+
+
+def completed(
+    config: dict[str, Any], overrides: Iterable[str], choices: Mapping[str, str | None], conf: Path
+) -> dict[str, Any]:
+    """Return the configuration of a training with what its ``init_from`` brings; as it is without one.
+
+    Args:
+        config: as composed.
+        overrides: the words of the command.
+        choices: the file that each group is composed from.
+        conf: the folder of configuration files.
+
+    Raises:
+        RunError: if the language model's run can't be used.
+        ConfigError: if it does not fit.
+    """
+    if not config["init_from"]:
+        return config
+    return adopted(config, read_initial_run(config["init_from"]), said_keys(overrides, choices, conf))
 
 
 def adopted(config: Mapping[str, Any], run: InitialRun, said: Collection[str]) -> dict[str, Any]:
