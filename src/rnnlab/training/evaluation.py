@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import Callback
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
 from rnnlab.models.task import Task
+from rnnlab.training.progress import ScoringProgress
 
 
 def evaluate(
@@ -33,10 +34,9 @@ def evaluate(
     kept = ("accelerator", "devices", "precision", "limit_val_batches", "limit_test_batches", "deterministic")
     runner = lightning.Trainer(
         **{key: trainer[key] for key in kept if key in trainer},
-        callbacks=list(callbacks),
+        callbacks=[ScoringProgress(), *callbacks],
         logger=False,
         enable_checkpointing=False,
-        enable_progress_bar=False,
         enable_model_summary=False,
     )
     run = runner.validate if split == "validation" else runner.test

@@ -1,13 +1,12 @@
-"""The progress of training: a live bar on a terminal, and one line for each epoch everywhere."""
+"""The progress of training and of scoring, and one line for each epoch."""
 
 import logging
 from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import ProgressBar
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from rnnlab.terminal import console
+from rnnlab.training.batch_progress import BatchProgress
 from rnnlab.training.clock import TrainingClock
 
 log = logging.getLogger(__name__)
@@ -15,8 +14,54 @@ log = logging.getLogger(__name__)
 REFRESH = 0.5  # seconds between two looks at the loss and the token count, which wait for the device
 
 
-class TrainingProgress(ProgressBar):
-    """Loss, rate in real tokens and remaining time as a bar; a log line when an epoch is done.
+class ScoringProgress(ProgressBar):
+    """Shows how far the passes over the validation and the test split are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.progress = BatchProgress()
+
+    def disable(self) -> None:
+        """Show nothing."""
+        self.progress.enabled = False
+
+    def enable(self) -> None:
+        """Show it again."""
+        self.progress.enabled = True
+
+    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Begin a pass over the validation split."""
+        self.progress.open("Validation", sum(trainer.num_val_batches))
+
+    def on_validation_batch_end(self, trainer: lightning.Trainer, *args: Any, **kwargs: Any) -> None:
+        """Count a batch."""
+        self.progress.step(kwargs.get("batch_idx", args[3] if len(args) > 3 else 0) + 1)
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """End the pass."""
+        self.progress.close()
+
+    def on_test_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Begin a pass over the test split."""
+        self.progress.open("Test", sum(trainer.num_test_batches))
+
+    def on_test_batch_end(self, trainer: lightning.Trainer, *args: Any, **kwargs: Any) -> None:
+        """Count a batch."""
+        self.progress.step(kwargs.get("batch_idx", args[3] if len(args) > 3 else 0) + 1)
+
+    def on_test_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """End the pass."""
+        self.progress.close()
+
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        """Give the terminal back."""
+        self.progress.close()
+
+
+class TrainingProgress(ScoringProgress):
+    """Loss, rate in real tokens and remaining time; a log line when an epoch is done.
 
     Args:
         clock: what counts seconds and tokens; it must come before this callback.
@@ -25,64 +70,24 @@ class TrainingProgress(ProgressBar):
     def __init__(self, clock: TrainingClock) -> None:
         super().__init__()
         self.clock = clock
-        self.enabled = True
-        self.bar: Progress | None = None
-        self.row: TaskID | None = None
-        self.shown_at = 0.0
+        self.shown_at = -REFRESH
         self.ended = 0
 
-    def disable(self) -> None:
-        """Show nothing."""
-        self.enabled = False
-
-    def enable(self) -> None:
-        """Show the bar again."""
-        self.enabled = True
-
-    def open_bar(self, description: str, total: float) -> None:
-        """Start a bar of ``total`` steps, in place of the one before; no bar where output is a file."""
-        self.close_bar()
-        if not (self.enabled and console.is_terminal):
-            return
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[news]}"),
-            console=console,
-            transient=True,
-            refresh_per_second=2,  # drawing takes milliseconds, for which all of PyTorch's threads wait
-        )
-        self.bar.start()
-        self.row = self.bar.add_task(description, total=total, news="")
-        self.shown_at = 0.0
-
-    def step(self, done: int, news: str | None = None) -> None:
-        """Move the bar to ``done`` steps."""
-        if self.bar is not None and self.row is not None:
-            self.bar.update(self.row, completed=done)
-            if news is not None:
-                self.bar.update(self.row, news=news)
-
-    def close_bar(self) -> None:
-        """Take the bar away."""
-        if self.bar is not None:
-            self.bar.stop()
-        self.bar = self.row = None
-
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Write the line of the epoch before, whose training metrics are known only now; open a new bar."""
+        """Write the line of the epoch before, whose training metrics are known only now; begin a new pass."""
         self.write_line(trainer)
         self.begin_epoch(trainer)
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Open a bar at once: a run that goes on in mid-epoch starts no epoch."""
+        """Begin a pass at once: a run that goes on in mid-epoch starts no epoch."""
         self.begin_epoch(trainer)
 
     def begin_epoch(self, trainer: lightning.Trainer) -> None:
-        """Open the bar of the current epoch."""
-        self.open_bar(f"Epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", self.total_train_batches)
+        """Begin the pass of the current epoch."""
+        self.progress.open(
+            f"Epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", self.total_train_batches
+        )
+        self.shown_at = -REFRESH
 
     def on_train_batch_end(
         self,
@@ -92,20 +97,18 @@ class TrainingProgress(ProgressBar):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Move the bar; look at loss and rate only twice a second."""
-        if self.bar is None:
-            return
-        now = self.clock.seconds_so_far()
-        if now - self.shown_at < REFRESH:
+        """Count a batch; look at loss and rate only twice a second, if they will be seen."""
+        done, now = batch_idx + 1, self.clock.seconds_so_far()
+        if not self.progress.wants_news(done) or now - self.shown_at < REFRESH:
             return
         self.shown_at = now
         loss = outputs["loss"] if isinstance(outputs, dict) else outputs
         rate = self.clock.tokens_so_far() / max(now, 1e-9)
-        self.step(batch_idx + 1, f"loss {float(loss):.3f}  {thousands(rate)} tokens/s")
+        self.progress.step(done, f"loss {float(loss):.3f}, {thousands(rate)} tokens/s")
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Close the epoch's bar."""
-        self.close_bar()
+        """End the epoch's pass."""
+        self.progress.close()
         self.ended = trainer.current_epoch + 1
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -114,39 +117,9 @@ class TrainingProgress(ProgressBar):
 
     def write_line(self, trainer: lightning.Trainer) -> None:
         """Write the line of the epoch that ended, if one did and it is not written yet."""
-        if self.ended and self.enabled:
+        if self.ended and self.progress.enabled:
             log.info(epoch_line(self.ended, trainer, self.clock))
         self.ended = 0
-
-    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Open the validation's bar."""
-        self.open_bar("Validation", sum(trainer.num_val_batches))
-
-    def on_validation_batch_end(self, trainer: lightning.Trainer, *args: Any, **kwargs: Any) -> None:
-        """Move the validation's bar."""
-        self.step(kwargs.get("batch_idx", args[3] if len(args) > 3 else 0) + 1)
-
-    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Close the validation's bar."""
-        self.close_bar()
-
-    def on_test_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Open the test's bar."""
-        self.open_bar("Test", sum(trainer.num_test_batches))
-
-    def on_test_batch_end(self, trainer: lightning.Trainer, *args: Any, **kwargs: Any) -> None:
-        """Move the test's bar."""
-        self.step(kwargs.get("batch_idx", args[3] if len(args) > 3 else 0) + 1)
-
-    def on_test_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Close the test's bar."""
-        self.close_bar()
-
-    def on_exception(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
-    ) -> None:
-        """Give the terminal back."""
-        self.close_bar()
 
 
 def thousands(rate: float) -> str:
