@@ -28,6 +28,7 @@ class Arguments:
     plot: str | None = option("a file for a figure (.png and .svg): a metric against settings", None)
     x: str | None = option("the figure's key, or two of them: the second makes lines", None)
     metric: str | None = option("the figure's metric; null: what chooses the best checkpoint", None)
+    baseline: str | None = option("a simple method to draw beside the runs: 'bag of bigrams'…", None)
     overwrite: bool = option("whether the outputs may exist", False)
 
 

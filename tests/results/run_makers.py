@@ -32,7 +32,12 @@ def run(folder: Path, content: dict[str, Any]) -> RunFolder:
 
 
 def finished(
-    folder: Path, content: dict[str, Any], accuracy: float, seconds: float = 10.0, rate: float | None = 5e4
+    folder: Path,
+    content: dict[str, Any],
+    accuracy: float,
+    seconds: float = 10.0,
+    rate: float | None = 5e4,
+    baselines: dict[str, dict[str, float]] | None = None,
 ) -> RunFolder:
     found = run(folder, content)
     scores = {"accuracy": accuracy, "loss": 1 - accuracy, "f1/good": 0.5}
@@ -40,7 +45,7 @@ def finished(
         {
             "test": scores,
             "validation": {**scores, "accuracy": accuracy + 0.01},
-            "baselines": {},
+            "baselines": baselines or {},
             "tokens_per_second": rate,
             "wall_seconds": seconds,
         }

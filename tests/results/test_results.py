@@ -16,6 +16,8 @@ from rnnlab.models.memory import MemoryTask
 from rnnlab.models.sentiment import SentimentClassifier
 from rnnlab.results.columns import MAIN
 from rnnlab.results.found_runs import found_under
+from rnnlab.results.grouped import grouped
+from rnnlab.results.plot import baseline_line, figure_of_runs
 from tests.results.run_makers import config, damage, finished, interrupted, run, sweep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -198,6 +200,51 @@ def test_the_figure(logs: Path, command: Command, tmp_path: Path) -> None:
     assert command(logs, f"plot={tmp_path / 'b.svg'}", "x=lr,cell", "metric=validation/loss")[0] == 0
 
 
+def test_the_simple_methods_stand_beside_the_runs(logs: Path, command: Command, tmp_path: Path) -> None:
+    simple = {"majority class": {"accuracy": 0.5}, "bag of bigrams": {"accuracy": 0.625}}
+    for lr in (0.001, 0.01):
+        for seed in (1, 2):
+            content = config("gru", lr=lr, seed=seed)
+            finished(tmp_path / "sweep" / f"{lr}-{seed}", content, 0.75, baselines=simple)
+    _, usual, _ = command(tmp_path / "sweep")
+    assert "bigrams" not in usual
+    _, out, _ = command(tmp_path / "sweep", "metrics=test/accuracy,bag of bigrams/accuracy", "format=csv")
+    found = [(row["test/accuracy"], row["bag of bigrams/accuracy"]) for row in rows_of(out)]
+    assert found == [("0.75", "0.625")] * 2
+    _, every, _ = command(tmp_path / "sweep", "metrics=all")
+    assert "majority class" in every
+    figure = tmp_path / "a.svg"
+    assert command(tmp_path / "sweep", f"plot={figure}", "baseline=bag of bigrams")[0] == 0
+    assert b"<svg" in figure.read_bytes()
+    other = (tmp_path / "sweep", f"plot={tmp_path / 'b.svg'}")
+    status, _, err = command(*other, "metric=validation/accuracy", "baseline=bag of bigrams")
+    assert (status, "scored on the test split" in err) == (2, True)
+    status, _, err = command(*other, "baseline=bag of bigram")
+    assert (status, "Did you mean bag of bigrams?" in err) == (2, True)
+
+
+def test_a_baseline_is_a_line_over_seeds_and_the_lines_of_transfer_are_named(tmp_path: Path) -> None:
+    for labelled, initial, seed, simple in (
+        (100, None, 1, 0.6),
+        (100, None, 2, 0.7),
+        (100, "logs/lm", 1, 0.6),  # the same documents as the first: counted once
+        (500, "logs/lm", 1, 0.8),
+    ):
+        content = {**config(seed=seed), "init_from": initial, "data": {"name": "csv", "labelled": labelled}}
+        name = f"{labelled}-{initial is None}-{seed}"
+        finished(tmp_path / name, content, 0.75, baselines={"bag of bigrams": {"accuracy": simple}})
+    runs = found_under([tmp_path]).runs
+    rows = grouped(runs, ["data.labelled"])
+    line = baseline_line(rows, "data.labelled", "bag of bigrams", "test/accuracy")
+    found = [(point.at, round(point.mean, 6), point.count) for point in line]
+    assert found == [(100, 0.65, 2), (500, 0.8, 1)]
+    drawn = figure_of_runs(runs, "labelled,init_from", None, "bag of bigrams")
+    legend = drawn.axes[0].get_legend()
+    assert legend is not None
+    named = [text.get_text() for text in legend.get_texts()]
+    assert named == ["from scratch", "pretrained (lm)", "bag of bigrams"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -210,6 +257,8 @@ def test_the_figure(logs: Path, command: Command, tmp_path: Path) -> None:
         ((".", "output=a.xls"), "must end in"),
         ((".", "each=true", "group=cell"), "Choose one"),
         ((".", "x=cell"), "are for plot="),
+        ((".", "baseline=majority class"), "are for plot="),
+        ((".", "plot=a.png", "x=lr", "baseline=majority class"), "None was scored"),
         ((".", "plot=a.gif"), r"must end in .png or .svg"),
         ((".", "plot=a.png", "x=lr,cell,seed"), "one key or two"),
         ((".", "where=cell=lstm"), "None of the 5 runs"),

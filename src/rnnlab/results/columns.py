@@ -34,23 +34,25 @@ def metrics_shown(rows: Sequence[Row], wanted: str | None) -> list[str]:
 
     Args:
         rows: of the table.
-        wanted: names, separated by commas: ``accuracy`` of both splits, ``test/accuracy`` of one, ``all``;
-            None for what chooses each task's best checkpoint.
+        wanted: names, separated by commas: ``accuracy`` of both splits, ``test/accuracy`` of one,
+            ``bag of bigrams/accuracy`` of a baseline, ``all``; None for what chooses each task's best
+            checkpoint.
 
     Raises:
         ConfigError: if no row has one of them.
     """
     known = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    own = [name for name in known if name.partition("/")[0] in SPLITS]
     if wanted == "all":
         return in_order(known)
     if wanted is None:
         found_in = [run.config for row in rows for run in row.runs if run.metrics]
         tasks = {str(config.get("task.name")) for config in found_in}
         chosen = {MAIN.get(task, "loss") for task in tasks}
-        return in_order([name for name in known if name.partition("/")[2] in chosen])
+        return in_order([name for name in own if name.partition("/")[2] in chosen])
     found: list[str] = []
     for word in wanted.split(","):
-        meant = [name for name in known if word in (name, name.partition("/")[2])]
+        meant = [name for name in known if word == name or (name in own and word == name.partition("/")[2])]
         if not meant:
             raise ConfigError(f"metrics={word}: no run has it. There are {', '.join(in_order(known))}.")
         found += in_order(meant)
@@ -58,13 +60,14 @@ def metrics_shown(rows: Sequence[Row], wanted: str | None) -> list[str]:
 
 
 def in_order(names: Sequence[str]) -> list[str]:
-    """Return metrics with both splits of each side by side.
+    """Return metrics with both splits of each side by side, and the baselines' behind them.
 
-    >>> in_order(["test/loss", "validation/loss", "validation/f1"])
-    ['validation/loss', 'test/loss', 'validation/f1']
+    >>> in_order(["test/loss", "bag of bigrams/loss", "validation/loss", "validation/f1"])
+    ['validation/loss', 'test/loss', 'bag of bigrams/loss', 'validation/f1']
     """
     metrics = list(dict.fromkeys(name.partition("/")[2] for name in names))
-    return [name for metric in metrics for split in SPLITS if (name := f"{split}/{metric}") in names]
+    sources = dict.fromkeys([*SPLITS, *(name.partition("/")[0] for name in names)])
+    return [name for metric in metrics for source in sources if (name := f"{source}/{metric}") in names]
 
 
 def header(columns: Columns) -> list[str]:

@@ -30,7 +30,8 @@ class FoundRun:
             ``waiting``: a sweep's job that has no folder yet.
         reason: why it failed or is broken; empty elsewhere.
         config: the resolved configuration, dotted keys and plain values; empty where it is not known.
-        metrics: by name, such as ``test/accuracy``; of an unfinished run the best validation so far.
+        metrics: by name, such as ``test/accuracy``, and those of simple methods on the same test split, such
+            as ``bag of bigrams/accuracy``; of an unfinished run the best validation so far.
         seconds: how long it took; None where nothing tells.
         tokens_per_second: in training; None where nothing tells.
         is_partial: whether ``config`` is only what the words of a sweep's job tell.
@@ -142,10 +143,9 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def scores_of(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Return the metrics of both splits by their full names."""
-    return {
-        f"{split}/{name}": float(value) for split in SPLITS for name, value in metrics.get(split, {}).items()
-    }
+    """Return the metrics of both splits and of the baselines by their full names."""
+    scored = {split: metrics.get(split, {}) for split in SPLITS} | (metrics.get("baselines") or {})
+    return {f"{what}/{name}": float(value) for what, found in scored.items() for name, value in found.items()}
 
 
 def best_so_far(progress: Mapping[str, Any]) -> dict[str, float]:

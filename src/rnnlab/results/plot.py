@@ -2,23 +2,31 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, nearest
 from rnnlab.figures.metric_by_key import Point, metric_by_key_figure
 from rnnlab.figures.saved import save
 from rnnlab.results.columns import metrics_shown, short_setting
 from rnnlab.results.conditions import is_number
 from rnnlab.results.differing_keys import differing_keys, full_name, short_names
-from rnnlab.results.found_runs import FoundRun
-from rnnlab.results.grouped import grouped
+from rnnlab.results.found_runs import SPLITS, FoundRun
+from rnnlab.results.grouped import Row, Spread, grouped, spread
 from rnnlab.results.ordering import ordered
 from rnnlab.runs.outputs import check_output
 from rnnlab.terminal import errors
 
 
-def draw(runs: Sequence[FoundRun], target: Path, x: str | None, metric: str | None, overwrite: bool) -> None:
+def draw(
+    runs: Sequence[FoundRun],
+    target: Path,
+    x: str | None,
+    metric: str | None,
+    baseline: str | None,
+    overwrite: bool,
+) -> None:
     """Draw the figure and write it as PNG and SVG.
 
     Args:
@@ -26,6 +34,7 @@ def draw(runs: Sequence[FoundRun], target: Path, x: str | None, metric: str | No
         target: the figure's file; the other kind lies beside it.
         x: see :func:`figure_of_runs`.
         metric: see there.
+        baseline: see there.
         overwrite: whether the files may exist.
 
     Raises:
@@ -37,11 +46,13 @@ def draw(runs: Sequence[FoundRun], target: Path, x: str | None, metric: str | No
     files = [target.with_suffix(ending) for ending in (".png", ".svg")]
     for file in files:
         check_output(file, overwrite)
-    save(figure_of_runs(runs, x, metric), target.parent, target.stem)
+    save(figure_of_runs(runs, x, metric, baseline), target.parent, target.stem)
     errors.print(f"Figure  {files[0]} and {files[1].name}", markup=False)
 
 
-def figure_of_runs(runs: Sequence[FoundRun], x: str | None = None, metric: str | None = None) -> Figure:
+def figure_of_runs(
+    runs: Sequence[FoundRun], x: str | None = None, metric: str | None = None, baseline: str | None = None
+) -> Figure:
     """Return a metric against settings, with its spread over the runs that differ in their seed alone.
 
     Args:
@@ -50,29 +61,77 @@ def figure_of_runs(runs: Sequence[FoundRun], x: str | None = None, metric: str |
             which the runs differ.
         metric: such as ``accuracy`` or ``validation/loss``; without a split, the test's if any run has it.
             None takes what chooses the task's best checkpoint.
+        baseline: a simple method that was scored beside the runs, such as ``bag of bigrams``: another line.
 
     Raises:
-        ConfigError: if keys or metric are unknown, too many or none.
+        ConfigError: if keys, metric or baseline are unknown, too many or none.
     """
     known = list(dict.fromkeys(key for run in runs for key in run.config))
     keys = chosen_keys(runs, x, known)
     rows = ordered(grouped(runs, keys), None)
-    name = metrics_shown(rows, metric)
-    if not name:
+    shown = metrics_shown(rows, metric)
+    # Of the test, where there is one: it stands behind the validation's.
+    wanted = next((name for name in reversed(shown) if name.partition("/")[0] in SPLITS), None)
+    if wanted is None:
         raise ConfigError("No run has a metric yet: there is nothing to draw.")
-    wanted = name[-1]  # of the test, where there is one: it stands behind the validation's
     first, *second = keys
     named = short_names(keys, known)
     lines: dict[str, list[Point]] = {}
     for row in rows:
         found = row.metrics.get(wanted)
-        if found is None:
-            continue
-        at = row.values[first]
-        line = f"{named[second[0]]} {short_setting(row.values[second[0]])}" if second else ""
-        place = float(at) if is_number(at) else short_setting(at)
-        lines.setdefault(line, []).append(Point(place, found.mean, found.deviation, found.count))
+        if found is not None:
+            line = line_name(named[second[0]], row.values[second[0]]) if second else ""
+            lines.setdefault(line, []).append(point(row.values[first], found))
+    if baseline is not None:
+        lines[baseline] = baseline_line(ordered(grouped(runs, [first]), None), first, baseline, wanted)
     return metric_by_key_figure(wanted, named[first], lines)
+
+
+def line_name(key: str, value: object) -> str:
+    """Return what a line is called.
+
+    >>> line_name("cell", "gru"), line_name("init_from", None), line_name("init_from", "logs/lm")
+    ('cell gru', 'from scratch', 'pretrained (lm)')
+    """
+    if key == "init_from":
+        return "from scratch" if value is None else f"pretrained ({Path(str(value)).name})"
+    return f"{key} {short_setting(value)}"
+
+
+def point(at: Any, found: Spread) -> Point:
+    """Return a point of the figure."""
+    place = float(at) if is_number(at) else short_setting(at)
+    return Point(place, found.mean, found.deviation, found.count)
+
+
+def baseline_line(rows: Sequence[Row], key: str, baseline: str, wanted: str) -> list[Point]:
+    """Return what a simple method reached at each setting; runs of one seed have the same documents.
+
+    Args:
+        rows: the runs of each setting.
+        key: of the setting.
+        baseline: the method's name.
+        wanted: the metric that is drawn, of the runs.
+
+    Raises:
+        ConfigError: if no run was scored beside it, or the metric is not of the test split.
+    """
+    if not wanted.startswith("test/"):
+        raise ConfigError(
+            f"baseline={baseline}: baselines are scored on the test split, metric={wanted} is not."
+        )
+    name = f"{baseline}/{wanted.partition('/')[2]}"
+    points = []
+    for row in rows:
+        found = {run.config.get("seed"): run.metrics[name] for run in row.counted if name in run.metrics}
+        if found:
+            points.append(point(row.values[key], spread(list(found.values()))))
+    if not points:
+        metrics = {each for row in rows for each in row.metrics}
+        known = sorted({each.partition("/")[0] for each in metrics} - set(SPLITS))
+        hint = nearest(baseline, known) if known else "None was scored beside any."
+        raise ConfigError(f"baseline={baseline}: no run was scored beside it. {hint}")
+    return points
 
 
 def chosen_keys(runs: Sequence[FoundRun], x: str | None, known: Sequence[str]) -> list[str]:

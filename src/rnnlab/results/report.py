@@ -85,6 +85,7 @@ def results(
     plot: str | None = None,
     x: str | None = None,
     metric: str | None = None,
+    baseline: str | None = None,
     overwrite: bool = False,
 ) -> None:
     """Show the runs under folders; see ``scripts/results.py --help`` for the arguments.
@@ -96,8 +97,8 @@ def results(
     """
     form = form_of(format, output)
     check_rows(group, each)
-    if plot is None and (x is not None or metric is not None):
-        raise ConfigError("x=… and metric=… are for plot=…, the file of the figure.")
+    if plot is None and (x, metric, baseline) != (None, None, None):
+        raise ConfigError("x=…, metric=… and baseline=… are for plot=…, the file of the figure.")
     if output is not None:
         check_output(Path(output), overwrite)
     findings, chosen = runs_where(places, where)
@@ -105,7 +106,7 @@ def results(
         # Here, and not above: matplotlib takes a second to import.
         from rnnlab.results.plot import draw
 
-        draw(readable(chosen), Path(plot), x, metric, overwrite)
+        draw(readable(chosen), Path(plot), x, metric, baseline, overwrite)
     found = table_of(readable(chosen), group, each, sort, metrics if form == "table" else metrics or "all")
     put(found, form, output)
     tell(findings, chosen)
