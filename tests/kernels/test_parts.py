@@ -16,6 +16,7 @@ from rnnlab.kernels.measure import measure, table
 from rnnlab.kernels.room import room
 from rnnlab.kernels.rows import rows_of
 from rnnlab.kernels.toolchain import numba
+from rnnlab.kernels.vectors import add_row, copy_row, place, place_in_matrix
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=400))
@@ -55,6 +56,27 @@ def test_activations_in_double_precision_are_exact() -> None:
     x = np.linspace(-20, 20, 1001)
     np.testing.assert_allclose(compiled_tanh(x), np.tanh(x), rtol=1e-15, atol=0)
     np.testing.assert_allclose(compiled_sigmoid(x), 1 / (1 + np.exp(-x)), rtol=1e-15, atol=0)
+
+
+@numba.njit
+def moved(target: Any, source: Any, count: int, copy: bool) -> None:
+    if copy:
+        copy_row(place(target, 1, 2), place_in_matrix(source, 3), count, target)
+    else:
+        add_row(place(target, 1, 2), place_in_matrix(source, 3), count, target)
+
+
+@pytest.mark.parametrize("numbers", [np.float32, np.float64])
+@pytest.mark.parametrize("copy", [True, False])
+def test_rows_are_moved_to_their_last_number_and_no_further(numbers: Any, copy: bool) -> None:
+    chance = np.random.default_rng(1)
+    source = chance.standard_normal((5, 70)).astype(numbers)
+    for count in range(68):
+        target = chance.standard_normal((3, 4, 70)).astype(numbers)
+        expected = target.copy()
+        expected[1, 2, :count] = source[3, :count] + (0 if copy else target[1, 2, :count])
+        moved(target, source, count, copy)
+        np.testing.assert_array_equal(target, expected)
 
 
 def _one_more(numbers: Any) -> Any:

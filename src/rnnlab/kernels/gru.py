@@ -24,6 +24,7 @@ from rnnlab.kernels.activations import sigmoid, tanh
 from rnnlab.kernels.compiler import compiled
 from rnnlab.kernels.entry import backward_kernel, forward_kernel
 from rnnlab.kernels.product import add_product, affine
+from rnnlab.kernels.traffic import flat
 
 RESET, UPDATE, NEW, RECALL = 0, 1, 2, 3
 PLANES, STATES = 4, 1
@@ -43,13 +44,18 @@ def step(planes: Any, states: Any, here: Any, hidden: int, panels: Any) -> None:
     add_product(reset, before, hidden, panels.recurrent[0])
     add_product(update, before, hidden, panels.recurrent[1])
     affine(recall, panels.recurrent_bias[2], before, hidden, panels.recurrent[2])
-    for row in range(here.active):
-        for unit in range(reset.shape[1]):
-            r = sigmoid(reset[row, unit])
-            z = sigmoid(update[row, unit])
-            n = tanh(new[row, unit] + r * recall[row, unit])
-            reset[row, unit], update[row, unit], new[row, unit] = r, z, n
-            after[row, unit] = n + z * (before[row, unit] - n)
+    _gates(flat(reset), flat(update), flat(new), flat(recall), flat(before), flat(after))
+
+
+@compiled
+def _gates(reset: Any, update: Any, new: Any, recall: Any, before: Any, after: Any) -> None:
+    """From what r, z and n are computed of, m and h to r, z, n and h', number by number."""
+    for i in range(len(reset)):
+        r = sigmoid(reset[i])
+        z = sigmoid(update[i])
+        n = tanh(new[i] + r * recall[i])
+        reset[i], update[i], new[i] = r, z, n
+        after[i] = n + z * (before[i] - n)
 
 
 @compiled
@@ -66,20 +72,30 @@ def step_back(
     new_slope, recall_slope = planes_slope[NEW, slots], planes_slope[RECALL, slots]
     h_slope = flowing[0, : here.active]
 
-    one = planes.dtype.type(1)
-    for row in range(here.active):
-        for unit in range(reset.shape[1]):
-            r, z, n = reset[row, unit], update[row, unit], new[row, unit]
-            dh = h_slope[row, unit]
-            dn = dh * (one - z) * (one - n * n)
-            update_slope[row, unit] = dh * (before[row, unit] - n) * z * (one - z)
-            new_slope[row, unit] = dn
-            recall_slope[row, unit] = dn * r
-            reset_slope[row, unit] = dn * recall[row, unit] * r * (one - r)
-            h_slope[row, unit] = dh * z
+    _gates_back(
+        flat(reset), flat(update), flat(new), flat(recall), flat(before),
+        flat(reset_slope), flat(update_slope), flat(new_slope), flat(recall_slope), flat(h_slope),
+    )  # fmt: skip
     add_product(h_slope, reset_slope, hidden, panels.recurrent[0])
     add_product(h_slope, update_slope, hidden, panels.recurrent[1])
     add_product(h_slope, recall_slope, hidden, panels.recurrent[2])
+
+
+@compiled
+def _gates_back(
+    reset: Any, update: Any, new: Any, recall: Any, before: Any,
+    reset_slope: Any, update_slope: Any, new_slope: Any, recall_slope: Any, h_slope: Any,
+) -> None:  # fmt: skip
+    """From dh' to dr, dz, dn, dm and the first term of dh, number by number."""
+    one = reset.dtype.type(1)
+    for i in range(len(reset)):
+        r, z, n, dh = reset[i], update[i], new[i], h_slope[i]
+        dn = dh * (one - z) * (one - n * n)
+        update_slope[i] = dh * (before[i] - n) * z * (one - z)
+        new_slope[i] = dn
+        recall_slope[i] = dn * r
+        reset_slope[i] = dn * recall[i] * r * (one - r)
+        h_slope[i] = dh * z
 
 
 forward = forward_kernel("gru", step, INPUT_PLANES, RECURRENT_PLANES)

@@ -26,7 +26,7 @@ from rnnlab.kernels.activations import sigmoid, tanh
 from rnnlab.kernels.compiler import compiled
 from rnnlab.kernels.entry import backward_kernel, forward_kernel
 from rnnlab.kernels.product import add_product
-from rnnlab.kernels.traffic import clear
+from rnnlab.kernels.traffic import clear, flat
 
 INPUT, FORGET, CANDIDATE, OUTPUT = 0, 1, 2, 3
 PLANES, STATES = 4, 2
@@ -46,16 +46,24 @@ def step(planes: Any, states: Any, here: Any, hidden: int, panels: Any) -> None:
 
     for gate in range(PLANES):
         add_product(planes[gate, tokens], h_before, hidden, panels.recurrent[gate])
-    for row in range(here.active):
-        for unit in range(inlet.shape[1]):
-            i = sigmoid(inlet[row, unit])
-            f = sigmoid(forget[row, unit])
-            g = tanh(candidate[row, unit])
-            o = sigmoid(outlet[row, unit])
-            c = f * c_before[row, unit] + i * g
-            inlet[row, unit], forget[row, unit], candidate[row, unit], outlet[row, unit] = i, f, g, o
-            c_after[row, unit] = c
-            h_after[row, unit] = o * tanh(c)
+    _gates(
+        flat(inlet), flat(forget), flat(candidate), flat(outlet),
+        flat(c_before), flat(c_after), flat(h_after),
+    )  # fmt: skip
+
+
+@compiled
+def _gates(
+    inlet: Any, forget: Any, candidate: Any, outlet: Any, c_before: Any, c_after: Any, h_after: Any
+) -> None:
+    """From what the gates are computed of and c to i, f, g, o, c' and h', number by number."""
+    for at in range(len(inlet)):
+        i, f = sigmoid(inlet[at]), sigmoid(forget[at])
+        g, o = tanh(candidate[at]), sigmoid(outlet[at])
+        c = f * c_before[at] + i * g
+        inlet[at], forget[at], candidate[at], outlet[at] = i, f, g, o
+        c_after[at] = c
+        h_after[at] = o * tanh(c)
 
 
 @compiled
@@ -73,21 +81,32 @@ def step_back(
     candidate_slope, outlet_slope = planes_slope[CANDIDATE, slots], planes_slope[OUTPUT, slots]
     h_slope, c_slope = flowing[0, : here.active], flowing[1, : here.active]
 
-    one = planes.dtype.type(1)
-    for row in range(here.active):
-        for unit in range(inlet.shape[1]):
-            i, f = inlet[row, unit], forget[row, unit]
-            g, o = candidate[row, unit], outlet[row, unit]
-            dh, seen = h_slope[row, unit], tanh(c_after[row, unit])
-            dm = c_slope[row, unit] + dh * o * (one - seen * seen)
-            inlet_slope[row, unit] = dm * g * i * (one - i)
-            forget_slope[row, unit] = dm * c_before[row, unit] * f * (one - f)
-            candidate_slope[row, unit] = dm * i * (one - g * g)
-            outlet_slope[row, unit] = dh * seen * o * (one - o)
-            c_slope[row, unit] = dm * f
+    _gates_back(
+        flat(inlet), flat(forget), flat(candidate), flat(outlet), flat(c_before), flat(c_after),
+        flat(inlet_slope), flat(forget_slope), flat(candidate_slope), flat(outlet_slope),
+        flat(h_slope), flat(c_slope),
+    )  # fmt: skip
     clear(h_slope)
     for gate in range(PLANES):
         add_product(h_slope, planes_slope[gate, slots], hidden, panels.recurrent[gate])
+
+
+@compiled
+def _gates_back(
+    inlet: Any, forget: Any, candidate: Any, outlet: Any, c_before: Any, c_after: Any,
+    inlet_slope: Any, forget_slope: Any, candidate_slope: Any, outlet_slope: Any, h_slope: Any, c_slope: Any,
+) -> None:  # fmt: skip
+    """From dh' and dc' to di, df, dg, do and dc, number by number."""
+    one = inlet.dtype.type(1)
+    for at in range(len(inlet)):
+        i, f, g, o = inlet[at], forget[at], candidate[at], outlet[at]
+        dh, seen = h_slope[at], tanh(c_after[at])
+        dm = c_slope[at] + dh * o * (one - seen * seen)
+        inlet_slope[at] = dm * g * i * (one - i)
+        forget_slope[at] = dm * c_before[at] * f * (one - f)
+        candidate_slope[at] = dm * i * (one - g * g)
+        outlet_slope[at] = dh * seen * o * (one - o)
+        c_slope[at] = dm * f
 
 
 forward = forward_kernel("lstm", step, INPUT_PLANES, RECURRENT_PLANES)

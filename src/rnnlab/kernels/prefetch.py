@@ -10,6 +10,7 @@ from typing import Any
 from rnnlab.kernels.compiler import compiled
 from rnnlab.kernels.rows import time_of
 from rnnlab.kernels.toolchain import cgutils, intrinsic, ir, types
+from rnnlab.kernels.vectors import place
 
 _LINE = 64
 """Bytes of a cache line; on processors with longer ones some requests are in vain."""
@@ -18,38 +19,32 @@ _LINE = 64
 @compiled
 def prefetch_matrix(matrices: Any, first: int, last: int) -> None:
     """Ask for rows ``first`` to ``last`` of each of ``matrices (matrices, rows, width)``."""
-    width = matrices.shape[2]
-    step = _LINE // matrices.itemsize
     for matrix in range(len(matrices)):
-        start = (matrix * matrices.shape[1] + first) * width
-        for place in range(start, start + (last - first) * width, step):
-            _prefetch(matrices, place)
+        for address in range(place(matrices, matrix, first), place(matrices, matrix, last), _LINE):
+            _prefetch(address)
 
 
 @compiled
 def prefetch_tokens(rows: Any, first: int, active: int, step: int, batch: Any, reverse: bool) -> None:
     """Ask for what the active rows of ``batch (batch, time, size)`` have at a step."""
-    apart = _LINE // batch.itemsize
+    size = batch.shape[2] * batch.itemsize
     for row in range(active):
         time = time_of(step, rows.lengths[first + row], reverse)
-        place = rows.order[first + row] * (batch.strides[0] // batch.itemsize) + time * (
-            batch.strides[1] // batch.itemsize
-        )
-        for part in range(0, batch.shape[2], apart):
-            _prefetch(batch, place + part)
+        begin = place(batch, rows.order[first + row], time)
+        for address in range(begin, begin + size, _LINE):
+            _prefetch(address)
 
 
 @intrinsic
-def _prefetch(typing_context, array, place):  # type: ignore[no-untyped-def]
-    """Ask for the cache line that holds ``array``'s number at ``place``, counted flat, for reading."""
+def _prefetch(typing_context, address):  # type: ignore[no-untyped-def]
+    """Ask for the cache line at ``address``, for reading."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, values[0]).data
         byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
         request = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-        address = builder.bitcast(builder.gep(data, [values[1]]), byte)
-        builder.call(request, [address, flag(0), flag(3), flag(1)])  # to read, keep near, data
+        # To read, to be kept near, data.
+        builder.call(request, [builder.inttoptr(values[0], byte), flag(0), flag(3), flag(1)])
         return context.get_dummy_value()
 
-    return types.void(array, types.intp), generate
+    return types.void(types.intp), generate

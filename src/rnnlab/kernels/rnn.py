@@ -19,7 +19,7 @@ from rnnlab.kernels.activations import relu, relu_slope, tanh, tanh_slope
 from rnnlab.kernels.compiler import compiled_for
 from rnnlab.kernels.entry import backward_kernel, forward_kernel
 from rnnlab.kernels.product import add_product
-from rnnlab.kernels.traffic import clear
+from rnnlab.kernels.traffic import clear, flat
 
 PLANES, STATES = 1, 1
 INPUT_PLANES = RECURRENT_PLANES = (0,)
@@ -34,9 +34,9 @@ def _step(name: str, activation: Any) -> Any:
         after = states[0, here.after : here.after + here.active]
 
         add_product(share, before, hidden, panels.recurrent[0])
-        for row in range(here.active):
-            for unit in range(share.shape[1]):
-                after[row, unit] = activation(share[row, unit])
+        flat_share, flat_after = flat(share), flat(after)
+        for i in range(len(flat_share)):
+            flat_after[i] = activation(flat_share[i])
 
     return step
 
@@ -51,9 +51,9 @@ def _step_back(name: str, derivative: Any) -> Any:
         slope = planes_slope[0, here.slot : here.slot + here.active]
         h_slope = flowing[0, : here.active]
 
-        for row in range(here.active):
-            for unit in range(slope.shape[1]):
-                slope[row, unit] = h_slope[row, unit] * derivative(after[row, unit])
+        flat_slope, flat_h_slope, flat_after = flat(slope), flat(h_slope), flat(after)
+        for i in range(len(flat_slope)):
+            flat_slope[i] = flat_h_slope[i] * derivative(flat_after[i])
         clear(h_slope)
         add_product(h_slope, slope, hidden, panels.recurrent[0])
 

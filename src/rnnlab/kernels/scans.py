@@ -134,6 +134,7 @@ class _Scan(torch.autograd.Function):
         memory: Tensor | None, *weights: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         start = hidden.contiguous() if memory is None else torch.cat((hidden, memory))  # (S, batch, hidden)
+        inputs = _with_rows(inputs)
         batch, time, size = inputs.shape[0], inputs.shape[1], hidden.shape[2]
         outputs, final = room(batch, time, size, like=inputs), torch.empty_like(start)
         keep = any(ctx.needs_input_grad)
@@ -160,7 +161,7 @@ class _Scan(torch.autograd.Function):
             )
         inputs, planes, states, *weights = ctx.saved_tensors
         cell, rows = ctx.cell, ctx.rows
-        outputs_slope = inputs.new_empty(0, 0, 0) if slopes[0] is None else slopes[0]
+        outputs_slope = inputs.new_empty(0, 0, 0) if slopes[0] is None else _with_rows(slopes[0])
         final_slope = inputs.new_zeros(cell.states, inputs.shape[0], weights[1].shape[1])
         for state, slope in enumerate(slopes[1:]):
             if slope is not None:
@@ -194,6 +195,11 @@ def _numbers(tensor: Tensor) -> str:
 
 def _array(tensor: Tensor) -> Any:
     return tensor.detach().numpy()
+
+
+def _with_rows(tensor: Tensor) -> Tensor:
+    """Return ``(…, size)`` such that the numbers of a row lie side by side, as ``vectors.py`` wants them."""
+    return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
 
 
 def _weights(weights: Sequence[Tensor]) -> Weights:

@@ -8,6 +8,7 @@ from typing import Any
 
 from rnnlab.kernels.compiler import compiled
 from rnnlab.kernels.rows import running, time_of
+from rnnlab.kernels.vectors import add_row, copy_row, place, place_in_matrix
 
 
 @compiled
@@ -18,8 +19,7 @@ def take(
     for row in range(active):
         number = rows.order[first + row]
         time = time_of(step, rows.lengths[first + row], reverse)
-        for feature in range(inputs.shape[2]):
-            tokens[at + row, feature] = inputs[number, time, feature]
+        copy_row(place_in_matrix(tokens, at + row), place(inputs, number, time), inputs.shape[2], tokens)
 
 
 @compiled
@@ -66,8 +66,7 @@ def leave(
     for row in range(active):
         number, length = rows.order[first + row], rows.lengths[first + row]
         time = time_of(step, length, reverse)
-        for unit in range(hidden):
-            outputs[number, time, unit] = states[0, after + row, unit]
+        copy_row(place(outputs, number, time), place(states, 0, after + row), hidden, states)
         if step == length - 1:
             for state in range(len(final)):
                 for unit in range(hidden):
@@ -92,8 +91,7 @@ def join(
         for row in range(active):
             number = rows.order[first + row]
             time = time_of(step, rows.lengths[first + row], reverse)
-            for unit in range(hidden):
-                flowing[0, row, unit] += outputs_slope[number, time, unit]
+            add_row(place(flowing, 0, row), place(outputs_slope, number, time), hidden, flowing)
 
 
 @compiled
@@ -107,8 +105,8 @@ def give_chunk(
         for row in range(active):
             number = rows.order[first + row]
             time = time_of(step, rows.lengths[first + row], reverse)
-            for feature in range(inputs_slope.shape[2]):
-                inputs_slope[number, time, feature] = tokens[count + row, feature]
+            source = place_in_matrix(tokens, count + row)
+            copy_row(place(inputs_slope, number, time), source, inputs_slope.shape[2], tokens)
         count += active
 
 
@@ -116,15 +114,18 @@ def give_chunk(
 def clear_padding(rows: Any, first: int, last: int, batch: Any) -> None:
     """Write zeros behind the ends of a block's rows of ``batch (batch, time, size)``."""
     for row in range(first, last):
-        number = rows.order[row]
-        for time in range(rows.lengths[row], batch.shape[1]):
-            for place in range(batch.shape[2]):
-                batch[number, time, place] = 0
+        clear(batch[rows.order[row], rows.lengths[row] :])
+
+
+@compiled
+def flat(matrix: Any) -> Any:
+    """Return the numbers of ``(rows, columns)`` as one row: one long loop is faster than many short ones."""
+    return matrix.reshape(-1)
 
 
 @compiled
 def clear(matrix: Any) -> None:
     """Write zeros all over ``(rows, columns)``."""
-    for row in range(matrix.shape[0]):
-        for column in range(matrix.shape[1]):
-            matrix[row, column] = 0
+    numbers = flat(matrix)
+    for i in range(len(numbers)):
+        numbers[i] = 0

@@ -17,7 +17,7 @@ from rnnlab.kernels.product import add_outer, add_product
 from rnnlab.kernels.rows import largest_block, running
 from rnnlab.kernels.team import claim
 from rnnlab.kernels.tile import padded
-from rnnlab.kernels.traffic import clear, clear_padding, give_chunk, join, take
+from rnnlab.kernels.traffic import clear, clear_padding, flat, give_chunk, join, take
 from rnnlab.kernels.walk import CHUNK, Step
 
 
@@ -156,6 +156,6 @@ def backward_walk(
 
 @compiled
 def _copy(source: Any, target: Any) -> None:
-    flat_source, flat_target = source.reshape(-1), target.reshape(-1)
+    flat_source, flat_target = flat(source), flat(target)
     for i in range(len(flat_source)):
         flat_target[i] = flat_source[i]
