@@ -24,7 +24,9 @@ def kernels_ahead(request: pytest.FixtureRequest) -> Iterator[None]:
     What is compiled is kept on disk, beside the modules; whoever needs a kernel that is being compiled waits
     for it. A failure shows in the tests, which compile whatever they do not find.
     """
-    if not any(ROOT / "tests" / "kernels" in item.path.parents for item in request.session.items):
+    is_first = os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0"
+    of_kernels = any(ROOT / "tests" / "kernels" in item.path.parents for item in request.session.items)
+    if not (is_first and of_kernels):
         yield
         return
     command = [sys.executable, "-m", "tests.kernels.compile_all"]

@@ -63,7 +63,7 @@ def environment(words: list[str], reader: Reader) -> None:
     )
     line = setup.stdout.splitlines()[2]
     assert "python3 -m venv .venv && . .venv/bin/activate && pip install" in line
-    assert line.endswith("&& pytest")
+    assert line.endswith("&& pytest -n 2")
 
 
 def installing(words: list[str], reader: Reader) -> None:
@@ -174,7 +174,7 @@ def helped(words: list[str], reader: Reader) -> None:
 
 TRAIN = r"python scripts/train\.py"
 RULES: dict[str, Callable[[list[str], Reader], None]] = {
-    r"python3 -m venv \.venv|\. \.venv/bin/activate|pytest": environment,
+    r"python3 -m venv \.venv|\. \.venv/bin/activate|pytest -n 2": environment,
     r"pip install .*": installing,
     r"export PYTHONPATH=\.": lambda words, reader: None,  # said in test_own_parts.py by monkeypatch
     r"tensorboard --logdir logs|pre-commit install|mypy": installed_tool,
