@@ -91,6 +91,15 @@ def train(words: list[str], reader: Reader) -> None:
     assert list(Path("logs").rglob("metrics.json"))
 
 
+def transfer(words: list[str], reader: Reader) -> None:
+    """A language model is trained for a few steps, and a classifier from it."""
+    run = reader.place / "lm"
+    first = ["experiment=imdb_language_model", f"hydra.run.dir={run}"]
+    assert reader.give("train", *first, *quick_words(first)) == 0
+    words = [word.replace("<run>", str(run)) for word in words]
+    assert reader.give("train", *words[2:], *quick_words(words)) == 0
+
+
 def train_again(words: list[str], reader: Reader) -> None:
     """A finished run goes on."""
     run = shutil.copytree(reader.classifier.folder, reader.place / "run")
@@ -185,6 +194,7 @@ RULES: dict[str, Callable[[list[str], Reader], None]] = {
     rf"srun .* {TRAIN} .*": on_slurm,
     rf"{TRAIN} trainer=gpu.*": composed_only,
     rf"{TRAIN} resume=<run> .*": train_again,
+    rf"{TRAIN} .*init_from=<run>": transfer,
     rf"{TRAIN} .*_target_=my_.*": own,
     rf"{TRAIN} (?!.*(<|-m |trainer=|_target_|--)).*": train,
     r"python scripts/predict\.py run=<run> .* trust=my_cell": trusting,

@@ -58,3 +58,13 @@ def test_a_training_writes_them_into_its_log(
     said = "\n".join(caplog.messages)
     assert re.search(r"Epoch 1/1: \d+ of \d+ batches, loss \d\.\d+, \S+ tokens/s, \d+ s left", said)
     assert re.search(r"Test: \d+ of \d+ batches, \d+ s left", said)
+
+
+def test_an_epoch_without_validation_shows_none(
+    compose: Callable[..., dict[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    short = ["trainer.max_epochs=4", "+trainer.check_val_every_n_epoch=2", "baselines=false"]
+    with caplog.at_level(logging.INFO):
+        fit(compose(*short), tmp_path / "run")
+    lines = [line for line in caplog.messages if line.startswith("Epoch ")]
+    assert ["validation accuracy" in line for line in lines] == [False, True, False, True]

@@ -72,6 +72,7 @@ class TrainingProgress(ScoringProgress):
         self.clock = clock
         self.shown_at = -REFRESH
         self.ended = 0
+        self.validated = False
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write the line of the epoch before, whose training metrics are known only now; begin a new pass."""
@@ -106,6 +107,11 @@ class TrainingProgress(ScoringProgress):
         rate = self.clock.tokens_so_far() / max(now, 1e-9)
         self.progress.step(done, f"loss {float(loss):.3f}, {thousands(rate)} tokens/s")
 
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """End the pass; the epoch's line has its figures."""
+        super().on_validation_end(trainer, pl_module)
+        self.validated = True
+
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """End the epoch's pass."""
         self.progress.close()
@@ -118,8 +124,8 @@ class TrainingProgress(ScoringProgress):
     def write_line(self, trainer: lightning.Trainer) -> None:
         """Write the line of the epoch that ended, if one did and it is not written yet."""
         if self.ended and self.progress.enabled:
-            log.info(epoch_line(self.ended, trainer, self.clock))
-        self.ended = 0
+            log.info(epoch_line(self.ended, trainer, self.clock, self.validated))
+        self.ended, self.validated = 0, False
 
 
 def thousands(rate: float) -> str:
@@ -133,10 +139,10 @@ def thousands(rate: float) -> str:
     return f"{rate / 1e3:.0f}k" if rate >= 1e4 else f"{rate:.0f}"
 
 
-def epoch_line(epoch: int, trainer: lightning.Trainer, clock: TrainingClock) -> str:
-    """Return an epoch's result in one line."""
+def epoch_line(epoch: int, trainer: lightning.Trainer, clock: TrainingClock, validated: bool) -> str:
+    """Return an epoch's result in one line, without the figures of an earlier validation."""
     parts = [f"Epoch {epoch}/{trainer.max_epochs}:"]
-    for stage in ("train", "validation"):
+    for stage in ("train", "validation") if validated else ("train",):
         found = {
             name.removeprefix(f"{stage}/"): float(value)
             for name, value in trainer.callback_metrics.items()
