@@ -3,7 +3,7 @@
 Measured by ``scripts/benchmark.py kernels=true`` and short scans of the same kind (two cores with AVX-512,
 torch 2.15, forward and backward):
 
-* RNN and GRU: the fused scan wins from 32 to 650 units, 4 to 6 times at 32 and 1.5 to 2.5 times at 650.
+* RNN and GRU: the fused scan wins from 32 to 650 units, 3.5 to 5 times at 32 and 1.5 to 2.5 times at 650.
 * LSTM: PyTorch hands it to oneDNN. On full batches the fused scan wins up to 128 units (about 1.9 times) and
   is level or behind above; where a sixth of the batch is padding, which it does not compute, it wins again.
 * A few time steps, as in generation one token at a time: PyTorch's one call has less to set up.
