@@ -1,6 +1,7 @@
 """The one terminal that log lines, progress bars and tables share, so that none garbles another."""
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,3 +54,18 @@ def shown(path: Path) -> str:
     """Return the path as a person would type it: relative to the working folder where it lies within."""
     resolved = path.resolve()
     return str(resolved.relative_to(Path.cwd())) if resolved.is_relative_to(Path.cwd()) else str(path)
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time as a person reads it.
+
+    >>> duration(8.34), duration(95.0), duration(3_725.0), duration(None)
+    ('8.3 s', '1:35', '1:02:05', '')
+    """
+    if seconds is None or math.isnan(seconds):
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -31,7 +31,7 @@ def test_a_line_is_due_every_few_minutes_and_counts_the_rest(caplog: pytest.LogC
             if lines.is_due(done):
                 lines.write(done, "loss 1.000")
     assert len(caplog.messages) == 2000 // EVERY
-    assert caplog.messages[0] == "Epoch 1/3: 150 of 1,000 batches, loss 1.000, 28 min left"
+    assert caplog.messages[0] == "Epoch 1/3: 150 of 1,000 batches, loss 1.000, 28:20 left"
 
 
 def test_what_was_done_before_a_resume_is_not_counted_as_speed(caplog: pytest.LogCaptureFixture) -> None:
@@ -43,7 +43,7 @@ def test_what_was_done_before_a_resume_is_not_counted_as_speed(caplog: pytest.Lo
     assert lines.is_due(910)
     with caplog.at_level(logging.INFO):
         lines.write(910)
-    assert caplog.messages == ["Epoch 1/3: 910 of 1,000 batches, 45 min left"]
+    assert caplog.messages == ["Epoch 1/3: 910 of 1,000 batches, 45:00 left"]
 
 
 def test_a_training_writes_them_into_its_log(
@@ -56,8 +56,8 @@ def test_a_training_writes_them_into_its_log(
     with caplog.at_level(logging.INFO):
         fit(compose("trainer.max_epochs=1", "baselines=false"), tmp_path / "run")
     said = "\n".join(caplog.messages)
-    assert re.search(r"Epoch 1/1: \d+ of \d+ batches, loss \d\.\d+, \S+ tokens/s, \d+ s left", said)
-    assert re.search(r"Test: \d+ of \d+ batches, \d+ s left", said)
+    assert re.search(r"Epoch 1/1: \d+ of \d+ batches, loss \d\.\d+, \S+ tokens/s, [\d.:]+( s)? left", said)
+    assert re.search(r"Test: \d+ of \d+ batches, [\d.:]+( s)? left", said)
 
 
 def test_an_epoch_without_validation_shows_none(

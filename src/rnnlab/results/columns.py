@@ -1,6 +1,5 @@
 """What a table of runs shows, and how its cells read."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.results.differing_keys import ABSENT
 from rnnlab.results.found_runs import SPLITS
 from rnnlab.results.grouped import Row, Spread
+from rnnlab.terminal import duration
 
 MAIN = {"sentiment": "accuracy", "language_model": "perplexity", "memory": "loss"}
 """The metric by which each task chooses its best checkpoint."""
@@ -133,18 +133,3 @@ def figure(found: Spread | None) -> str:
     if found.deviation is None:
         return f"{found.mean:.{places}f}"
     return f"{found.mean:.{places}f} ± {found.deviation:.{places}f}"
-
-
-def duration(seconds: float | None) -> str:
-    """Return a time as a person reads it.
-
-    >>> duration(8.34), duration(95.0), duration(3_725.0), duration(None)
-    ('8.3 s', '1:35', '1:02:05', '')
-    """
-    if seconds is None or math.isnan(seconds):
-        return ""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -4,6 +4,8 @@ import logging
 import time
 from collections.abc import Callable
 
+from rnnlab.terminal import duration
+
 log = logging.getLogger(__name__)
 
 EVERY = 300.0
@@ -44,15 +46,3 @@ class ProgressLines:
         left = duration(pace * (self.total - done))
         parts = [f"{self.description}: {done:,} of {self.total:,.0f} batches", news, f"{left} left"]
         log.info(", ".join(part for part in parts if part))
-
-
-def duration(seconds: float) -> str:
-    """Return a time as a person reads it.
-
-    >>> duration(42.4), duration(600), duration(7500)
-    ('42 s', '10 min', '2 h 05 min')
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
