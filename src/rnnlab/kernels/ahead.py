@@ -12,7 +12,7 @@ def compile_ahead(name: str, numbers: str) -> None:
         name: of the kernel, such as ``gru forward``.
         numbers: ``float32`` or ``float64``.
     """
-    from rnnlab.kernels import gru, lstm, rnn  # noqa: F401  they name their kernels
+    from rnnlab.kernels import gru, lookup, lstm, rnn  # noqa: F401  they name their kernels
 
     Kernel.named[name].compile_here(numbers)
 

@@ -28,6 +28,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import DTypeLike
+from torch import Tensor
 
 from rnnlab.folders import cache_folder
 from rnnlab.kernels.toolchain import Listener, binding, install_listener, numba
@@ -235,6 +236,11 @@ def _alone(stamp: Path | None) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def numbers_of(tensor: Tensor) -> str:
+    """Return the name that NumPy has for a tensor's type of numbers."""
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 @cache

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rnnlab.kernels import gru, lstm, rnn
 from rnnlab.kernels.arena import arena_for
-from rnnlab.kernels.compiler import Kernel
+from rnnlab.kernels.compiler import Kernel, numbers_of
 from rnnlab.kernels.panels import Weights
 from rnnlab.kernels.room import room
 from rnnlab.kernels.rows import Rows, rows_of
@@ -139,11 +139,11 @@ class _Scan(torch.autograd.Function):
         outputs, final = room(batch, time, size, like=inputs), torch.empty_like(start)
         keep = any(ctx.needs_input_grad)
         if keep:
-            cell.backward.begin(_numbers(inputs))  # beside the forward pass, if both are to be compiled
+            cell.backward.begin(numbers_of(inputs))  # beside the forward pass, if both are to be compiled
         tokens, width = int(rows.tokens[-1]) if keep else 0, _width(size, inputs)
         planes = room(cell.planes, tokens if cell.planes_are_kept else 0, width, like=inputs)
         states = room(cell.states, tokens + batch if keep else 0, width, like=inputs)
-        cell.forward.of(_numbers(inputs))(
+        cell.forward.of(numbers_of(inputs))(
             openmp(), _threads(rows, weights), arena_for(inputs), rows, _array(inputs), _array(start),
             _weights(weights), _array(outputs), _array(final), _array(planes), _array(states), reverse,
         )  # fmt: skip
@@ -172,7 +172,7 @@ class _Scan(torch.autograd.Function):
         weight_slopes = [
             weight.new_empty(weight.shape if of_weights else (0,) * weight.dim()) for weight in weights
         ]
-        cell.backward.of(_numbers(inputs))(
+        cell.backward.of(numbers_of(inputs))(
             openmp(), _threads(rows, weights), arena_for(inputs), rows, _array(inputs), _weights(weights),
             _array(planes), _array(states), _array(outputs_slope), _array(final_slope), _array(inputs_slope),
             _array(start_slope), _weights(weight_slopes), ctx.reverse,
@@ -187,10 +187,6 @@ def _width(size: int, like: Tensor) -> int:
     """Return ``size`` rounded up to whole vector registers, as ``tile.padded`` does."""
     lanes = VECTOR_BYTES // like.itemsize
     return -(-size // lanes) * lanes
-
-
-def _numbers(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _array(tensor: Tensor) -> Any:

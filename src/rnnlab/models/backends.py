@@ -14,6 +14,10 @@ log = logging.getLogger(__name__)
 
 BACKENDS = ("auto", "fused", "torch")
 
+LARGE_LOOKUP = 500_000
+"""Numbers in a batch's word vectors from which rnnlab's own gradient is faster than PyTorch's: 1.3 to 4 times
+(two cores; 10,000 to 60,000 words of 32 to 300 numbers)."""
+
 
 @cache
 def can_compile() -> bool:
@@ -60,6 +64,18 @@ def takes_fused(backend: str, kind: str, inputs: Tensor, hidden_size: int, lengt
     batch, time, _ = inputs.shape
     padding = 0.0 if lengths is None else 1 - int(lengths.sum()) / (batch * time)
     return fused_is_faster(kind, hidden_size, time, padding)
+
+
+def lookup_pays(tokens: Tensor, table: Tensor) -> bool:
+    """Return whether rnnlab's own gradient of word vectors is worth calling for this batch.
+
+    Args:
+        tokens: ``(batch, time)``.
+        table: ``(words, size)``.
+    """
+    is_large = tokens.numel() * table.shape[1] >= LARGE_LOOKUP
+    suits = table.device.type == "cpu" and table.dtype in (torch.float32, torch.float64)
+    return is_large and suits and not torch.compiler.is_compiling() and can_compile()
 
 
 def fused_scans(kind: str, lengths: Tensor | None, inputs: Tensor) -> Scans:
