@@ -19,6 +19,7 @@ GOOD: dict[str, Any] = {
     "kernels": False,
     "logging": False,
     "prediction": None,
+    "jobs": None,
 }
 
 

@@ -20,6 +20,7 @@ from rnnlab.benchmarks import (
     logging_cost,
     prediction_speed,
     sentiment_speed,
+    sweep_speed,
     tables,
 )
 from rnnlab.benchmarks.machine import description
@@ -69,6 +70,8 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
             results["logging"] = logging_cost.measure(config, settings)
         elif settings.prediction:
             results["prediction"] = prediction_speed.measure(config, settings, device.type)
+        elif settings.jobs:
+            results["sweep"] = sweep_speed.measure(settings)
         elif config["task"]["name"] == "language_model":
             results["language_model"] = language_speed.measure(config, settings, device)
         else:

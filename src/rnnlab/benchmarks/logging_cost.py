@@ -2,16 +2,15 @@
 
 import json
 import logging
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rnnlab.benchmarks.child_process import output_of
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.turns import paired, summary
-from rnnlab.errors import RunError
 from rnnlab.training.fit import SECTIONS
 
 log = logging.getLogger(__name__)
@@ -92,11 +91,8 @@ def run(config: Mapping[str, Any], folder: Path) -> dict[str, float]:
     file = folder.with_suffix(".json")
     file.write_text(json.dumps(config), encoding="utf-8")
     command = [sys.executable, "-m", "rnnlab.benchmarks.one_training", str(file), str(folder)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ended.returncode:
-        last = "\n".join(ended.stderr.strip().splitlines()[-3:])
-        raise RunError(f"A training of the benchmark ended with status {ended.returncode}:\n{last}")
-    found: dict[str, float] = json.loads(ended.stdout.strip().splitlines()[-1])
+    lines = output_of(command, "A training of the benchmark").strip().splitlines()
+    found: dict[str, float] = json.loads(lines[-1])
     return found
 
 

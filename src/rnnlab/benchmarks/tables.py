@@ -27,6 +27,11 @@ PREDICTION_NOTES = (
     "windows, in characters, by that of one text at a time in the same round."
 )
 
+SWEEP_NOTES = (
+    "Medians over the rounds, from the command to its last line; range: the least and the most. times: what "
+    "one job after the other takes by what several at once take, in the same round."
+)
+
 
 def machine_line(machine: Mapping[str, Any]) -> str:
     """Return the machine in one line."""
@@ -51,6 +56,8 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
         yield logging_table(results["logging"])
     if "prediction" in results:
         yield prediction_table(results["prediction"], results["config"]["data"]["name"])
+    if "sweep" in results:
+        yield sweep_table(results["sweep"])
     if "kernels" in results:
         for is_training, title in ((False, "Forward"), (True, "Forward and backward")):
             yield kernels_table(
@@ -64,6 +71,8 @@ def notes_of(results: Mapping[str, Any]) -> str:
         return LOGGING_NOTES
     if "prediction" in results:
         return PREDICTION_NOTES
+    if "sweep" in results:
+        return SWEEP_NOTES
     return KERNEL_NOTES if "kernels" in results else NOTES
 
 
@@ -186,6 +195,17 @@ def logging_table(results: Mapping[str, Any]) -> Table:
         ratios = results["ratios"].get(name, {})
         told = [spread(ratios[part], "{:.3f}") if part in ratios else "" for part in ("whole", "epoch")]
         table.add_row(name, spread(seconds, "{:.1f}"), *told)
+    return table
+
+
+def sweep_table(found: Mapping[str, Any]) -> Table:
+    """Return how long a sweep takes, several jobs at once and one after the other."""
+    table = plain_table(f"Seconds of the sweep {found['sweep']}")
+    for name in ("", "seconds", "times"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for way, shown in (("joblib", "several at once"), ("basic", "one after the other")):
+        times_as_fast = spread(found["times_as_fast"], "{:.2f}") if way == "basic" else ""
+        table.add_row(shown, spread(found["seconds"][way], "{:.1f}"), times_as_fast)
     return table
 
 

@@ -1,0 +1,34 @@
+"""Several jobs at once against one after the other, measured on trainings of a moment."""
+
+from pathlib import Path
+
+import pytest
+
+from rnnlab.benchmarks import sweep_speed, tables
+from rnnlab.benchmarks.settings import Settings
+from rnnlab.errors import RunError
+from tests.benchmarks.test_settings import GOOD
+from tests.training.conftest import write_reviews
+
+SMALL = "model.hidden_size=4 model.backend=torch trainer.max_epochs=1 data.vocabulary.min_frequency=1"
+
+
+def settings_of(words: str) -> Settings:
+    return Settings.of({**GOOD, "repeats": 1, "jobs": words})
+
+
+def test_a_sweep_is_run_both_ways(tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    table = write_reviews(tmp_path / "reviews.csv", count=60)
+    words = f"data=csv data.corpus.train={table} trainer=cpu seed=1,2 {SMALL}"
+    found = sweep_speed.measure(settings_of(words))
+    (joblib,), (basic,) = (found["seconds"][way]["values"] for way in ("joblib", "basic"))
+    assert found["times_as_fast"]["median"] == basic / joblib
+    (table_shown,) = tables.tables_of({"sweep": found})
+    assert table_shown.row_count == 2
+
+
+def test_a_sweep_that_fails_ends_the_benchmark_with_its_words() -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    with pytest.raises(RunError, match=r"nowhere\.csv"):
+        sweep_speed.measure(settings_of("data=csv data.corpus.train=nowhere.csv seed=1,2 model=gru"))
