@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from rnnlab.kernels.scans import FusedScans
+from rnnlab.models.backends import takes_fused
 from rnnlab.models.encoder import RecurrentEncoder
 from tests.kernels.layers import KINDS, Case, case_of, fused, gradients, packed
 
@@ -120,6 +121,19 @@ def test_narrow_inputs_of_mixed_precision_are_widened() -> None:
         outputs, _ = encoder(inputs.to(torch.bfloat16))
     assert outputs.dtype == torch.float32
     torch.testing.assert_close(outputs, encoder(inputs.to(torch.bfloat16).float())[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "hidden_size", "is_fused"),
+    [("gru", 128, True), ("tanh", 128, True), ("gru", 512, False), ("lstm", 128, False)],
+)
+def test_mixed_precision_takes_the_scans_where_they_are_faster(
+    kind: str, hidden_size: int, is_fused: bool
+) -> None:
+    for numbers in (torch.float32, torch.bfloat16):  # a layer below may hand up either
+        inputs = torch.randn(2, 12, 4, dtype=numbers)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert takes_fused("auto", kind, inputs, hidden_size, None) == is_fused
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def takes_fused(backend: str, kind: str, inputs: Tensor, hidden_size: int, lengt
     """Return whether the fused scans walk this batch.
 
     They run on a CPU in float32 or float64. ``auto`` takes them where they are the faster, see
-    :mod:`rnnlab.kernels.choice`; in mixed precision it leaves the work to PyTorch, which has kernels for it.
+    :mod:`rnnlab.kernels.choice`; in mixed precision, too, although they then compute in float32.
 
     Args:
         backend: ``auto``, ``fused`` or ``torch``.
@@ -55,15 +55,14 @@ def takes_fused(backend: str, kind: str, inputs: Tensor, hidden_size: int, lengt
         return False
     if backend == "fused":
         return True
-    if torch.is_autocast_enabled("cpu") or inputs.dtype not in (torch.float32, torch.float64):
-        return False
-    if not can_compile():
+    is_mixed = torch.is_autocast_enabled("cpu")
+    if not (is_mixed or inputs.dtype in (torch.float32, torch.float64)) or not can_compile():
         return False
     from rnnlab.kernels.choice import fused_is_faster
 
     batch, time, _ = inputs.shape
     padding = 0.0 if lengths is None else 1 - int(lengths.sum()) / (batch * time)
-    return fused_is_faster(kind, hidden_size, time, padding)
+    return fused_is_faster(kind, hidden_size, time, padding, is_mixed)
 
 
 def lookup_pays(tokens: Tensor, table: Tensor) -> bool:
