@@ -1,7 +1,8 @@
 """Compilation of the scans by numba: when first needed, kept on disk, and said.
 
 Only the entry points (``Kernel``) are kept; what they call is part of them. numba does not notice that a
-function called from another module has changed, so the folder is named after the text of the modules here.
+function called from another module has changed, so the folder is named after the text of the modules here;
+and after their place and time, which numba goes by: a checkout that was moved compiles anew, and says so.
 Processes that need the same code at once do not all compile it: one does, the others wait for it.
 
 A scan is compiled by a process made for it (``ahead.py``), and read from disk by the one that needs it: so
@@ -252,10 +253,10 @@ def _compiled_folder(numbers: str) -> Path | None:
     written by two processes for two types at once.
     """
     here = Path(__file__).resolve().parent
-    text = hashlib.sha256(f"{numba.__version__} {sys.implementation.cache_tag}".encode())
+    text = hashlib.sha256(f"{numba.__version__} {sys.implementation.cache_tag} {here}".encode())
     for module in sorted(here.glob("*.py")):
         if module.stem not in _PLAIN:
-            text.update(module.read_bytes())
+            text.update(module.read_bytes() + str(module.stat().st_mtime_ns).encode())
     processor = numba.config.CPU_NAME or binding.get_host_cpu_name()
     name = f"scans-{text.hexdigest()[:16]}-{processor}-{numbers}"
     for parent in (here / "__pycache__", cache_folder() / "kernels"):
