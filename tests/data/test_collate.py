@@ -5,8 +5,9 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
+from lightning.fabric.utilities import move_data_to_device
 
-from rnnlab.data.collate import check_truncation, collate, truncated_lengths
+from rnnlab.data.collate import DocumentBatch, check_truncation, collate, truncated_lengths
 from rnnlab.errors import ConfigError
 from tests.data.flat_split import FlatSplit
 
@@ -51,3 +52,11 @@ def test_it_passes_on_what_is_counted() -> None:
 def test_impossible_truncation_is_refused(max_length: int, truncate: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         check_truncation(max_length, truncate)
+
+
+def test_a_batch_that_is_where_it_should_be_is_passed_on_as_it_is() -> None:
+    batch = collate(FlatSplit.random(documents=3, longest=5, seed=1), [0, 1])
+    assert move_data_to_device(batch, torch.device("cpu")) is batch
+    moved = move_data_to_device(batch, torch.device("meta"))
+    assert isinstance(moved, DocumentBatch)
+    assert {part.device.type for part in moved} == {"meta"}

@@ -9,7 +9,6 @@ from rnnlab.benchmarks.memory import PeakMemory
 from rnnlab.benchmarks.reference_models import mean_loss
 from rnnlab.benchmarks.reviews import Batches
 from rnnlab.benchmarks.turns import Pass, Turn
-from rnnlab.data.collate import DocumentBatch
 
 
 class BareLoop:
@@ -48,7 +47,7 @@ class BareLoop:
         parameters = list(self.model.parameters())
         total = torch.zeros((), device=self.device)
         for batch in batches:
-            tokens, lengths, labels, _ = self.moved(batch)
+            tokens, lengths, labels, _ = batch.to(self.device)
             self.optimizer.zero_grad()
             loss = mean_loss(self.model(tokens, lengths), labels)
             torch.autograd.backward(loss)
@@ -63,11 +62,5 @@ class BareLoop:
         """Compute the logits of every batch."""
         self.model.eval()
         for batch in batches:
-            tokens, lengths, _, _ = self.moved(batch)
+            tokens, lengths, _, _ = batch.to(self.device)
             self.model(tokens, lengths)
-
-    def moved(self, batch: DocumentBatch) -> DocumentBatch:
-        """Return the batch on the device."""
-        if self.device.type == "cpu":
-            return batch
-        return DocumentBatch(*(part.to(self.device, non_blocking=True) for part in batch))

@@ -30,6 +30,12 @@ class DocumentBatch(NamedTuple):
     labels: Tensor
     counted: Tensor
 
+    def to(self, device: torch.device) -> "DocumentBatch":
+        """Return the batch on ``device``, itself if it is there: Lightning need not look at its parts."""
+        if self.tokens.device == device:
+            return self
+        return DocumentBatch(*(part.to(device, non_blocking=True) for part in self))
+
 
 class FlatDocuments(Protocol):
     """Documents end to end, such as a split of an encoded corpus."""
