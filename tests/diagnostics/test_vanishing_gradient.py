@@ -12,7 +12,8 @@ from omegaconf import OmegaConf
 from rnnlab.diagnostics.record import Curve, LayerRecord, Record, add_record
 from rnnlab.errors import RunError
 from rnnlab.figures.vanishing_gradient import Remembered, vanishing_gradient_figure
-from rnnlab.runs.vanishing_gradient import DrawWhenSwept, draw_vanishing_gradient
+from rnnlab.runs.draw_when_swept import DrawWhenSwept
+from rnnlab.runs.vanishing_gradient import draw_vanishing_gradient
 
 
 def write_run(

@@ -1,23 +1,17 @@
 """The vanishing gradient out of a folder of finished runs on a memory problem."""
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.experimental.callback import Callback
 from matplotlib.figure import Figure
-from omegaconf import DictConfig
 
 from rnnlab.diagnostics.record import read_records
 from rnnlab.errors import RunError
 from rnnlab.figures.saved import save
 from rnnlab.figures.vanishing_gradient import Remembered, vanishing_gradient_figure
-from rnnlab.terminal import shown
 from rnnlab.training.run_folder import RunFolder
-
-log = logging.getLogger(__name__)
 
 NAME = "vanishing_gradient"
 
@@ -109,16 +103,3 @@ def network_name(config: Mapping[str, Any]) -> str:
     if config["trainer"].get("gradient_clip_val") is not None:
         parts.append(f"clipped at {config['trainer']['gradient_clip_val']:g}")
     return ", ".join(parts)
-
-
-class DrawWhenSwept(Callback):
-    """Draws the figure when a sweep is done, into ``figures/`` of its folder; Hydra calls it."""
-
-    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Draw what is finished.
-
-        Raises:
-            RunError: if nothing is.
-        """
-        folder = Path(config.hydra.sweep.dir)
-        log.info("Figure  %s", shown(draw_vanishing_gradient([folder], folder / "figures")))

@@ -1,52 +1,17 @@
 """A sweep's last words: what became of each job, what failed and why."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
 
 from rich.table import Table
 from rich.text import Text
 
+from rnnlab.sweeps.compared import Compared
 from rnnlab.sweeps.job import Outcome
 from rnnlab.sweeps.jobs import Job
 from rnnlab.sweeps.sweep_folder import SweepFolder
 from rnnlab.terminal import console, shown
 
 SHOWN = {"already": "finished before"}
-
-
-@dataclass(frozen=True)
-class Compared:
-    """The validation metric by which jobs are compared.
-
-    Attributes:
-        monitor: such as ``validation/accuracy``.
-        mode: whether it is best at its ``min`` or its ``max``.
-    """
-
-    monitor: str
-    mode: Literal["min", "max"]
-
-    def value(self, metrics_file: Path) -> float | None:
-        """Return the metric of a finished run; ``None`` of any other."""
-        try:
-            metrics: Mapping[str, Any] = json.loads(metrics_file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        split, _, name = self.monitor.partition("/")
-        found = metrics.get(split, {}).get(name)
-        return None if found is None else float(found)
-
-
-def compared_by(config: Mapping[str, Any]) -> Compared:
-    """Return the metric by which runs of this configuration's task choose their best checkpoint."""
-    from rnnlab.build import locate_class
-    from rnnlab.models.task import Task
-
-    task = locate_class(config["task"]["_target_"], Task, "task")
-    return Compared(task.monitor, task.mode)
 
 
 def report(

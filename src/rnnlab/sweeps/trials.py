@@ -12,11 +12,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.sweeps.attempts import is_alive
+from rnnlab.sweeps.compared import Compared
 from rnnlab.sweeps.dimensions import Dimension
 from rnnlab.sweeps.job import Outcome
 from rnnlab.sweeps.jobs import Job
 from rnnlab.sweeps.naming import Setting, trial_name
-from rnnlab.sweeps.report import Compared
 from rnnlab.sweeps.sweep_folder import SweepFolder
 from rnnlab.sweeps.trial_link import TrialLink
 
