@@ -6,7 +6,7 @@ import pytest
 
 from rnnlab.benchmarks import sweep_speed, tables
 from rnnlab.benchmarks.settings import Settings
-from rnnlab.errors import RunError
+from rnnlab.errors import ConfigError, RunError
 from tests.benchmarks.test_settings import GOOD
 from tests.training.conftest import write_reviews
 
@@ -27,6 +27,11 @@ def test_each_time_a_sweep_starts_in_a_folder_of_its_own(monkeypatch: pytest.Mon
     assert launchers[1:] == ["joblib", "basic", "basic", "joblib", "joblib", "basic"]
     assert [len(taken["values"]) for taken in found["seconds"].values()] == [3, 3]
     assert found["sweep"] == "model=gru seed=1,2"
+
+
+def test_a_quotation_without_an_end() -> None:
+    with pytest.raises(ConfigError, match="No closing quotation"):
+        sweep_speed.measure(settings_of("model=gru 'seed=1,2"))
 
 
 @pytest.mark.slow

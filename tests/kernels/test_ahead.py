@@ -40,7 +40,7 @@ def test_the_process_that_had_it_compiled_computes_the_same_bits_as_the_next(tmp
         )
         for _ in range(2)
     ]
-    assert "Compiling the fused scan: lstm backward" in said[0].stderr
+    assert "Compiling the kernel: lstm backward" in said[0].stderr
     assert "Compiling" not in said[1].stderr
     assert said[0].stdout == said[1].stdout
 
@@ -73,4 +73,4 @@ def test_where_no_other_process_can_compile_this_one_does(
     kernel.begin("float64")
     kernel.of("float64")(numbers)
     assert numbers[0] == 6
-    assert caplog.text.count("Compiling the fused scan: doubled, float64") == 1
+    assert caplog.text.count("Compiling the kernel: doubled, float64") == 1

@@ -104,7 +104,7 @@ def test_the_first_compilation_is_announced_and_kept(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         assert _run() == 1
-    assert "Compiling the fused scan: one more, float64" in caplog.text
+    assert "Compiling the kernel: one more, float64" in caplog.text
     assert list(code_folder.rglob("*.nbi"))
     caplog.clear()
     with caplog.at_level(logging.WARNING):

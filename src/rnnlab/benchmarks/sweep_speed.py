@@ -12,6 +12,7 @@ from typing import Any
 from rnnlab.benchmarks.child_process import output_of
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.turns import paired, summary
+from rnnlab.errors import ConfigError
 from rnnlab.folders import conf_folder
 
 log = logging.getLogger(__name__)
@@ -27,9 +28,10 @@ def measure(settings: Settings) -> dict[str, Any]:
         The ``sweep``'s words; ``seconds`` of both ways; how many ``times_as_fast`` joblib is, by round.
 
     Raises:
+        ConfigError: if ``jobs`` can't be split into words.
         RunError: if a sweep fails, with its last words.
     """
-    words = shlex.split(settings.jobs or "")
+    words = words_of(settings.jobs or "")
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory(prefix="rnnlab-sweep-") as room:
         run(words, WAYS[0], Path(room) / "first")  # pays for encoding and compilation
@@ -43,6 +45,18 @@ def measure(settings: Settings) -> dict[str, Any]:
         "seconds": {way: summary(taken) for way, taken in seconds.items()},
         "times_as_fast": paired(seconds["basic"], seconds["joblib"]),
     }
+
+
+def words_of(jobs: str) -> list[str]:
+    """Split ``jobs`` as a shell does.
+
+    Raises:
+        ConfigError: if a quotation has no end.
+    """
+    try:
+        return shlex.split(jobs)
+    except ValueError as error:
+        raise ConfigError(f"jobs={jobs} can't be split into words: {error}.") from None
 
 
 def run(words: Sequence[str], launcher: str, folder: Path) -> float:

@@ -180,7 +180,7 @@ class Kernel:
             return
         self._announced.add(numbers)
         logger.warning(
-            "Compiling the fused scan: %s, %s (once on this machine, some seconds).", self.name, numbers
+            "Compiling the kernel: %s, %s (once on this machine, some seconds).", self.name, numbers
         )
 
     def _compiled(self, numbers: str, folder: Path | None) -> Callable[..., Any]:

@@ -18,9 +18,6 @@ from rnnlab.kernels.team import claim, openmp, team_of
 from rnnlab.kernels.toolchain import types
 from rnnlab.kernels.vectors import add_row, place_in_matrix
 
-SMALL = 100_000
-"""Numbers to be added below which a second thread costs more than it brings."""
-
 
 def looked_up(tokens: Tensor, weight: Tensor) -> Tensor:
     """Return ``F.embedding(tokens, weight)``, with a faster gradient.
@@ -52,9 +49,10 @@ class _Lookup(torch.autograd.Function):
         size = slopes.shape[-1]
         slopes = slopes.reshape(-1, size).contiguous()
         total = room(ctx.words, size, like=slopes).zero_()
-        threads = torch.get_num_threads() if slopes.numel() > SMALL else 1
         places = tokens.reshape(-1).to(torch.int64)
-        backward.of(numbers_of(slopes))(openmp(), threads, places.numpy(), slopes.numpy(), total.numpy())
+        backward.of(numbers_of(slopes))(
+            openmp(), torch.get_num_threads(), places.numpy(), slopes.numpy(), total.numpy()
+        )
         return total, None
 
 
