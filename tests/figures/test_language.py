@@ -1,5 +1,6 @@
 """Figures of a language model, of words and of curves."""
 
+import io
 from itertools import pairwise
 from pathlib import Path
 
@@ -7,14 +8,17 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from PIL import Image
 
 from rnnlab.figures.coloured_words import LETTERS, coloured_words_figure, excerpt, placed
 from rnnlab.figures.explanation import Explanation
 from rnnlab.figures.explanation_views import save_pages
 from rnnlab.figures.learning_curves import Series, learning_curve_figure
+from rnnlab.figures.letters import LETTER, Letter, Line, write_lines
 from rnnlab.figures.perplexity_by_frequency import perplexities_by_frequency, perplexity_by_frequency_figure
 from rnnlab.figures.saved import rendered
 from rnnlab.figures.scored_tokens import ScoredTokens
+from rnnlab.figures.style import HouseFigure
 from tests.figures.test_documents import drawn_texts
 
 
@@ -113,6 +117,45 @@ def test_texts_with_odd_letters_are_drawn(recwarn: pytest.WarningsRecorder) -> N
     figure = coloured_words_figure("Odd & <odd>", "meaning", [explanation(words, (1.0, -1.0) * 4)])
     assert rendered(figure).png[:4] == b"\x89PNG"
     assert not [one for one in recwarn if "Glyph" in str(one.message)]
+
+
+def test_letters_stand_on_the_colours_of_their_words() -> None:
+    shown = explanation(("good", "ill", "a\u200bb"), (1.0, -0.5, 0.0))
+    figure = coloured_words_figure("title", "meaning", [shown])
+    letters = [one for one in figure.axes[0].lines if isinstance(one, Letter)]
+    (ground,) = figure.axes[0].collections
+    squares = [path.get_extents() for path in ground.get_paths()]
+    assert len(squares) == 2
+    for word, square in zip(("good", "ill"), squares, strict=True):
+        found = sorted(
+            (x, one.letter)
+            for one in letters
+            for x, y in one.get_xydata().tolist()
+            if square.y0 < y < square.y1 and square.x0 - 1e-9 <= x < square.x1 - 1e-9
+        )
+        assert "".join(letter for _, letter in found) == word
+        assert [x for x, _ in found] == pytest.approx([square.x0 + n * LETTER for n in range(len(word))])
+
+
+def test_letters_are_where_and_as_large_as_matplotlibs_own() -> None:
+    text = "gimp, (Quick)|_"
+    edges, ink = [], []
+    for own in (False, True):
+        figure = HouseFigure(figsize=(2, 0.5), dpi=480)
+        panel = figure.add_axes((0, 0, 1, 1))
+        panel.set(xlim=(0, 2), ylim=(0, 0.5))
+        panel.axis("off")
+        if own:
+            write_lines(panel, [Line(text, 0.2, 0.2)], "black")
+        else:
+            panel.text(0.2, 0.2, text, family="DejaVu Sans Mono", fontsize=9, color="black")
+        png = Image.open(io.BytesIO(rendered(figure).png)).convert("L")
+        drawn = 1 - np.asarray(png) / 255
+        rows, columns = np.nonzero(drawn > 0.5)
+        edges.append([rows.min(), rows.max(), columns.min(), columns.max()])
+        ink.append(drawn.mean())
+    assert np.abs(np.subtract(*edges)).max() <= 3
+    assert ink[1] == pytest.approx(ink[0], rel=0.05)
 
 
 def test_no_texts_at_all_are_said_to_be_none(tmp_path: Path) -> None:

@@ -4,18 +4,18 @@ import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from rnnlab.figures.explanation import Explanation
 from rnnlab.figures.explanation_views import AGAINST, FOR
+from rnnlab.figures.letters import LETTER, Line, write_lines
 from rnnlab.figures.style import FAINT, INK, HouseFigure, house_style, shortened
 
 LETTERS = 92
 """Letters of a line; all are equally wide, so that the colours behind them need no measuring."""
-LETTER, LINE = 0.602 * 9 / 72, 0.19
-"""Width of a letter and height of a line in inches: DejaVu Sans Mono, nine points."""
+LINE = 0.19
+"""Height of a line in inches."""
 MOST_LINES = 2
 """Of a text; what does not fit is left out around the strongest words."""
 DPI = 120
@@ -80,11 +80,14 @@ def coloured_words_figure(title: str, meaning: str, explanations: Sequence[Expla
     for number, line in enumerate(told):
         panel.text(0, -(2.4 + number) * LINE, line, fontsize=9)
     height, squares = -(2.8 + len(told)) * LINE, list[Square]()
+    titles, texts = list[Line](), list[Line]()
     for block, explanation in zip(blocks, explanations, strict=True):
-        panel.text(0, height, explanation.title, fontsize=9, color=FAINT, parse_math=False)
-        write(panel, block, height - LINE)
+        titles.append(Line(shortened(visible(explanation.title), LETTERS), 0, height))
+        texts += (Line(word, at * LETTER, height - (1 + line) * LINE) for word, line, at, _ in block.words)
         squares += ground(block, height - LINE)
         height -= (1.4 + block.lines) * LINE
+    write_lines(panel, titles, FAINT)
+    write_lines(panel, texts, INK)
     corners, colours = zip(*squares, strict=True) if squares else ((), ())
     panel.add_collection(PolyCollection(corners, facecolors=colours, linewidths=0, zorder=0))
     return figure
@@ -135,15 +138,3 @@ def ground(block: Placed, top: float) -> list["Square"]:
             corners = ((left, low), (right, low), (right, high), (left, high))
             found.append((corners, (red, green, blue, abs(strength) * 0.7)))
     return found
-
-
-def write(panel: Axes, block: Placed, top: float) -> None:
-    """Write a text's words, each line as one piece."""
-    for line in range(block.lines):
-        letters = [" "] * (LETTERS + LONGEST)
-        for word, number, at, _ in block.words:
-            if number == line:
-                letters[at : at + len(word)] = word
-        text = "".join(letters).rstrip()
-        where = (0, top - line * LINE)
-        panel.text(*where, text, fontsize=9, family="DejaVu Sans Mono", color=INK, parse_math=False)
