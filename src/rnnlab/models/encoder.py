@@ -10,6 +10,7 @@ from torch.nn.functional import dropout, pad
 from rnnlab.build import build
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.models.backends import BACKENDS, check_backend, fused_scans, takes_fused
+from rnnlab.models.elman import can_walk
 from rnnlab.models.encoder_arguments import check_inputs, check_lengths, check_state, shortest_and_longest
 from rnnlab.models.initialization import check_initialization, initialize
 from rnnlab.models.packed import packed_pass
@@ -173,6 +174,8 @@ class RecurrentEncoder(nn.Module):
         kind = self.nonlinearity if self.cell == "rnn" else self.cell
         if takes_fused(self.backend, kind, inputs, self.hidden_size, lengths):
             return self._walk(fused_scans(kind, lengths, inputs), inputs, state)
+        if lengths is None and self.cell == "rnn" and can_walk(inputs):
+            lengths = torch.full(inputs.shape[:1], inputs.shape[1])
         if lengths is None:
             return cast(tuple[Tensor, State], self.network(inputs, state))
         if inputs.is_cuda:

@@ -17,6 +17,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from rnnlab.models.elman import can_walk, elman_walk
 from rnnlab.models.padding import RaggedRows, batch_major, reordered, time_major
 
 State = Tensor | tuple[Tensor, Tensor]
@@ -59,6 +60,8 @@ class Scans(Protocol):
 class TorchScans:
     """Scans by ``torch.gru``, ``torch.lstm``, ``torch.rnn_tanh`` and ``torch.rnn_relu``, time-major.
 
+    On a CPU, Elman's network is trained by :func:`rnnlab.models.elman.elman_walk`, which is faster.
+
     Args:
         kind: "gru", "lstm", "tanh" or "relu".
         lengths: ``(batch,)`` integers from 1 to ``time``.
@@ -96,8 +99,8 @@ class TorchScans:
         """Return ``(batch, time, output)`` with exact zeros in the padding."""
         is_fresh = len(directions) > 1
         outputs = torch.cat(list(directions), dim=2) if is_fresh else directions[0]
-        # oneDNN's LSTM keeps its outputs for the backward pass; the others return a copy of what they keep.
-        is_kept = self._kind == "lstm" and not is_fresh and outputs.requires_grad
+        # oneDNN's LSTM and our own walk keep their outputs for the backward pass; the others return a copy.
+        is_kept = self._kind != "gru" and not is_fresh and outputs.requires_grad
         return batch_major(outputs, self._rows, in_place=not is_kept)
 
     def _reversed(self, sequences: Tensor) -> Tensor:
@@ -111,6 +114,8 @@ class TorchScans:
         if isinstance(state, tuple):
             outputs, _, memory = torch.lstm(inputs, state, weights, *options)
             return outputs, memory
+        if self._kind != "gru" and can_walk(inputs):
+            return elman_walk(inputs, state, weights, self._kind == "relu"), None
         network = {"gru": torch.gru, "tanh": torch.rnn_tanh, "relu": torch.rnn_relu}[self._kind]
         return network(inputs, state, weights, *options)[0], None
 
