@@ -185,14 +185,14 @@ class SentimentClassifier(FineTunedTask):
         tokens = self.as_read(batch.tokens, batch.lengths)
         parts = self.read(self.embedding(tokens), batch.lengths)
         logits = self.logits_of(parts)
-        counted = batch.counted.to(logits.dtype)
-        losses = self.losses_of(logits, batch.labels) * counted
+        documents = batch.counted.sum()
         # A filler document's loss is zero; dividing by all documents keeps the step's scale on every rank.
-        loss = losses.sum() / counted.sum().clamp(min=1)
+        total = (self.losses_of(logits, batch.labels) * batch.counted).sum()
+        loss = total / documents.clamp(min=1)
         with torch.no_grad():
-            predicted = (logits > 0).long() if self.is_binary else logits.argmax(dim=-1)
-            self.train_loss.update(losses.detach().sum(), counted.sum())
-            self.train_accuracy.update(((predicted == batch.labels) * counted).sum(), counted.sum())
+            predicted = logits > 0 if self.is_binary else logits.argmax(dim=-1)
+            self.train_loss.update(total, documents)
+            self.train_accuracy.update(((predicted == batch.labels) & batch.counted).sum(), documents)
         if self.language_loss is not None:
             loss = loss + self.language_weight * self.language_loss(parts, tokens, batch.counted)
         return loss
