@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rnnlab.figures.saved import rendered
 from rnnlab.models.language_model import LanguageModel
 from rnnlab.models.memory import MemoryTask
 from rnnlab.models.sentiment import SentimentClassifier
@@ -243,6 +244,27 @@ def test_a_baseline_is_a_line_over_seeds_and_the_lines_of_transfer_are_named(tmp
     assert legend is not None
     named = [text.get_text() for text in legend.get_texts()]
     assert named == ["from scratch", "pretrained (lm)", "bag of bigrams"]
+    assert drawn.axes[0].get_xlabel() == "labelled documents"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "marked"),
+    [
+        ((100, 500, 22_500), [100, 500, 22_500]),
+        ((100, 110, 22_500), [100, 1_000, 10_000]),  # no room for 100 beside 110
+    ],
+)
+def test_numbers_far_apart_are_marked_where_there_is_room(
+    tmp_path: Path, sizes: tuple[int, ...], marked: list[int]
+) -> None:
+    for size in sizes:
+        finished(tmp_path / str(size), config(hidden_size=size), 0.7)
+    drawn = figure_of_runs(found_under([tmp_path]).runs, "hidden_size")
+    rendered(drawn)
+    panel = drawn.axes[0]
+    assert (panel.get_xlabel(), panel.get_xscale()) == ("hidden size", "log")
+    low, high = panel.get_xlim()
+    assert set(marked) <= {round(place) for place in panel.get_xticks() if low <= place <= high}
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,20 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator
 
 from rnnlab.figures.learning_curves import title_of
 from rnnlab.figures.style import colour, house_style, logarithmic, new_panel, note
 
 WIDE = 20
 """Settings whose largest is so many times the smallest are drawn on a logarithmic axis."""
+
+ROOM = 0.13
+"""Share of an axis that a number of five digits takes."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +78,17 @@ def metric_by_key_figure(metric: str, key: str, lines: Mapping[str, Sequence[Poi
 
 
 def mark_settings(panel: Axes, points: Sequence[Point], words: Sequence[str] | None) -> None:
-    """Mark words by their names, and numbers that lie far apart on a logarithmic axis."""
+    """Mark words by their names; numbers far apart go on a logarithmic axis, each marked if there is room."""
     if words is not None:
         panel.set_xticks(range(len(words)), words)
         panel.margins(x=0.15)
         return
-    places = [float(point.at) for point in points]
-    if places and min(places) > 0 and max(places) / min(places) >= WIDE:
+    places = sorted({float(point.at) for point in points})
+    if places and places[0] > 0 and places[-1] / places[0] >= WIDE:
         logarithmic(panel.xaxis)
+        closest = min(math.log(later / earlier) for earlier, later in pairwise(places))
+        if closest / math.log(places[-1] / places[0]) >= ROOM:
+            panel.xaxis.set_major_locator(FixedLocator(places))
 
 
 def told_counts(counts: Sequence[int]) -> str:

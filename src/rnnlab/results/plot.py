@@ -18,6 +18,9 @@ from rnnlab.results.ordering import ordered
 from rnnlab.runs.outputs import check_output
 from rnnlab.terminal import errors
 
+SAID = {"data.labelled": "labelled documents", "optimizer.lr": "learning rate"}
+"""What keys are called on an axis, where their last word alone does not say it."""
+
 
 def draw(
     runs: Sequence[FoundRun],
@@ -84,7 +87,7 @@ def figure_of_runs(
             lines.setdefault(line, []).append(point(row.values[first], found))
     if baseline is not None:
         lines[baseline] = baseline_line(ordered(grouped(runs, [first]), None), first, baseline, wanted)
-    return metric_by_key_figure(wanted, named[first], lines)
+    return metric_by_key_figure(wanted, SAID.get(first, named[first].replace("_", " ")), lines)
 
 
 def line_name(key: str, value: object) -> str:
