@@ -49,6 +49,13 @@ def test_a_choice_that_does_not_exist_fails_alone(commanded: Commanded, capsys: 
     assert "model/gruu" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("devices", ["2", "[0,1]", "'0,1'"])
+def test_jobs_of_several_processes_are_refused(devices: str, commanded: Commanded, capsys: Output) -> None:
+    assert commanded.run("seed=1,2", f"trainer.devices={devices}") == 2
+    assert "a sweep's jobs take one device each" in capsys.readouterr().err
+    assert commanded.run("seed=1,2", "trainer.devices=[0]", "trainer.max_epochs=2") == 0
+
+
 def test_a_stopped_sweep_says_how_to_go_on_and_does(commanded: Commanded, capsys: Output) -> None:
     words = ["seed=1,15,2", "trainer.max_epochs=3"]
     assert commanded.run(*words) == 130

@@ -50,13 +50,22 @@ def takes_fused(backend: str, kind: str, inputs: Tensor, hidden_size: int, lengt
         inputs: ``(batch, time, features)``.
         hidden_size: units of the layer.
         lengths: ``(batch,)``, None where no sequence is padded.
+
+    Raises:
+        ConfigError: if ``fused`` is asked for and the numbers are not of these types.
     """
-    if backend == "torch" or inputs.is_cuda:
+    if backend == "torch" or inputs.device.type != "cpu":
         return False
-    if backend == "fused":
-        return True
     is_mixed = torch.is_autocast_enabled("cpu")
-    if not (is_mixed or inputs.dtype in (torch.float32, torch.float64)) or not can_compile():
+    suits = is_mixed or inputs.dtype in (torch.float32, torch.float64)
+    if backend == "fused":
+        if not suits:
+            raise ConfigError(
+                f"model.backend=fused computes in float32 or float64, and not in {inputs.dtype}: take "
+                "model.backend=auto, or trainer.precision=32-true."
+            )
+        return True
+    if not suits or not can_compile():
         return False
     from rnnlab.kernels.choice import fused_is_faster
 

@@ -38,7 +38,7 @@ def elman_walk(inputs: Tensor, start: Tensor, weights: Weights, rectified: bool)
 
 def can_walk(inputs: Tensor) -> bool:
     """Return whether :func:`elman_walk` may stand in: for training on a CPU, in one precision."""
-    if inputs.is_cuda or not torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
+    if inputs.device.type != "cpu" or not torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
         return False
     is_traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     return not (is_traced or torch.compiler.is_compiling())

@@ -42,12 +42,12 @@ def integrated_gradients(score: Score, vectors: Tensor, most_steps: int = MOST) 
     Args:
         score: differentiable; each row of a batch by itself.
         vectors: ``(time, size)``.
-        most_steps: the most steps, at least ``FEWEST``.
+        most_steps: the most steps; below ``FEWEST``, the only ones.
     """
     with torch.no_grad():
         at_end, at_start = score(torch.stack((vectors, torch.zeros_like(vectors)))).tolist()
     difference = at_end - at_start
-    steps = FEWEST
+    steps = min(FEWEST, most_steps)
     slopes = sum_of_gradients(score, vectors, midpoints(steps, vectors))
     while True:
         shares = (vectors * slopes).sum(dim=1) / steps

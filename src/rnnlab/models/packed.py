@@ -26,7 +26,9 @@ def packed_pass(
     Returns:
         Outputs ``(batch, time, output)``, zero in the padding, and the state after the last token.
     """
-    packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
+    # In the order of bucketed batches nothing is to be sorted, for which a CUDA device would have to wait.
+    falls = bool((lengths[:-1] >= lengths[1:]).all())
+    packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=falls)
     outputs, final = network(packed, state)
     padded, _ = pad_packed_sequence(outputs, batch_first=True, total_length=inputs.shape[1])
     return padded, cast(State, final)

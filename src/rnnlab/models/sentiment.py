@@ -12,7 +12,6 @@ from torchmetrics.classification import (
     BinaryAUROC,
     BinaryF1Score,
     MulticlassAccuracy,
-    MulticlassAUROC,
     MulticlassF1Score,
 )
 
@@ -24,6 +23,7 @@ from rnnlab.models.fine_tuning import FineTunedTask
 from rnnlab.models.integrated_gradients import MOST, Attribution, integrated_gradients
 from rnnlab.models.language_loss import build_language_loss
 from rnnlab.models.long_documents import ReadDocuments, check_bptt, in_batch_order, read_documents
+from rnnlab.models.mean_auroc import MeanAUROC
 from rnnlab.models.padding import turned_round
 from rnnlab.models.pooling import build_pooling
 from rnnlab.models.tracking import RunningMean
@@ -259,7 +259,7 @@ def evaluation_metrics(classes: int) -> MetricCollection:
         {
             "accuracy": MulticlassAccuracy(classes, average="micro"),
             "f1": MulticlassF1Score(classes, average="macro"),
-            "auroc": MulticlassAUROC(classes, average="macro"),
+            "auroc": MeanAUROC(classes),
             "f1_per_class": MulticlassF1Score(classes, average=None),
             "accuracy_per_class": MulticlassAccuracy(classes, average=None),
         },

@@ -8,6 +8,7 @@ import lightning
 from torch import Tensor
 from torch.optim import Optimizer
 
+from rnnlab.errors import ConfigError
 from rnnlab.models.loss_watch import LossWatch, check_weights
 from rnnlab.models.optimization import build_optimizer, build_schedule, decayed_apart
 
@@ -93,6 +94,9 @@ class Task(lightning.LightningModule):
     def training_steps(self) -> int:
         """Return the optimizer steps of the whole training.
 
+        Raises:
+            ConfigError: if neither epochs nor steps are limited.
+
         ``Trainer.estimated_stepping_batches`` would make the trainer's own loader before a checkpoint is
         loaded, and Lightning then never hands it its place in the epoch: the run would go on with the
         batches that it has already seen.
@@ -101,7 +105,14 @@ class Task(lightning.LightningModule):
         loader = trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
         limit = trainer.limit_train_batches
         batches = int(len(loader) * limit) if isinstance(limit, float) else min(len(loader), limit)
-        steps = math.ceil(batches / trainer.accumulate_grad_batches) * (trainer.max_epochs or 1)
+        if trainer.max_epochs is None or trainer.max_epochs < 0:
+            if trainer.max_steps < 0:
+                raise ConfigError(
+                    "The schedule must know how long the training is: give trainer.max_epochs or "
+                    "trainer.max_steps, or take scheduler=none."
+                )
+            return int(trainer.max_steps)
+        steps = math.ceil(batches / trainer.accumulate_grad_batches) * trainer.max_epochs
         return min(steps, trainer.max_steps) if trainer.max_steps > 0 else steps
 
     def configure_optimizers(self) -> Any:

@@ -60,7 +60,8 @@ def evaluated(
         raise ConfigError(f"device={device}: choose cpu or gpu.")
     run = open_run(path, trust)
     config = {**run.config, "data": run.config["data"] if data is None else dict(data)}
-    trainer = {**config["trainer"], **({"accelerator": device} if device else {})}
+    trained = {key: value for key, value in config["trainer"].items() if key not in ("num_nodes", "strategy")}
+    trainer = {**trained, "devices": 1, **({"accelerator": device} if device else {})}
     check_accelerator(trainer["accelerator"])
     lightning.seed_everything(config["seed"], workers=True, verbose=False)
     if run.reading is None:

@@ -84,13 +84,36 @@ def composed(jobs: Sequence[Job], compose: Callable[[Job], dict[str, Any]]) -> C
     first: ConfigError | None = None
     for job in jobs:
         try:
-            found.configs[job.name] = of_the_run(compose(job))
+            config = compose(job)
+            check_one_process(config.get("trainer", {}))
+            found.configs[job.name] = of_the_run(config)
         except ConfigError as error:
             found.refused[job.name], first = str(error), first or error
     if first is not None and not found.configs:
         raise ConfigError("\n".join(dict.fromkeys(found.refused.values()))) from first
     check_different([job for job in jobs if job.name in found.configs], found.configs)
     return found
+
+
+def check_one_process(trainer: Mapping[str, Any]) -> None:
+    """Check that a job runs in the process that it is given.
+
+    Lightning starts the others by the command line, and a sweep's would start the whole sweep.
+
+    Args:
+        trainer: the configuration's section.
+
+    Raises:
+        ConfigError: if it asks for several devices or nodes.
+    """
+    for key in ("devices", "num_nodes"):
+        asked = trainer.get(key, 1)
+        named = asked if isinstance(asked, list) else [part for part in str(asked).split(",") if part]
+        if len(named) > 1 or (not isinstance(asked, list) and str(asked).isdigit() and int(asked) > 1):
+            raise ConfigError(
+                f"trainer.{key}={asked}: a sweep's jobs take one device each. Start the runs one by one, "
+                "or take trainer.devices=1 and several jobs at once (hydra/launcher=joblib)."
+            )
 
 
 def of_the_run(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,9 @@ def keep_freed_memory() -> bool:
 
     glibc asks the system for every block of 32 MiB or more, and gives it back when it is freed. The logits of
     a language model are such blocks, several in each step, and the page faults of touching them anew cost up
-    to half as much as the arithmetic in them. The process's memory is then its peak, which it needs anyway.
+    to half as much as the arithmetic in them. Its windows all have one shape, so that what a step frees fits
+    the next one, and the process's memory is its peak, which it needs anyway. Where shapes vary little fits,
+    and memory grows: fine-tuning a classifier on reviews of all lengths took 14 GB instead of 2.
 
     Returns:
         Whether it was done; False where the C library is not glibc.

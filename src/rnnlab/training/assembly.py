@@ -21,6 +21,7 @@ from rnnlab.text.vectors import initial_embedding
 from rnnlab.training.checkpoints import AtomicCheckpointIO
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.early_stopping import RememberedEarlyStopping
+from rnnlab.training.hardware import accelerator_of
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.keeping import KeepBest, KeepLast
 from rnnlab.training.progress import TrainingProgress
@@ -129,6 +130,7 @@ def assemble_trainer(
     }
     check_arguments(lightning.Trainer, options, facts, "trainer")
     options.setdefault("profiler", Unprofiled())
+    options["accelerator"] = accelerator_of(options["accelerator"])
     try:
         trainer = lightning.Trainer(**options, **facts)
     except (ValueError, lightning.fabric.utilities.exceptions.MisconfigurationException) as error:
@@ -153,7 +155,7 @@ def callbacks(
     ]
     if settings["early_stopping"]["patience"] is not None:
         stopping = settings["early_stopping"]
-        found.append(RememberedEarlyStopping(monitor=task.monitor, mode=task.mode, **stopping))
+        found.append(RememberedEarlyStopping(task.monitor, strict=False, mode=task.mode, **stopping))
     if settings.get("diagnostics") is not None:
         facts: dict[str, Any] = {"run": folder.path, "task": task}
         check_arguments(Diagnostics, settings["diagnostics"], facts, "callbacks.diagnostics")

@@ -15,7 +15,7 @@ class TrainingClock(Callback):
 
     Attributes:
         epoch_seconds: seconds of each finished epoch.
-        epoch_tokens: real tokens, padding excluded, of each finished epoch.
+        epoch_tokens: real tokens, padding excluded, of each finished epoch, of all processes.
     """
 
     def __init__(self) -> None:
@@ -95,4 +95,8 @@ class TrainingClock(Callback):
         """Close the epoch."""
         self.pause()
         self.epoch_seconds.append(self.running)
-        self.epoch_tokens.append(int(self.tokens))
+        tokens = int(self.tokens)
+        if trainer.world_size > 1:
+            mine = torch.tensor(tokens, device=pl_module.device)
+            tokens = int(trainer.strategy.reduce(mine, reduce_op="sum"))
+        self.epoch_tokens.append(tokens)

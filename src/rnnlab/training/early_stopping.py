@@ -22,7 +22,7 @@ class RememberedEarlyStopping(EarlyStopping):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Stop at once where the training had been stopped."""
-        if self.wait_count >= self.patience:
+        if self.wait_count >= max(1, self.patience):  # none is patient before the first validation
             trainer.should_stop = True
             log.info(
                 "Early stopping had ended the training: no better %s in %d validations "

@@ -9,7 +9,14 @@ from lightning.pytorch.callbacks import Callback
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
 from rnnlab.models.task import Task
+from rnnlab.training.hardware import accelerator_of
 from rnnlab.training.progress import ScoringProgress
+
+KEPT = (
+    *("accelerator", "devices", "num_nodes", "strategy", "precision", "deterministic"),
+    *("limit_val_batches", "limit_test_batches"),
+)
+"""Of the run's trainer, what its scoring needs, too."""
 
 
 def evaluate(
@@ -27,18 +34,22 @@ def evaluate(
         callbacks: what watches.
 
     Raises:
-        ConfigError: if the split is neither.
+        ConfigError: if the split is neither, or the trainer's devices are not there.
     """
     if split not in ("validation", "test"):
         raise ConfigError(f"split={split}: evaluate on validation or test.")
-    kept = ("accelerator", "devices", "precision", "limit_val_batches", "limit_test_batches", "deterministic")
-    runner = lightning.Trainer(
-        **{key: trainer[key] for key in kept if key in trainer},
-        callbacks=[ScoringProgress(), *callbacks],
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-    )
+    options = {key: trainer[key] for key in KEPT if key in trainer}
+    options["accelerator"] = accelerator_of(options["accelerator"])
+    try:
+        runner = lightning.Trainer(
+            **options,
+            callbacks=[ScoringProgress(), *callbacks],
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+        )
+    except (ValueError, lightning.fabric.utilities.exceptions.MisconfigurationException) as error:
+        raise ConfigError(f"trainer: {error}") from error
     run = runner.validate if split == "validation" else runner.test
     (found,) = run(task, datamodule=data, verbose=False)
     return {name.removeprefix(f"{split}/"): float(value) for name, value in found.items()}

@@ -20,7 +20,8 @@ from rnnlab.atomic import told_when_full
 from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData
 from rnnlab.data.text_data import TextData
-from rnnlab.errors import RnnlabError
+from rnnlab.errors import ConfigError, RnnlabError
+from rnnlab.models.language_model import LanguageModel
 from rnnlab.models.task import Task
 from rnnlab.terminal import TerminalHandler, shown
 from rnnlab.training.allocation import keep_freed_memory
@@ -29,7 +30,7 @@ from rnnlab.training.checkpoints import Resumable, newest_whole, read_checkpoint
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.evaluation import evaluate
-from rnnlab.training.hardware import check_accelerator, check_precision
+from rnnlab.training.hardware import check_accelerator, check_precision, check_scored
 from rnnlab.training.hyperparameters import log_hyperparameters
 from rnnlab.training.initial_run import read_as, start_from, starting_point
 from rnnlab.training.interruption import StopCleanly
@@ -63,7 +64,6 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         Interrupted: if Ctrl-C or SIGTERM ended the training at a clean place.
     """
     quieten()
-    keep_freed_memory()
     config = {name: section for name, section in config.items() if name != "sweep"}  # it is of no run
     check_sections(config, SECTIONS)
     folder, clock = RunFolder(path), TrainingClock()
@@ -79,6 +79,8 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
             held.enter_context(only_worker(folder))
         start = newest_whole(folder) if resuming else None
         data, task = prepare(config, start)
+        if isinstance(task, LanguageModel):
+            keep_freed_memory()
         trainer = assemble_trainer(config, task, folder, clock, stop, start and start.step)
         trainer.callbacks += watchers  # type: ignore[attr-defined]
         check_precision(task, str(config["trainer"]["precision"]), trainer.strategy.root_device)
@@ -86,6 +88,7 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         begin(config, folder, resuming)
         with failure_noted(folder), told_when_full(folder.path):
             trainer.fit(task, datamodule=data, ckpt_path=str(start.file) if start else None)
+            check_validated(folder, trainer)
             stop.doing = "while the test split was scored"
             return finish(config, task, data, clock, folder, trainer)
 
@@ -122,6 +125,7 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
         ConfigError: if a section can't be built, or the parts do not fit together.
     """
     check_accelerator(config["trainer"]["accelerator"])
+    check_scored(config["trainer"])
     if start is not None:
         check_epochs(start.content["epoch"], config["trainer"]["max_epochs"])
     lightning.seed_everything(config["seed"], workers=True, verbose=False)
@@ -175,6 +179,19 @@ def failure_noted(folder: RunFolder) -> Iterator[None]:
         raise
 
 
+def check_validated(folder: RunFolder, trainer: lightning.Trainer) -> None:
+    """Check that a validation has chosen a best checkpoint.
+
+    Raises:
+        ConfigError: if the training ended before the first.
+    """
+    if not folder.best.exists():
+        raise ConfigError(
+            f"The training ended after {trainer.global_step} steps, before its first validation, which "
+            "chooses the best checkpoint: raise trainer.max_steps, or lower trainer.val_check_interval."
+        )
+
+
 def finish(
     config: Mapping[str, Any],
     task: Task,
@@ -186,7 +203,8 @@ def finish(
     """Score the best checkpoint; write the figures into the run's folder and TensorBoard, and show them."""
     task.load_state_dict(read_checkpoint(folder.best)["state_dict"])
     drawn = task_figures(task, data, LoggingSettings.of(config).words) if trainer.loggers else None
-    metrics = figures(config, task, data, clock, drawn.recorders if drawn else {})
+    device = device_name(trainer.strategy.root_device)  # scoring leaves the task on the CPU
+    metrics = figures(config, task, data, clock, device, drawn.recorders if drawn else {})
     if trainer.is_global_zero:
         folder.finish(metrics)
         for logger in trainer.loggers:
@@ -203,6 +221,7 @@ def figures(
     task: Task,
     data: TaskData,
     clock: TrainingClock,
+    device: str,
     recorders: Mapping[str, Callback],
 ) -> dict[str, Any]:
     """Return the run's figures, in the form that every task writes.
@@ -212,6 +231,7 @@ def figures(
         task: with the weights to score.
         data: encoded.
         clock: what counted seconds and tokens.
+        device: that the task was trained on.
         recorders: for a split, what watches its scoring.
     """
     scores = {}
@@ -226,7 +246,7 @@ def figures(
         "tokens_per_second": clock.tokens_per_second,
         "wall_seconds": clock.wall_seconds(),
         "seed": config["seed"],
-        "device": device_name(task.device),
+        "device": device,
         "versions": versions(),
     }
 

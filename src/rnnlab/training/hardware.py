@@ -1,6 +1,8 @@
 """Checks that the machine can do what the configuration asks for: nothing is silently substituted."""
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -24,6 +26,39 @@ def check_accelerator(accelerator: str) -> None:
     note_that_no_gpu_is_there()
 
 
+def check_scored(trainer: Mapping[str, Any]) -> None:
+    """Check that a training will be validated, which chooses its best checkpoint, and tested.
+
+    Args:
+        trainer: the configuration's section.
+
+    Raises:
+        ConfigError: if it won't.
+    """
+    for limit, use in (
+        ("limit_val_batches", "the best checkpoint is chosen on the validation split"),
+        ("limit_test_batches", "a run ends with its score on the test split"),
+    ):
+        if trainer.get(limit) == 0:
+            raise ConfigError(f"trainer.{limit}=0: {use}. Give it a batch at least: trainer.{limit}=1.")
+    every, epochs = trainer.get("check_val_every_n_epoch"), trainer.get("max_epochs")
+    if every and epochs and 0 < epochs < every:
+        raise ConfigError(
+            f"trainer.check_val_every_n_epoch={every}: in trainer.max_epochs={epochs} no validation would "
+            "take place, and the best checkpoint is chosen by one."
+        )
+
+
+def accelerator_of(name: str) -> str:
+    """Return what ``auto`` means: a CUDA GPU where there is one, else the CPU.
+
+    Lightning's own would take a Mac's GPU, which knows no float64, that metrics are counted in.
+    """
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def note_that_no_gpu_is_there() -> None:
     """Spare the optimizer the search for a GPU at every step, where there is none.
 
@@ -38,13 +73,15 @@ def note_that_no_gpu_is_there() -> None:
 def check_precision(task: Task, precision: str, device: torch.device) -> None:
     """Check, by one step on two tokens, that the device's kernels do the precision for this encoder.
 
+    An encoder of the user's own that does not tell its ``input_size`` is not tried.
+
     Raises:
         ConfigError: if they don't; oneDNN's LSTM, for one, needs a CPU with bf16 units for bf16.
     """
-    if precision not in AUTOCAST:
+    encoder = getattr(task, "encoder", None)
+    size = getattr(encoder, "input_size", None)
+    if precision not in AUTOCAST or encoder is None or size is None:  # nobody knows what to feed it
         return
-    encoder = task.get_submodule("encoder")
-    size = int(encoder.input_size)  # type: ignore[arg-type]
     inputs = torch.zeros(1, 2, size, device=device)
     try:
         with torch.autocast(device.type, dtype=AUTOCAST[precision]):

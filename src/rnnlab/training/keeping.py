@@ -1,5 +1,6 @@
 """When checkpoints are written: the best one, and the last one to go on from."""
 
+import math
 import time
 from typing import Any
 
@@ -56,7 +57,7 @@ class KeepBest(Checkpoint):
         if not is_training(trainer):
             return
         score = float(trainer.callback_metrics[pl_module.monitor])
-        if self.score is not None:
+        if self.score is not None and not math.isnan(self.score):
             better = score > self.score if pl_module.mode == "max" else score < self.score
             if not better:
                 return
@@ -173,7 +174,8 @@ class KeepLast(Checkpoint):
 
         Lightning leaves it out in the epoch that a run goes on in, as it keeps no metrics; this does.
         """
-        trainer.fit_loop.restarting = False
+        # Not the property: under max_steps it sets True, whatever it is given, and no epoch follows.
+        trainer.fit_loop._restarting = False
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Stop or save when the epoch before is done in every respect."""

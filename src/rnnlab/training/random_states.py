@@ -10,7 +10,10 @@ from lightning.pytorch.callbacks import Callback
 
 
 class RandomStates(Callback):
-    """Saves Python's, NumPy's and PyTorch's random states; puts them back before training goes on."""
+    """Saves Python's, NumPy's and PyTorch's random states; puts them back before training goes on.
+
+    Of several GPUs it saves the one that its process computes on.
+    """
 
     def __init__(self) -> None:
         self.loaded: dict[str, Any] | None = None
@@ -31,7 +34,7 @@ class RandomStates(Callback):
             "torch": torch.get_rng_state(),
         }
         if torch.cuda.is_available():
-            states["cuda"] = torch.cuda.get_rng_state_all()
+            states["cuda"] = torch.cuda.get_rng_state()
         return states
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -48,5 +51,5 @@ class RandomStates(Callback):
         np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
         torch.set_rng_state(self.loaded["torch"])
         if "cuda" in self.loaded and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(self.loaded["cuda"])
+            torch.cuda.set_rng_state(self.loaded["cuda"])
         self.loaded = None

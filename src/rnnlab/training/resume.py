@@ -105,13 +105,13 @@ def take(config: dict[str, Any], new: Mapping[str, Any], key: str) -> None:
         config.pop(leaf, None)
 
 
-def check_epochs(done: int, asked: int) -> None:
+def check_epochs(done: int, asked: int | None) -> None:
     """Check that no fewer epochs are asked for than are done.
 
     Raises:
         ConfigError: if they are.
     """
-    if 0 <= asked < done:
+    if asked is not None and 0 <= asked < done:
         raise ConfigError(f"trainer.max_epochs={asked}: the run has done {done} epochs already.")
 
 

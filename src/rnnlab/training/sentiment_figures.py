@@ -29,7 +29,7 @@ from rnnlab.training.task_figures import SPLITS, TaskFigures, word_vectors
 
 WRONG = 20
 """Documents in the list of the most confidently wrong."""
-STEPS = 32
+STEPS = 16
 """Of each document's integrated gradients: enough for colours."""
 MEANING = (
     "{} words speak for the wrong answer, {} ones against it (integrated gradients). Only of the "

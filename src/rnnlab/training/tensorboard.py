@@ -100,7 +100,9 @@ def logging_callbacks(config: Mapping[str, Any], task: Task, clock: TrainingCloc
     if not settings.tensorboard:
         return []
     every = config["trainer"]["log_every_n_steps"]
-    found: list[Callback] = [RunTexts(config), ScalarLayout(), StepScalars(clock, every)]
+    found: list[Callback] = [RunTexts(config), ScalarLayout()]
+    if every:
+        found.append(StepScalars(clock, every))
     if isinstance(task, LanguageModel):
         tokenizer = tokenizer_from_dict(task.passport["tokenizer"])
         vocabulary = Vocabulary.from_dict(task.passport["vocabulary"])
