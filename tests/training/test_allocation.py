@@ -1,9 +1,13 @@
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rnnlab.training import fit as fit_module
 from rnnlab.training.allocation import keep_freed_memory
 
 FAULTS = """
@@ -37,3 +41,18 @@ def test_large_blocks_are_used_again() -> None:
 def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not keep_freed_memory()
+
+
+@pytest.mark.parametrize(("task", "kept"), [("sentiment", 0), ("language_model", 1)])
+def test_memory_is_kept_where_batches_have_one_shape(
+    task: str,
+    kept: int,
+    compose: Callable[..., dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    calls: list[None] = []
+    monkeypatch.setattr(fit_module, "keep_freed_memory", lambda: calls.append(None))
+    words = ("trainer.max_epochs=1", "trainer.limit_train_batches=2", "baselines=false", "logger=none")
+    fit_module.fit(compose(f"task={task}", "batches.batch_size=2", *words), tmp_path / "run")
+    assert len(calls) == kept
