@@ -23,10 +23,18 @@ from rnnlab.training.loop_places import (
 )
 from rnnlab.training.run_folder import RunFolder
 
+TOGETHER = 20
+"""Steps from one agreement of several processes to the next; to agree, all devices wait for one another."""
+
 
 def is_training(trainer: lightning.Trainer) -> bool:
     """Return whether a validation is one of the training's."""
     return trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
+
+
+def is_between_agreements(trainer: lightning.Trainer, place: Place) -> bool:
+    """Return whether several processes go on without asking one another what they want."""
+    return trainer.world_size > 1 and place == MID_EPOCH and trainer.global_step % TOGETHER > 0
 
 
 class KeepBest(Checkpoint):
@@ -199,6 +207,8 @@ class KeepLast(Checkpoint):
             Interrupted: if so.
         """
         asked = self.stop.asked_by is not None
+        if is_between_agreements(trainer, place):
+            return
         if trainer.world_size > 1:
             asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
         if asked:
@@ -213,7 +223,7 @@ class KeepLast(Checkpoint):
             return True
         if self.every_n_steps and steps >= self.every_n_steps:
             return True
-        if not self.every_minutes or not steps:
+        if not self.every_minutes or not steps or is_between_agreements(trainer, place):
             return False
         is_late = time.monotonic() - self.written >= 60 * self.every_minutes
         return bool(trainer.strategy.broadcast(is_late)) if trainer.world_size > 1 else is_late
