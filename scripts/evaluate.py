@@ -17,7 +17,7 @@ class Arguments:
     python scripts/evaluate.py run=<run folder>                         training's figures once more
     python scripts/evaluate.py run=<run folder> data=imdb labels=negative,positive
     python scripts/evaluate.py run=<run folder> data=mine.csv data.corpus.text_column=review
-    python scripts/evaluate.py run=<one> run=<another> run='logs/sweeps/*/*'
+    python scripts/evaluate.py run=<one> run=<another> run='logs/sweeps/*/*/*/*'
     python scripts/evaluate.py run=<forwards> run=<backwards> ensemble=true
     """
 
@@ -29,7 +29,7 @@ class Arguments:
     labels: str | None = option("what the other data calls the model's classes, in their order: a,b", None)
     output: str | None = option("the file for the figures; null: in a single run's folder", None)
     overwrite: bool = option("whether the output may exist", False)
-    device: str | None = option("cpu or gpu; null: as in training", None)
+    device: str | None = option("auto, cpu or gpu; null: as in training", None)
     ensemble: bool = option("score the mean of the runs' probabilities, too: several models as one", False)
     trust: str | None = option("packages besides rnnlab whose classes the checkpoint may name: a,b", None)
 

@@ -25,7 +25,7 @@ class Arguments:
     top_p: float | None = option("draw among the fewest tokens that have this probability together", None)
     whole_document: bool = option("stop where the model ends the document", False)
     seed: int = option("fixes what is drawn", 1)
-    device: str = option("auto (a GPU where there is one), cpu or cuda", "auto")
+    device: str = option("auto (a GPU where there is one), cpu or gpu", "auto")
     trust: str | None = option("packages besides rnnlab whose classes the checkpoint may name: a,b", None)
 
 

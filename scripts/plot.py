@@ -14,7 +14,7 @@ class Arguments:
 
     python scripts/plot.py run=<run folder>                             into its folder figures/
     python scripts/plot.py run=<one> run=<another> output=figures
-    python scripts/plot.py run='logs/sweeps/*/*/*' output=figures split=validation
+    python scripts/plot.py run='logs/sweeps/*/*/*/*' output=figures split=validation
     python scripts/plot.py vanishing=<folder of runs on a memory problem> [vanishing=...] [output=figures]
     """
 

@@ -29,7 +29,7 @@ class Arguments:
     overwrite: bool = option("whether the output may exist", False)
     explain: bool = option("show what each word of text=... did to the answer, and save it as a page", False)
     label: str | None = option("explain for this class; null: the predicted one", None)
-    device: str = option("auto (a GPU where there is one), cpu or cuda", "auto")
+    device: str = option("auto (a GPU where there is one), cpu or gpu", "auto")
     trust: str | None = option("packages besides rnnlab whose classes the checkpoint may name: a,b", None)
 
 

@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from rnnlab.argument_types import fits, said, type_hints_of
 from rnnlab.errors import ConfigError, nearest
 
 Built = TypeVar("Built")
@@ -63,10 +64,11 @@ def build(config: Mapping[str, Any], kind: type[Built], where: str, **facts: Any
 
 
 def check_arguments(cls: type, arguments: Mapping[str, Any], facts: Mapping[str, Any], where: str) -> None:
-    """Check that ``cls`` takes the keyword arguments, and that none is lacking.
+    """Check that ``cls`` takes the keyword arguments, of their types, and that none is lacking.
 
     Raises:
-        ConfigError: naming every key that ``cls`` does not take, with the nearest that it does.
+        ConfigError: naming every key that ``cls`` does not take, with the nearest that it does, and every
+            value of a wrong type.
     """
     open_names, takes_any = taken_by(cls)
     open_names -= set(facts)
@@ -75,6 +77,11 @@ def check_arguments(cls: type, arguments: Mapping[str, Any], facts: Mapping[str,
         lines = [
             f"{where}.{key}: {cls.__name__} has no such option. {nearest(key, open_names)}" for key in unknown
         ]
+        raise ConfigError("\n".join(lines))
+    hints = type_hints_of(cls)
+    wrong = [key for key in arguments if key in hints and not fits(arguments[key], hints[key])]
+    if wrong:
+        lines = [f"{where}.{key}={arguments[key]}: expected {said(hints[key])}." for key in wrong]
         raise ConfigError("\n".join(lines))
     given = set(arguments) | set(facts)
     own = inspect.signature(cls).parameters.values()

@@ -61,10 +61,14 @@ def value_of(key: str, text: str, kinds: Sequence[type]) -> Any:
 
     >>> value_of("top_k", "40", (int, type(None))), value_of("prompt", "Hello, 40", (str,))
     (40, 'Hello, 40')
+    >>> value_of("output", "null", (str, type(None))), value_of("prompt", "null", (str,))
+    (None, 'null')
 
     Raises:
         ConfigError: if it spells something else.
     """
+    if text == "null" and type(None) in kinds:
+        return None
     if str in kinds:
         return text
     try:

@@ -4,12 +4,15 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
+from rnnlab.argument_types import fits, said
 from rnnlab.corpora.corpus import Corpus
 from rnnlab.corpora.memory_problems import MemoryProblem
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
 from rnnlab.text.encoded import EncodedCorpus, Progress, encoded_corpus
 from rnnlab.text.tokenizers import Tokenizer
+
+SIZES = {"max_size": int | None, "min_frequency": int}
 
 
 class TextData(TaskData):
@@ -24,7 +27,8 @@ class TextData(TaskData):
         overfit: if given, train on this many batches only, the same in every epoch.
 
     Raises:
-        ConfigError: if the corpus is a memory problem, which has no text.
+        ConfigError: if the corpus is a memory problem, which has no text, or the vocabulary's sizes are no
+            whole numbers.
     """
 
     def __init__(
@@ -41,6 +45,9 @@ class TextData(TaskData):
             raise ConfigError(f"data={corpus.name} is a memory problem, not text: take task=memory.")
         self.corpus = corpus
         self.tokenizer = tokenizer
+        for name, value in vocabulary.items():
+            if not fits(value, SIZES.get(name, Any)):
+                raise ConfigError(f"data.vocabulary.{name}={value}: expected {said(SIZES[name])}.")
         self.vocabulary_settings = dict(vocabulary)
         self.encoded: EncodedCorpus
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rnnlab.errors import ConfigError
+
 
 class LockedDropout(nn.Module):
     """Drops the same components at every time step of a sequence (Gal and Ghahramani 2016).
@@ -55,3 +57,14 @@ def checked_share(share: float, name: str) -> float:
     if not 0 <= share < 1:
         raise ValueError(f"{name}={share}: expected at least 0 and below 1.")
     return share
+
+
+def check_shares(**shares: float) -> None:
+    """Check shares that are dropped.
+
+    Raises:
+        ConfigError: if one is not in [0, 1).
+    """
+    for name, share in shares.items():
+        if not 0 <= share < 1:
+            raise ConfigError(f"task.{name}={share}: expected a share from 0 to below 1.")

@@ -12,7 +12,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.models.averaged_sgd import AveragedSGD
 from rnnlab.models.carried_state import CarriedStates, of_all_ranks, of_this_rank
 from rnnlab.models.decoders import build_decoder
-from rnnlab.models.dropout import LockedDropout
+from rnnlab.models.dropout import LockedDropout, check_shares
 from rnnlab.models.embedding import WordEmbedding
 from rnnlab.models.encoder import build_encoder
 from rnnlab.models.loss_watch import check_weights
@@ -277,14 +277,3 @@ def mean_over(values: Tensor, counted: Tensor | None) -> Tensor:
     if counted is None:
         return values.mean()
     return (values * counted).sum() / counted.sum().clamp(min=1)
-
-
-def check_shares(**shares: float) -> None:
-    """Check shares that are dropped.
-
-    Raises:
-        ConfigError: if one is not in [0, 1).
-    """
-    for name, share in shares.items():
-        if not 0 <= share < 1:
-            raise ConfigError(f"task.{name}={share}: expected a share from 0 to below 1.")

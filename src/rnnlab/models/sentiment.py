@@ -17,6 +17,7 @@ from torchmetrics.classification import (
 
 from rnnlab.data.collate import DocumentBatch
 from rnnlab.errors import ConfigError
+from rnnlab.models.dropout import check_shares
 from rnnlab.models.embedding import WordEmbedding
 from rnnlab.models.encoder import build_encoder
 from rnnlab.models.fine_tuning import FineTunedTask
@@ -86,6 +87,7 @@ class SentimentClassifier(FineTunedTask):
         super().__init__(optimizer, scheduler, unfreezing_epochs, discriminative_factor)
         if len(labels) < 2:
             raise ConfigError(f"task=sentiment needs at least two classes; the corpus has {list(labels)}.")
+        check_shares(dropout=dropout, embedding_dropout=embedding_dropout, word_dropout=word_dropout)
         self.labels = tuple(labels)
         self.embedding = WordEmbedding(
             vocabulary_size, embedding_size, dropout=embedding_dropout, word_dropout=word_dropout

@@ -92,6 +92,7 @@ def answered(
         "split": split,
         "documents": len(documents),
         "out_of_vocabulary": max(module.encoded.out_of_vocabulary.values()),
+        "limit": 1.0,
         "seed": config["seed"],
         "metrics": scores(probabilities, documents.labels, run.labels),
     }

@@ -23,6 +23,9 @@ from rnnlab.training.fit import quieten
 from rnnlab.training.hardware import check_accelerator
 from rnnlab.training.recorded_documents import RecordedDocuments
 
+LIMITS = {"validation": "limit_val_batches", "test": "limit_test_batches"}
+"""What of a split is scored, by the run's trainer."""
+
 
 def evaluated(
     path: str | Path,
@@ -42,13 +45,14 @@ def evaluated(
         split: ``validation`` or ``test``.
         data: the ``data`` section of a configuration; None takes the run's own.
         labels: what the data calls the model's classes, in their order, where it calls them otherwise.
-        device: ``cpu`` or ``gpu``; None as in training.
+        device: ``auto``, ``cpu`` or ``gpu`` (``cuda`` is the same); None as in training.
         trust: packages besides rnnlab whose classes the checkpoint may name.
         scored: takes what a classifier says of each document, under the run's path.
 
     Returns:
         ``run``, ``checkpoint``, ``data`` (the corpus's name), ``split``, ``documents`` (or sequences),
-        ``out_of_vocabulary`` (share of the tokens; None where there is no text), ``seed`` and ``metrics``.
+        ``out_of_vocabulary`` (share of the tokens; None where there is no text), ``limit`` (of the batches,
+        as in training: 1.0 for all), ``seed`` and ``metrics``.
 
     Raises:
         RunError: if the run can't be used.
@@ -56,8 +60,8 @@ def evaluated(
         DataError: if the data is missing, damaged or empty.
     """
     quieten()
-    if device not in (None, "cpu", "gpu"):
-        raise ConfigError(f"device={device}: choose cpu or gpu.")
+    if device not in (None, "auto", "cpu", "gpu", "cuda"):
+        raise ConfigError(f"device={device}: choose auto, cpu or gpu.")
     run = open_run(path, trust)
     config = {**run.config, "data": run.config["data"] if data is None else dict(data)}
     trained = {key: value for key, value in config["trainer"].items() if key not in ("num_nodes", "strategy")}
@@ -83,6 +87,7 @@ def evaluated(
         "split": split,
         "documents": documents,
         "out_of_vocabulary": missed,
+        "limit": trainer[LIMITS[split]],
         "seed": config["seed"],
         "metrics": metrics,
     }

@@ -21,6 +21,7 @@ from rnnlab.runs.evaluation_curves import check_curves_folder, curves_folder, wr
 from rnnlab.runs.named_runs import named
 from rnnlab.runs.outputs import check_output
 from rnnlab.terminal import console
+from rnnlab.training.report import figure, part_of_it
 from rnnlab.training.run_folder import RunFolder
 
 
@@ -76,6 +77,10 @@ def evaluate_runs(
                 f"{paths[0]} was trained on {found[0]['data']}, {path} on {found[-1]['data']}: their figures "
                 "compare with nothing. Name the data for all (data=…), or evaluate them apart."
             )
+        if set(found[-1]["metrics"]) != set(found[0]["metrics"]):
+            raise ConfigError(
+                f"{paths[0]} and {path} have other metrics: there is no mean of them. Evaluate them apart."
+            )
     report = summary(found)
     if together is not None:
         report["ensemble"] = together
@@ -124,19 +129,20 @@ def show(report: dict[str, Any]) -> None:
         title += "sequences"
     else:
         title += f"documents, {first['out_of_vocabulary']:.1%} of the tokens unknown to the model"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=f"{title}{part_of_it(first['limit'])}", title_justify="left")
     table.add_column("run", overflow="fold")
     table.add_column("seed", justify="right")
     for name in report["mean"]:
         table.add_column(name, justify="right")
     for name, run in zip(short_names([run["run"] for run in runs]), runs, strict=True):
-        table.add_row(name, str(run["seed"]), *(f"{run['metrics'][key]:.4f}" for key in report["mean"]))
+        cells = [figure(key, run["metrics"][key]) for key in report["mean"]]
+        table.add_row(name, str(run["seed"]), *cells)
     if len(runs) > 1:
-        pairs = zip(report["mean"].values(), report["spread"].values(), strict=True)
-        cells = [f"{mean:.4f} ± {spread:.4f}" for mean, spread in pairs]
+        pairs = zip(report["mean"].items(), report["spread"].values(), strict=True)
+        cells = [f"{figure(key, mean)} ± {figure(key, spread)}" for (key, mean), spread in pairs]
         table.add_row("mean ± spread", "", *cells, style="bold")
     if "ensemble" in report:
-        cells = [f"{report['ensemble'][name]:.4f}" for name in report["mean"]]
+        cells = [figure(key, report["ensemble"][key]) for key in report["mean"]]
         table.add_row("ensemble", "", *cells, style="bold")
     console.print(table)
 

@@ -20,7 +20,7 @@ def named(pattern: str) -> list[Path]:
     matches = (
         sorted(root.glob(str(path.relative_to(path.anchor)))) if any(c in pattern for c in "*?[") else []
     )
-    found = [match for match in matches if match.is_file() or RunFolder(match).config_file.is_file()]
+    found = [match for match in matches if match.suffix == ".ckpt" or is_run(match)]
     if not found:
         raise RunError(f"There is no run folder and no checkpoint {pattern}.")
     return found

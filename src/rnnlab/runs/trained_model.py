@@ -96,8 +96,9 @@ def device_named(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    name = {"gpu": "cuda"}.get(name, name)
     if name not in ("cpu", "cuda"):
-        raise ConfigError(f"device={name}: choose auto, cpu or cuda.")
+        raise ConfigError(f"device={name}: choose auto, cpu or gpu.")
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device=cuda, but PyTorch sees no CUDA GPU here. Use device=cpu or device=auto.")
     return torch.device(name)

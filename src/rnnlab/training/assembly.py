@@ -129,11 +129,13 @@ def assemble_trainer(
         "num_sanity_val_steps": 0,
     }
     check_arguments(lightning.Trainer, options, facts, "trainer")
+    if options.get("accumulate_grad_batches", 1) < 1:
+        raise ConfigError("trainer.accumulate_grad_batches: expected a whole number from 1.")
     options.setdefault("profiler", Unprofiled())
     options["accelerator"] = accelerator_of(options["accelerator"])
     try:
         trainer = lightning.Trainer(**options, **facts)
-    except (ValueError, lightning.fabric.utilities.exceptions.MisconfigurationException) as error:
+    except (ValueError, TypeError, lightning.fabric.utilities.exceptions.MisconfigurationException) as error:
         raise ConfigError(f"trainer: {error}") from error
     leave_out_empty_hooks(trainer.callbacks)  # type: ignore[attr-defined]
     return trainer
@@ -145,17 +147,25 @@ def callbacks(
     """Return the run's callbacks; the clock comes first, since others read it."""
     settings = config["callbacks"]
     best = KeepBest(folder)
+    keeping: dict[str, Any] = {"folder": folder, "stop": stop, "clock": clock, "best": best}
+    check_arguments(KeepLast, settings["checkpoint"], keeping, "callbacks.checkpoint")
+    stopping: dict[str, Any] = {"monitor": task.monitor, "strict": False, "mode": task.mode}
+    check_arguments(
+        RememberedEarlyStopping,
+        {key: value for key, value in settings["early_stopping"].items() if value is not None},
+        stopping,
+        "callbacks.early_stopping",
+    )
     found: list[Callback] = [
         clock,
         RandomStates(),
         TrainingProgress(clock),
         stop,
         best,
-        KeepLast(folder, stop, clock, best, **settings["checkpoint"]),
+        KeepLast(**keeping, **settings["checkpoint"]),
     ]
     if settings["early_stopping"]["patience"] is not None:
-        stopping = settings["early_stopping"]
-        found.append(RememberedEarlyStopping(task.monitor, strict=False, mode=task.mode, **stopping))
+        found.append(RememberedEarlyStopping(**stopping, **settings["early_stopping"]))
     if settings.get("diagnostics") is not None:
         facts: dict[str, Any] = {"run": folder.path, "task": task}
         check_arguments(Diagnostics, settings["diagnostics"], facts, "callbacks.diagnostics")

@@ -66,6 +66,9 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
     quieten()
     config = {name: section for name, section in config.items() if name != "sweep"}  # it is of no run
     check_sections(config, SECTIONS)
+    check_seed(config["seed"])
+    if not isinstance(config["baselines"], bool):
+        raise ConfigError(f"baselines={config['baselines']}: expected true or false.")
     folder, clock = RunFolder(path), TrainingClock()
     resuming, config = bool(config["resume"]), {**config, "resume": None}
     if not resuming:
@@ -91,6 +94,16 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
             check_validated(folder, trainer)
             stop.doing = "while the test split was scored"
             return finish(config, task, data, clock, folder, trainer)
+
+
+def check_seed(seed: object) -> None:
+    """Check that it is one that all random generators take.
+
+    Raises:
+        ConfigError: if it isn't.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ConfigError(f"seed={seed}: expected a whole number from 0 to {2**32 - 1:,}.")
 
 
 def is_first_process() -> bool:
