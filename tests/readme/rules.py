@@ -164,6 +164,17 @@ def results(words: list[str], reader: Reader) -> None:
     assert reader.give("results", *words[2:]) == 0
 
 
+def figure_of_labels(words: list[str], reader: Reader) -> None:
+    """The figure of pretended runs with few labels, from scratch and pretrained."""
+    for labelled in (100, 500):
+        for initial in (None, "logs/lm"):
+            content = {**config(), "init_from": initial, "data": {"name": "csv", "labelled": labelled}}
+            folder = Path(f"logs/sweeps/sentiment/csv/labels/{labelled}-{initial is None}")
+            finished(folder, content, 0.8, baselines={"bag of bigrams": {"accuracy": 0.7}})
+    assert reader.give("results", *words[2:]) == 0
+    assert Path("labels.png").is_file()
+
+
 def benchmark(words: list[str], reader: Reader) -> None:
     """The settings make sense; measured in the slow tests."""
     assert Settings.of(composed_of("benchmark", words[2:])).repeats >= 3
@@ -201,6 +212,7 @@ RULES: dict[str, Callable[[list[str], Reader], None]] = {
     r"python scripts/(evaluate|predict|generate|export|plot)\.py run=<run>(?!.*trust).*": asking,
     r"python scripts/benchmark\.py prediction=<run>.*": asking,
     r"python scripts/results\.py logs/sweeps": results,
+    r"python scripts/results\.py logs/sweeps plot=.*": figure_of_labels,
     r"python scripts/benchmark\.py (?!prediction).*": benchmark,
     r"python scripts/execute_notebooks\.py": helped,
 }
