@@ -6,6 +6,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
 LISTS = (list, tuple, Sequence)
+UNIONS = (Union, types.UnionType)
 
 
 def type_hints_of(cls: type) -> dict[str, Any]:
@@ -26,17 +27,8 @@ def fits(value: object, hint: Any) -> bool:
     >>> fits(3, float), fits(True, int), fits("3", int | None), fits([1, 2], tuple[int, int])
     (True, False, False, True)
     """
-    parts = [hint]
-    while any(get_origin(part) in (Union, types.UnionType) for part in parts):
-        unions = [part for part in parts if get_origin(part) in (Union, types.UnionType)]
-        parts = [part for part in parts if part not in unions] + [
-            one for union in unions for one in get_args(union)
-        ]
-    return any(fits_one(value, part) for part in parts)
-
-
-def fits_one(value: object, hint: Any) -> bool:
-    """Return whether a plain value is of a type that is no union."""
+    if get_origin(hint) in UNIONS:
+        return any(fits(value, part) for part in get_args(hint))
     if hint in (int, float):
         allowed = (int, float) if hint is float else (int,)
         return isinstance(value, allowed) and not isinstance(value, bool)
@@ -58,6 +50,6 @@ def said(hint: Any) -> str:
     >>> said(int | None), said(float)
     ('a whole number or null', 'a number')
     """
-    parts = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    parts = get_args(hint) if get_origin(hint) in UNIONS else (hint,)
     named = [PLAIN.get(part) or ("a list" if (get_origin(part) or part) in LISTS else "") for part in parts]
     return " or ".join(dict.fromkeys(filter(None, named))) or "something else"
