@@ -47,9 +47,12 @@ def fits(value: object, hint: Any) -> bool:
 def said(hint: Any) -> str:
     """Return the plain types of a hint as a person says them.
 
-    >>> said(int | None), said(float)
-    ('a whole number or null', 'a number')
+    >>> said(int | None), said(float | int | None)
+    ('a whole number or null', 'a number or null')
     """
     parts = get_args(hint) if get_origin(hint) in UNIONS else (hint,)
-    named = [PLAIN.get(part) or ("a list" if (get_origin(part) or part) in LISTS else "") for part in parts]
-    return " or ".join(dict.fromkeys(filter(None, named))) or "something else"
+    # In an order of our own: Python takes unions of the same types in any order for one another.
+    named = [name for kind, name in PLAIN.items() if kind in parts and not (kind is int and float in parts)]
+    if any((get_origin(part) or part) in LISTS for part in parts):
+        named.append("a list")
+    return " or ".join(named) or "something else"
