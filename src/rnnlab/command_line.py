@@ -25,6 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnlab.errors import ConfigError, RnnlabError, nearest
 from rnnlab.terminal import errors
+from rnnlab.unknown_choice import unknown_choice
 
 JOBS_FAILED = 1
 USER_MISTAKE = 2
@@ -217,7 +218,8 @@ def explained(error: Exception, conf: Path, config_name: str, words: Sequence[st
         return resolving["text"]
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         return f"{error.full_key}: {text.splitlines()[0]}"
-    return text.partition("Config search path")[0].rstrip()
+    composing = text.partition("Config search path")[0].rstrip()
+    return unknown_choice(composing) or composing
 
 
 def unknown_key(key: str, conf: Path, config_name: str, words: Sequence[str] | None = None) -> str:

@@ -177,10 +177,10 @@ def test_a_state_from_mid_epoch_is_refused_under_another_plan() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"batch_size": None}, r"data\.batch_size and data\.max_tokens are both null"),
-        ({"batch_size": 0}, r"data\.batch_size is 0"),
-        ({"max_tokens": -1}, r"data\.max_tokens is -1"),
-        ({"max_padding": 1.0}, r"data\.max_padding is 1\.0"),
+        ({"batch_size": None}, r"batches\.batch_size and batches\.max_tokens are both null"),
+        ({"batch_size": 0}, r"batches\.batch_size is 0"),
+        ({"max_tokens": -1}, r"batches\.max_tokens is -1"),
+        ({"max_padding": 1.0}, r"batches\.max_padding is 1\.0"),
     ],
 )
 def test_impossible_limits_are_refused(arguments: dict[str, int | None], message: str) -> None:

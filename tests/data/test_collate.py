@@ -47,7 +47,7 @@ def test_it_passes_on_what_is_counted() -> None:
 
 @pytest.mark.parametrize(
     ("max_length", "truncate", "message"),
-    [(3, "haed", "Did you mean head"), (0, "head", r"data\.max_length is 0")],
+    [(3, "haed", "Did you mean head"), (0, "head", r"batches\.max_length is 0")],
 )
 def test_impossible_truncation_is_refused(max_length: int, truncate: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):

@@ -284,6 +284,7 @@ def test_numbers_far_apart_are_marked_where_there_is_room(
         ((".", "plot=a.gif"), r"must end in .png or .svg"),
         ((".", "plot=a.png", "x=lr,cell,seed"), "one key or two"),
         ((".", "where=cell=lstm"), "None of the 5 runs"),
+        ((".", "where=cel=lstm"), "no run has such a key. Did you mean cell"),
         ((".", "sorted=lr"), "Did you mean sort"),
     ],
 )

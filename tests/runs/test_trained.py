@@ -68,7 +68,7 @@ def test_it_works_where_hydra_is_at_work_already(words: list[str]) -> None:
     [
         ("modle=gru", "modle: there is no such key. Did you mean model"),
         ("data.corpus.trian=x", r"Did you mean data\.corpus\.train"),
-        ("model=gruu", "Available options in 'model'"),
+        ("model=gruu", "model=gruu: there is no such choice. Did you mean gru"),
         ("data.corpus.train=???", r"data\.corpus\.train"),
         ("sweep.restart=true", "there is no sweep here"),
         ("trainer.max_epochs", "missing EQUAL"),

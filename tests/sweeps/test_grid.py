@@ -43,10 +43,17 @@ def test_one_failing_job_does_not_end_the_others(commanded: Commanded, capsys: O
     assert commanded.noted().count("seed-1 started") == 1
 
 
-def test_a_choice_that_does_not_exist_fails_alone(commanded: Commanded, capsys: Output) -> None:
-    assert commanded.run("model=gruu,gru") == 1
+def test_a_choice_that_does_not_exist_fails_alone_and_is_told_first(
+    commanded: Commanded, capsys: Output
+) -> None:
+    assert commanded.run("model=gru,gruu") == 1
     assert commanded.noted() == ["model-gru started", "model-gru finished"]
-    assert "model/gruu" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert told.startswith("model-gruu can't start: ")
+    assert told.count("model=gruu: there is no such choice") == 2  # and in the table at the end
+    state = RunFolder(commanded.sweep().path / "model-gruu").state()
+    assert state.name == "failed"
+    assert "model=gruu: there is no such choice" in state.reason
 
 
 @pytest.mark.parametrize("devices", ["2", "[0,1]", "'0,1'"])

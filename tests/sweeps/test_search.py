@@ -103,7 +103,7 @@ def test_another_space_is_another_search(commanded: Commanded) -> None:
         (["sweep.trials=0"], "sweep.trials=0: a whole number from 1 on"),
         (["sweep.pruner=medain"], "Did you mean median"),
         (["sweep.trails=3"], "Did you mean sweep.trials"),
-        (["model=rnn,gruu"], "model/gruu"),
+        (["model=rnn,gruu"], "model=gruu: there is no such choice"),
         (["task.dropout=interval(1,0)"], "task.dropout=interval(1,0)"),
         (["task.dropout=tag(logg,interval(0,1))"], "the only tag is log"),
         (["task.dropout=0.1,0.1"], "has the same value twice"),

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,11 +146,28 @@ def _key(column: str, columns: list[str] | dict[str, object], path: Path, line: 
     """Return the column's name, having checked that it is there."""
     if column not in columns:
         known = nearest(column, columns) if columns else "It is empty."
-        raise DataError(
-            f"{path}, line {line}: no column {column!r}. {known} Set data.corpus.text_column and "
-            "data.corpus.label_column."
-        )
+        to_do = f"{known} Set data.corpus.text_column and data.corpus.label_column."
+        raise DataError(f"{path}, line {line}: no column {column!r}. {other_separator(columns) or to_do}")
     return column
+
+
+def other_separator(columns: Collection[str]) -> str | None:
+    """Return what to do about a first line that commas or tabs do not seem to separate; None if they do.
+
+    >>> other_separator(["text;label"])
+    "Its columns seem to be separated by ';': save it with commas, or with tabs as .tsv."
+    """
+    if len(columns) != 1:
+        return None
+    (only,) = columns
+    if "\t" in only:
+        return "Its columns seem to be separated by tabs: name it .tsv, or set the format to tsv."
+    if "," in only:
+        return "Its columns seem to be separated by commas: name it .csv, or set the format to csv."
+    if ";" in only or "|" in only:
+        sign = ";" if ";" in only else "|"
+        return f"Its columns seem to be separated by {sign!r}: save it with commas, or with tabs as .tsv."
+    return None
 
 
 def _label_text(value: object, column: str, path: Path, line: int) -> str:

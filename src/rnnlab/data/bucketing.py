@@ -78,12 +78,12 @@ class BucketedBatches:
         self._lengths = np.asarray(lengths, dtype=np.int64)
         _check_lengths(self._lengths)
         if batch_size is None and max_tokens is None:
-            raise ConfigError("data.batch_size and data.max_tokens are both null; set at least one.")
+            raise ConfigError("batches.batch_size and batches.max_tokens are both null; set at least one.")
         for name, value in (("batch_size", batch_size), ("max_tokens", max_tokens)):
             if value is not None and value < 1:
-                raise ConfigError(f"data.{name} is {value}; expected at least 1.")
+                raise ConfigError(f"batches.{name} is {value}; expected at least 1.")
         if not 0 <= max_padding < 1:
-            raise ConfigError(f"data.max_padding is {max_padding}; expected a share from 0 to below 1.")
+            raise ConfigError(f"batches.max_padding is {max_padding}; expected a share from 0 to below 1.")
         if not 0 <= rank < processes:
             raise ValueError(
                 f"rank is {rank}; expected 0 to {processes - 1}, as there are {processes} processes."

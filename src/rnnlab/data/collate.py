@@ -64,11 +64,11 @@ def check_truncation(max_length: int | None, truncate: str) -> None:
     """
     if truncate not in get_args(Truncate):
         raise ConfigError(
-            f"data.truncate={truncate} is unknown. {nearest(str(truncate), get_args(Truncate))}"
+            f"batches.truncate={truncate} is unknown. {nearest(str(truncate), get_args(Truncate))}"
         )
     if max_length is not None and max_length < 1:
         raise ConfigError(
-            f"data.max_length is {max_length}; expected at least 1, or null for whole documents."
+            f"batches.max_length is {max_length}; expected at least 1, or null for whole documents."
         )
 
 

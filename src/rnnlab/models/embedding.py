@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rnnlab.errors import ConfigError
 from rnnlab.models.backends import lookup_pays
 
 
@@ -19,12 +20,17 @@ class WordEmbedding(nn.Module):
 
     Vectors start uniform in [-0.1, 0.1], as in Zaremba et al. (2014): PyTorch's unit normal drowns the
     recurrent state of a small network at first.
+
+    Raises:
+        ConfigError: if a vector would have no components.
     """
 
     def __init__(
         self, vocabulary_size: int, size: int, *, dropout: float = 0.0, word_dropout: float = 0.0
     ) -> None:
         super().__init__()
+        if size < 1:
+            raise ConfigError(f"task.embedding_size is {size}; expected a whole number from 1.")
         self.weight = nn.Parameter(torch.empty(vocabulary_size, size).uniform_(-0.1, 0.1))
         self.dropout = nn.Dropout(dropout)
         self.word_dropout = word_dropout

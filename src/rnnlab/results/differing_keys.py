@@ -107,4 +107,5 @@ def full_name(word: str, known: Iterable[str]) -> str:
         return ended[0]
     if ended:
         raise ConfigError(f"{word} is short for several keys: {', '.join(ended)}. Write one in full.")
-    raise ConfigError(f"{word}: no run has such a key. {nearest(word, names)}")
+    ends = [end for name in names for end in endings(name)]
+    raise ConfigError(f"{word}: no run has such a key. {nearest(word, ends, listed=names)}")

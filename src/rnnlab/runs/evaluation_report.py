@@ -21,7 +21,8 @@ from rnnlab.runs.evaluation_curves import check_curves_folder, curves_folder, wr
 from rnnlab.runs.named_runs import named
 from rnnlab.runs.outputs import check_output
 from rnnlab.terminal import console
-from rnnlab.training.report import figure, part_of_it
+from rnnlab.training.readable_numbers import figure
+from rnnlab.training.report import part_of_it
 from rnnlab.training.run_folder import RunFolder
 
 

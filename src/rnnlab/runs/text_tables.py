@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from rnnlab.corpora.rows import other_separator
 from rnnlab.corpora.text_files import decoded_lines
 from rnnlab.errors import ConfigError, DataError, nearest
 
@@ -100,9 +101,8 @@ def _check_header(header: list[str], column: str, path: Path, line: int) -> None
         twice = next(name for name in header if header.count(name) > 1)
         raise DataError(f"{path}, line {line}: {header.count(twice)} columns are named {twice!r}.")
     if column not in header:
-        raise DataError(
-            f"{path}, line {line}: no column {column!r}. {nearest(column, header)} Set text_column=…"
-        )
+        known = other_separator(header) or f"{nearest(column, header)} Set text_column=…"
+        raise DataError(f"{path}, line {line}: no column {column!r}. {known}")
 
 
 def _json_rows(path: Path, column: str) -> Iterator[TextRow]:

@@ -16,6 +16,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.sweeps.job import SweepJob
 from rnnlab.sweeps.jobs import Job
 from rnnlab.sweeps.launching import Launch
+from rnnlab.unknown_choice import unknown_choice
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     # Jobs take minutes: none waits in another's line.
@@ -104,5 +105,6 @@ def take_defaults(config: DictConfig) -> None:
 def first_words(error: Exception) -> str:
     """Return what Hydra says of a wrong configuration, without where it looked."""
     text = str(error) or str(error.__cause__ or type(error).__name__)
-    kept = [line.strip() for line in text.partition("Config search path")[0].splitlines()]
-    return " ".join(line for line in kept if line)
+    composing = text.partition("Config search path")[0]
+    kept = [line.strip() for line in composing.splitlines()]
+    return unknown_choice(composing) or " ".join(line for line in kept if line)

@@ -87,6 +87,7 @@ def run_grid(overrides: Overrides, hydra: HydraSide) -> None:
     this = placed(overrides, hydra, next(iter(found.configs.values())))
     begin(this, jobs)
     outcomes = {name: Outcome("failed", why) for name, why in found.refused.items()}
+    tell_refused(this, jobs, found.refused)
     with working(this) as attempts:
         for job in jobs:
             if job.name in found.configs:
@@ -100,6 +101,16 @@ def run_grid(overrides: Overrides, hydra: HydraSide) -> None:
         outcomes |= run_jobs(this, left, attempts)
     report(this.folder, this.compared, jobs, outcomes)
     end_by(outcomes)
+
+
+def tell_refused(this: Sweep, jobs: Sequence[Job], refused: Mapping[str, str]) -> None:
+    """Say at once which jobs can't start, rather than hours later, and why; also in their folders."""
+    for job in jobs:
+        if job.name in refused:
+            console.print(f"{job.name} can't start: {refused[job.name]}", style="red", markup=False)
+            folder = this.folder.run(job)
+            if not folder.config_file.exists():  # another configuration's run may lie there
+                folder.fail(refused[job.name])
 
 
 def compose_all(jobs: Sequence[Job], hydra: HydraSide) -> Composed:

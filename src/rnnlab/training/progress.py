@@ -8,6 +8,7 @@ from lightning.pytorch.callbacks import ProgressBar
 
 from rnnlab.training.batch_progress import BatchProgress
 from rnnlab.training.clock import TrainingClock
+from rnnlab.training.readable_numbers import figure, thousands
 
 log = logging.getLogger(__name__)
 
@@ -128,17 +129,6 @@ class TrainingProgress(ScoringProgress):
         self.ended, self.validated = 0, False
 
 
-def thousands(rate: float) -> str:
-    """Return a rate as a person reads it.
-
-    >>> thousands(152_340.0), thousands(2_210_000.0), thousands(870.0)
-    ('152k', '2.2M', '870')
-    """
-    if rate >= 1e6:
-        return f"{rate / 1e6:.1f}M"
-    return f"{rate / 1e3:.0f}k" if rate >= 1e4 else f"{rate:.0f}"
-
-
 def epoch_line(epoch: int, trainer: lightning.Trainer, clock: TrainingClock, validated: bool) -> str:
     """Return an epoch's result in one line, without the figures of an earlier validation."""
     parts = [f"Epoch {epoch}/{trainer.max_epochs}:"]
@@ -149,7 +139,9 @@ def epoch_line(epoch: int, trainer: lightning.Trainer, clock: TrainingClock, val
             if name.startswith(f"{stage}/") and name.count("/") == 1
         }
         if found:
-            parts.append(f"{stage} " + " ".join(f"{name} {value:.4g}" for name, value in found.items()) + ",")
+            parts.append(
+                f"{stage} " + " ".join(f"{name} {figure(name, value)}" for name, value in found.items()) + ","
+            )
     rate = clock.epoch_tokens[-1] / max(clock.epoch_seconds[-1], 1e-9)
     parts.append(f"{clock.epoch_seconds[-1]:.1f} s, {thousands(rate)} tokens/s")
     return " ".join(parts)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rnnlab.models.task import Task
 from rnnlab.named_classes import trust_needed
 from rnnlab.terminal import console, shown
-from rnnlab.training.progress import thousands
+from rnnlab.training.readable_numbers import figure, thousands
 from rnnlab.training.run_folder import RunFolder
 
 
@@ -86,17 +86,6 @@ def next_commands(task: str, folder: RunFolder) -> list[str]:
         *(f"{command} {trust}".rstrip() for command in asking),
         f"python scripts/train.py resume={shown(folder.path)} trainer.max_epochs=...",
     ]
-
-
-def figure(name: str, value: float) -> str:
-    """Return a metric as a person reads it: counts whole, perplexities to two places, shares to four.
-
-    >>> figure("tokens", 82430.0), figure("perplexity", 114.512), figure("accuracy", 0.88736)
-    ('82,430', '114.51', '0.8874')
-    """
-    if name == "tokens":
-        return f"{value:,.0f}"
-    return f"{value:.2f}" if "perplexity" in name else f"{value:.4f}"
 
 
 def part_of_it(limit: int | float) -> str:

@@ -23,8 +23,7 @@ from rnnlab.runs.trained_model import TrainedModel
 from rnnlab.terminal import console
 from rnnlab.training.evaluation import evaluate
 from rnnlab.training.fit import quieten
-from rnnlab.training.progress import thousands
-from rnnlab.training.report import figure
+from rnnlab.training.readable_numbers import figure, thousands
 
 TIMED = 50  # batches
 Answers = Callable[[Tensor, Any], tuple[Tensor, Any]]
