@@ -189,10 +189,13 @@ def test_what_cannot_be_exported_is_said_and_leaves_nothing(
         exporting.export(run, "onnx", str(tmp_path / "a.json"))
     with pytest.raises(ConfigError, match="validation or test, or null"):
         exporting.export(run, "int8", target, split="train")
+    for form, ending in (("onnx", ".pt"), ("torchscript", ".onnx"), ("int8", ".safetensors")):
+        with pytest.raises(ConfigError, match=rf"format={form} writes a \..* file"):
+            exporting.export(run, form, str(tmp_path / f"a{ending}"))
     monkeypatch.setattr(likeness, "classifier_difference", lambda *_: float("nan"))
     for form in ("onnx", "torchscript", "int8"):
         with pytest.raises(RunError, match="nothing was written"):
-            exporting.export(run, form, target)
+            exporting.export(run, form, str(tmp_path / "unnamed"))
     assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == []
 
 

@@ -71,9 +71,7 @@ def export(
         raise ConfigError(f"split={split}: score on validation or test, or null.")
     target = Path(output or DEFAULTS[format])
     meaning = target.with_suffix(".json")
-    if target == meaning:
-        example = Path(DEFAULTS[format]).suffix
-        raise ConfigError(f"output={target}: .json is for the vocabulary beside it; name a {example} file.")
+    check_ending(target, format)
     for file in (target, meaning):
         check_output(file, overwrite)
     model = loaded.load(run, device="cpu", trust=trusted_packages(trust))
@@ -87,6 +85,20 @@ def export(
     console.print(f"Model                            {target}", markup=False)
     console.print(f"Vocabulary, tokenizer, classes   {meaning}", markup=False)
     return difference
+
+
+def check_ending(target: Path, format: str) -> None:
+    """Check that a file's name does not say that it is something else.
+
+    Raises:
+        ConfigError: if it ends as another format's files do, or as the vocabulary beside it.
+    """
+    expected = Path(DEFAULTS[format]).suffix
+    if target.suffix == ".json":
+        raise ConfigError(f"output={target}: .json is for the vocabulary beside it; name a {expected} file.")
+    others = {Path(name).suffix for name in DEFAULTS.values()} - {expected}
+    if target.suffix in others:
+        raise ConfigError(f"output={target}: format={format} writes a {expected} file.")
 
 
 def meanings(model: TrainedModel) -> dict[str, Any]:
