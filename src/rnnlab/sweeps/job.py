@@ -3,7 +3,7 @@
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +51,7 @@ class SweepJob:
     Attributes:
         work: trains one run; what Hydra's decorated function does.
         attempts: of this invocation.
+        order: the names of all jobs that were launched together.
         process: of the invocation.
         threads: of each job, where they are divided among several.
         trials: by the name of the job, where a search watches it.
@@ -58,6 +59,7 @@ class SweepJob:
 
     work: Callable[[DictConfig], Any]
     attempts: Attempts
+    order: Sequence[str] = ()
     process: int = field(default_factory=os.getpid)
     threads: int | None = None
     trials: Mapping[str, TrialLink] = field(default_factory=dict)
@@ -125,14 +127,20 @@ class SweepJob:
         if what.do == "leave":
             return Outcome("failed", what.why)
         if what.do == "resume":
-            log.info("Job %s goes on from its last checkpoint.", folder.path.name)
+            log.info("%s goes on from its last checkpoint.", self.called(folder.path.name))
             config.resume = str(folder.path)
         else:
-            log.info("Job %s starts.", folder.path.name)
+            log.info("%s starts.", self.called(folder.path.name))
             clear(folder)
         with linked(self.trials.get(folder.path.name)):
             self.work(config)
         return Outcome("finished")
+
+    def called(self, name: str) -> str:
+        """Return what a job is called, with its place among several."""
+        if name not in self.order or len(self.order) == 1:
+            return f"Job {name}"
+        return f"{self.order.index(name) + 1} of {len(self.order)}: job {name}"
 
 
 @contextmanager

@@ -17,7 +17,7 @@ SHOWN = {"already": "finished before"}
 def report(
     folder: SweepFolder, compared: Compared, jobs: Sequence[Job], outcomes: Mapping[str, Outcome]
 ) -> None:
-    """Print a row for each job, and the reasons of failures.
+    """Print a row for each job, the reasons of failures, and what to type next.
 
     Args:
         folder: of the sweep.
@@ -39,6 +39,10 @@ def report(
     failed = {name: outcome.why for name, outcome in outcomes.items() if outcome.why}
     if failed:
         console.print(failures(failed))
+    if any(outcome.did in ("finished", "already") for outcome in outcomes.values()):
+        console.print("Next:", style="bold")
+        console.print(f"  python scripts/results.py {shown(folder.path)}", markup=False)
+        console.print(f"  tensorboard --logdir {shown(folder.path)}", markup=False)
 
 
 def failures(reasons: Mapping[str, str]) -> Table:

@@ -4,7 +4,7 @@ import logging
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -97,7 +97,7 @@ def run_grid(overrides: Overrides, hydra: HydraSide) -> None:
                         Outcome("already") if what.do == "nothing" else Outcome("failed", what.why)
                     )
         left = [job for job in jobs if job.name not in outcomes]
-        console.print(opening(this, jobs, left), markup=False)
+        console.print(opening(this, jobs, left, found.refused), markup=False)
         outcomes |= run_jobs(this, left, attempts)
     report(this.folder, this.compared, jobs, outcomes)
     end_by(outcomes)
@@ -199,16 +199,19 @@ def run_jobs(
     if not jobs:
         return {}
     side_by_side = together(this.hydra.config.hydra.launcher, this.settings, len(jobs))
-    task = SweepJob(this.hydra.task, attempts, threads=side_by_side.threads, trials=trials or {})
+    order = [job.name for job in jobs]
+    task = SweepJob(this.hydra.task, attempts, order, threads=side_by_side.threads, trials=trials or {})
     launching = Launching(this.hydra.launcher(task), attempts, side_by_side.hand_over)
     return settle(jobs, launching, this.folder)
 
 
-def opening(this: Sweep, jobs: Sequence[Job], left: Sequence[Job]) -> str:
+def opening(this: Sweep, jobs: Sequence[Job], left: Sequence[Job], refused: Collection[str]) -> str:
     """Return the sweep's first line."""
-    done = len(jobs) - len(left)
-    before = f", {done} of them done" if done else ""
-    return f"Sweep of {len(jobs)} jobs{before}, in {shown(this.folder.path)}"
+    done = len(jobs) - len(left) - len(refused)
+    parts = [f"Sweep of {len(jobs)} jobs"]
+    parts += [f"{done} of them done"] * (done > 0)
+    parts += [f"{len(refused)} of them impossible"] * bool(refused)
+    return f"{', '.join(parts)}, in {shown(this.folder.path)}"
 
 
 def end_by(outcomes: Mapping[str, Outcome]) -> None:

@@ -23,7 +23,7 @@ def describe_task(task: Task) -> str:
 
 
 def final_table(task: str, metrics: Mapping[str, Any], folder: RunFolder, limit: int | float) -> None:
-    """Print the figures beside the baselines', and what to type next.
+    """Print the figures beside the baselines' and, of a run that is no job of a sweep, what to type next.
 
     Args:
         task: the task's name, which decides what to ask the model.
@@ -49,6 +49,9 @@ def final_table(task: str, metrics: Mapping[str, Any], folder: RunFolder, limit:
             f"{thousands(metrics['tokens_per_second'])} tokens/s, "
             f"{metrics['wall_seconds']:.0f} s in all on {metrics['device']}"
         )
+    if folder.is_job:  # the sweep's own report says what to type next, once
+        console.print(f"{'Run folder':<17}{shown(folder.path)}", markup=False)
+        return
     for name, path in places(folder):
         console.print(f"{name:<17}{shown(path)}", markup=False)
     console.print("Next:", style="bold")

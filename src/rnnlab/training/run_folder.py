@@ -72,6 +72,11 @@ class RunFolder:
         """Why the run failed."""
         return self.path / "error.txt"
 
+    @property
+    def is_job(self) -> bool:
+        """Whether the run is a job of the sweep in whose folder it lies."""
+        return (self.path.parent / "sweep.yaml").is_file()
+
     def held(self) -> AbstractContextManager[None]:
         """Return a context in which this process, and no other, works on the run.
 
