@@ -52,8 +52,8 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
         Interrupted: if Ctrl-C or SIGTERM ended it.
     """
     quieten()
-    if config["task"]["name"] == "language_model":  # as in training; for every contestant in this process
-        keep_freed_memory()
+    # As in training; for every contestant in this process.
+    keep_freed_memory(blocks_of_one_shape=config["task"]["name"] == "language_model")
     check_sections(config, SECTIONS)
     settings = Settings.of(config)
     device = chosen_device(config["trainer"])

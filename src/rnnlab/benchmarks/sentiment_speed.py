@@ -33,6 +33,8 @@ SHARED = {"pooling": "last", "dropout": 0.0, "embedding_dropout": 0.0, "word_dro
 
 WARM_UP, PROBE = 8, 64
 """Tokens of a document that a contestant gets to warm up, and to show how fast it is."""
+FEW, SOME = 1, 4
+"""Batches of the two probes; what they differ by is free of what a turn's beginning and end cost."""
 
 Contestant = TrainerPath | BareLoop
 
@@ -139,16 +141,33 @@ def contestant(
 
 def pace_of(contestants: Mapping[str, Contestant], settings: Settings, data: SentimentData) -> Pace:
     """Warm every contestant up, see how long it takes for the beginnings of some documents, and plan."""
-    of_corpus, start, probe = chosen(data, MOST), chosen(data, 1, WARM_UP), chosen(data, 1, PROBE)
+    whole, start = chosen(data, MOST), chosen(data, 1, WARM_UP)
+    few, some = chosen(data, FEW, PROBE), chosen(data, SOME, PROBE)
     seconds = {}
     for name, one in contestants.items():
         one.turn(documents(name, start, 1))  # pays for compilation, libraries' starts and optimizer state
-        work, whole = documents(name, probe, 1), documents(name, of_corpus, 1)
-        turn = one.turn(work)
-        assert turn.inference is not None
-        taken = turn.training.seconds + turn.inference.seconds
-        seconds[name] = taken / work.positions * whole.positions / len(whole)
+        short, long = documents(name, few, 1), documents(name, some, 1)
+        a_position = paced(seconds_of(one, short), seconds_of(one, long), short.positions, long.positions)
+        of_corpus = documents(name, whole, 1)
+        seconds[name] = a_position * of_corpus.positions / len(of_corpus)
     return pace(seconds, settings.turn_seconds, settings.repeats, settings.batches_per_turn)
+
+
+def seconds_of(one: Contestant, work: Batches) -> float:
+    """Return how long a contestant takes to train on the batches and to ask about them."""
+    turn = one.turn(work)
+    assert turn.inference is not None
+    return turn.training.seconds + turn.inference.seconds
+
+
+def paced(short: float, long: float, short_positions: int, long_positions: int) -> float:
+    """Return the seconds of a position, from those of two turns; at least a tenth of the longer's mean.
+
+    >>> paced(1.5, 3.0, 100, 400), paced(1.5, 1.5, 100, 100)
+    (0.005, 0.015)
+    """
+    mean, more = long / long_positions, long_positions - short_positions
+    return max((long - short) / more, 0.1 * mean) if more > 0 else mean
 
 
 def chosen(data: SentimentData, count: int, max_length: int | None = None) -> ChosenReviews:

@@ -62,7 +62,9 @@ RC: Any = {
     "xtick.labelsize": 10,
     "ytick.labelsize": 10,
     "lines.linewidth": 2.0,
-    "legend.frameon": False,
+    "legend.frameon": True,  # without an edge: it keeps curves behind the words from crossing them
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.85,
     "legend.fontsize": 10,
     "svg.fonttype": "path",  # letters look alike where the font is missing
     "svg.hashsalt": "rnnlab",  # the same figure has the same identifiers, and so the same bytes

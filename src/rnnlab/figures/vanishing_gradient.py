@@ -116,4 +116,4 @@ def gradient_axes(panel: Axes, distance: int) -> None:
     panel.margins(x=0.02)
     before = Line2D([], [], color=INK, linestyle=":", label="before training")
     after = Line2D([], [], color=INK, linestyle="-", label="after training")
-    panel.legend(handles=[before, after], loc="lower left")
+    panel.legend(handles=[before, after], loc="best")

@@ -82,8 +82,7 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
             held.enter_context(only_worker(folder))
         start = newest_whole(folder) if resuming else None
         data, task = prepare(config, start)
-        if isinstance(task, LanguageModel):
-            keep_freed_memory()
+        keep_freed_memory(blocks_of_one_shape=isinstance(task, LanguageModel))
         trainer = assemble_trainer(config, task, folder, clock, stop, start and start.step)
         trainer.callbacks += watchers  # type: ignore[attr-defined]
         check_precision(task, str(config["trainer"]["precision"]), trainer.strategy.root_device)
