@@ -22,7 +22,7 @@ SHORT = {
     "limit_val_batches": 1,
     "limit_test_batches": 1,
 }
-"""Of the trainings that pay for the encoded corpus and for compilation, before any is timed."""
+"""Of the training that pays for the encoded corpus and for compilation, before any is timed."""
 
 
 def measure(config: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
@@ -38,9 +38,9 @@ def measure(config: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     contestants = contestants_of(config, settings)
     turns: dict[str, list[dict[str, float]]] = {name: [] for name in contestants}
     with tempfile.TemporaryDirectory(prefix="rnnlab-logging-") as room:
-        for name, one in contestants.items():
-            run({**one, "trainer": {**one["trainer"], **SHORT}}, Path(room) / f"{name}-short")
         names = list(contestants)
+        most = contestants[names[-1]]  # what it pays for is there for all
+        run({**most, "trainer": {**most["trainer"], **SHORT}}, Path(room) / "short")
         for number in range(settings.repeats):
             for name in names if number % 2 == 0 else names[::-1]:
                 turns[name].append(run(contestants[name], Path(room) / f"{name}-{number}"))
