@@ -19,7 +19,7 @@ class Arguments:
     """
 
     where: str | None = option("which runs: a key, one of = != < <= > >=, a value; may be given again", None)
-    group: str | None = option("keys that make a row, a,b; null: all in which runs differ but the seed", None)
+    group: str | None = option("keys that make a row, a,b; null: x, or all that differ but the seed", None)
     each: bool = option("a row for each run, not for all seeds together", False)
     sort: str | None = option("a key, a metric, seconds…; -key for falling order; null: by the keys", None)
     metrics: str | None = option("accuracy,test/loss…, or all; null: what chooses the best checkpoint", None)

@@ -198,7 +198,11 @@ def test_the_figure(logs: Path, command: Command, tmp_path: Path) -> None:
     assert b"<svg" in (tmp_path / "a.svg").read_bytes()
     status, _, err = command(logs, f"plot={tmp_path / 'a.svg'}")
     assert (status, "overwrite=true" in err) == (2, True)
-    assert command(logs, f"plot={tmp_path / 'b.svg'}", "x=lr,cell", "metric=validation/loss")[0] == 0
+    words = (f"plot={tmp_path / 'b.svg'}", "x=lr,cell", "metric=validation/loss", "format=csv")
+    status, out, _ = command(logs, *words)
+    assert status == 0
+    assert list(rows_of(out)[0])[:2] == ["optimizer.lr", "model.cell"]
+    assert not any(key.endswith("hidden_size") for key in rows_of(out)[0])  # the points alone
 
 
 def test_the_simple_methods_stand_beside_the_runs(logs: Path, command: Command, tmp_path: Path) -> None:

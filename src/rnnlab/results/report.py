@@ -107,6 +107,7 @@ def results(
         from rnnlab.results.plot import draw
 
         draw(readable(chosen), Path(plot), x, metric, baseline, overwrite)
+        group = x if group is None and not each else group  # the figure's points, in figures
     found = table_of(readable(chosen), group, each, sort, metrics if form == "table" else metrics or "all")
     put(found, form, output)
     tell(findings, chosen)
