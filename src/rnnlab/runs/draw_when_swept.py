@@ -1,15 +1,12 @@
 """The vanishing gradient, drawn when a sweep over distances is done."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from rnnlab.terminal import shown
-
-log = logging.getLogger(__name__)
+from rnnlab.terminal import console, shown
 
 
 class DrawWhenSwept(Callback):
@@ -25,4 +22,6 @@ class DrawWhenSwept(Callback):
         from rnnlab.runs.vanishing_gradient import draw_vanishing_gradient
 
         folder = Path(config.hydra.sweep.dir)
-        log.info("Figure  %s", shown(draw_vanishing_gradient([folder], folder / "figures")))
+        # Not logged: where jobs run in other processes, nobody set up the log of this one.
+        figure = draw_vanishing_gradient([folder], folder / "figures")
+        console.print(f"Figure  {shown(figure)}", markup=False)
