@@ -3,9 +3,9 @@
 import re
 from pathlib import PurePath
 
+from rnnlab.corpora.rows import FORMAT_OF_SUFFIX
 from rnnlab.errors import nearest
 
-TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson")
 _HYDRA = re.compile(
     r"(?:In '(?P<file>[^']+)': )?Could not find '(?P<choice>[^']+)'\s+"
     r"Available options in '(?P<group>[^']+)':\s+(?P<options>.*)",
@@ -44,6 +44,6 @@ def own_file(name: str) -> str:
     >>> own_file("mine.csv")
     'A table of your own: data=csv data.corpus.train=mine.csv'
     """
-    if PurePath(name).suffix.lower() in TABLES:
+    if PurePath(name).suffix.lower() in FORMAT_OF_SUFFIX:
         return f"A table of your own: data=csv data.corpus.train={name}"
     return f"A text of your own: task=language_model data=text data.corpus.train={name}"

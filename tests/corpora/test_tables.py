@@ -158,7 +158,11 @@ def test_the_fingerprint_follows_content_and_settings(tmp_path: Path) -> None:
             r"x\.csv, line 1: no column 'text'. Did you mean txt\?.*data\.corpus\.text_column",
         ),
         ("x.csv", "text,class\na,b\n", r"line 1: no column 'label'. Choose from: class, text\."),
-        ("x.csv", "text;label\na;b\n", r"line 1: no column 'text'. .* separated by ';': save it with commas"),
+        (
+            "x.csv",
+            "text;label\na;b\n",
+            r"line 1: no column 'text'. .* separated by semicolons: save it with commas",
+        ),
         ("x.csv", "text\tlabel\na\tb\n", r"separated by tabs: name it \.tsv"),
         ("x.tsv", "text,label\na,b\n", r"separated by commas: name it \.csv"),
         ("x.csv", "text,label,text\na,b,c\n", "line 1: 2 columns are named text"),

@@ -108,7 +108,7 @@ def test_standard_input_and_one_text(
     ("content", "words", "message"),
     [
         (b"id,review\n1,fine\n", (), "line 1: no column 'text'"),
-        (b"id;text\n1;fine\n", (), "separated by ';'"),
+        (b"id;text\n1;fine\n", (), "separated by semicolons"),
         (b"id,text\n1,fine\n2,d\xfcll\n", (), "line 3: byte 4"),
         (b"id,text\n1,fine\n2\n", (), "line 3: 1 fields"),
         (b'id,text\n1,"fine\n', (), "row from line 2"),

@@ -11,7 +11,13 @@ from rnnlab.errors import ConfigError, DataError, nearest
 
 FORMATS = ("csv", "tsv", "jsonl")
 
-_FORMAT_OF_SUFFIX = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+FORMAT_OF_SUFFIX = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+"""What the endings of tables' names tell."""
+SEPARATORS = {
+    **{"\t": "tabs: name it .tsv", ",": "commas: name it .csv"},
+    **{";": "semicolons: save it with commas", "|": "bars: save it with commas"},
+}
+"""Signs that separate the columns of a table read as another kind, and what to do."""
 _LONGEST_FIELD = 16 << 20  # characters; a longer one is a quotation mark left open
 
 
@@ -53,10 +59,10 @@ class RowReader:
             DataError: naming file and line, for a missing column, an empty label, a row that is not like the
                 first, bytes that are not UTF-8, JSON that is none.
         """
-        form = self.format or _FORMAT_OF_SUFFIX.get(path.suffix.lower())
+        form = self.format or FORMAT_OF_SUFFIX.get(path.suffix.lower())
         if form is None:
             raise ConfigError(
-                f"{path} could be anything: its name ends in none of {', '.join(_FORMAT_OF_SUFFIX)}. "
+                f"{path} could be anything: its name ends in none of {', '.join(FORMAT_OF_SUFFIX)}. "
                 f"Set data.corpus.format to one of {', '.join(FORMATS)}."
             )
         return self._json_rows(path) if form == "jsonl" else self._delimited_rows(path, form)
@@ -152,21 +158,16 @@ def _key(column: str, columns: list[str] | dict[str, object], path: Path, line: 
 
 
 def other_separator(columns: Collection[str]) -> str | None:
-    """Return what to do about a first line that commas or tabs do not seem to separate; None if they do.
+    """Return what to do about a first line that another sign seems to separate; None if none does.
 
     >>> other_separator(["text;label"])
-    "Its columns seem to be separated by ';': save it with commas, or with tabs as .tsv."
+    'Its columns seem to be separated by semicolons: save it with commas.'
     """
-    if len(columns) != 1:
-        return None
-    (only,) = columns
-    if "\t" in only:
-        return "Its columns seem to be separated by tabs: name it .tsv, or set the format to tsv."
-    if "," in only:
-        return "Its columns seem to be separated by commas: name it .csv, or set the format to csv."
-    if ";" in only or "|" in only:
-        sign = ";" if ";" in only else "|"
-        return f"Its columns seem to be separated by {sign!r}: save it with commas, or with tabs as .tsv."
+    if len(columns) == 1:
+        (only,) = columns
+        for sign, what_to_do in SEPARATORS.items():
+            if sign in only:
+                return f"Its columns seem to be separated by {what_to_do}."
     return None
 
 

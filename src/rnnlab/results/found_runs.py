@@ -10,7 +10,7 @@ import yaml
 
 from rnnlab.errors import RunError
 from rnnlab.results.job_words import told_by_words
-from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.run_folder import SWEEP_FILE, RunFolder
 from rnnlab.training.run_state import progress_of
 
 SPLITS = ("validation", "test")
@@ -193,7 +193,7 @@ def jobs_of(folder: Path) -> Mapping[str, Sequence[str]]:
 def facts_of(folder: Path) -> dict[str, Any]:
     """Return what a sweep's folder says of it; empty where it is none, or is damaged."""
     try:
-        facts = yaml.safe_load((folder / "sweep.yaml").read_text(encoding="utf-8"))
+        facts = yaml.safe_load((folder / SWEEP_FILE).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError):
         return {}
     return facts if isinstance(facts, dict) else {}

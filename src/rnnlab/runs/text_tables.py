@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from rnnlab.corpora.rows import other_separator
+from rnnlab.corpora.rows import FORMAT_OF_SUFFIX, other_separator
 from rnnlab.corpora.text_files import decoded_lines
 from rnnlab.errors import ConfigError, DataError, nearest
 
-FORMATS = {
-    **{".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"},
-    **{".txt": "txt", ".text": "txt"},
-}
+FORMATS = {**FORMAT_OF_SUFFIX, ".txt": "txt", ".text": "txt"}
 _LONGEST_FIELD = 64 << 20  # characters; a longer one is a quotation mark left open
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
 

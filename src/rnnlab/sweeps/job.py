@@ -59,7 +59,7 @@ class SweepJob:
 
     work: Callable[[DictConfig], Any]
     attempts: Attempts
-    order: Sequence[str] = ()
+    order: Sequence[str]
     process: int = field(default_factory=os.getpid)
     threads: int | None = None
     trials: Mapping[str, TrialLink] = field(default_factory=dict)
@@ -138,7 +138,7 @@ class SweepJob:
 
     def called(self, name: str) -> str:
         """Return what a job is called, with its place among several."""
-        if name not in self.order or len(self.order) == 1:
+        if len(self.order) == 1:
             return f"Job {name}"
         return f"{self.order.index(name) + 1} of {len(self.order)}: job {name}"
 

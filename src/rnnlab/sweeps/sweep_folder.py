@@ -13,7 +13,7 @@ from filelock import FileLock
 from rnnlab.atomic import write_text
 from rnnlab.errors import RunError
 from rnnlab.sweeps.jobs import Job
-from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.run_folder import SWEEP_FILE, RunFolder
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class SweepFolder:
     @property
     def facts_file(self) -> Path:
         """What the sweep is about."""
-        return self.path / "sweep.yaml"
+        return self.path / SWEEP_FILE
 
     @property
     def storage(self) -> Path:

@@ -17,9 +17,9 @@ def keep_freed_memory(blocks_of_one_shape: bool) -> bool:
     """Let the C library keep what is freed, for as long as this process lives.
 
     Left alone, glibc gives back all that is free at the end of its heap once that is twice its largest block.
-    A step's hidden states are more, so that each step touches their pages for the first time again, which
-    costs a small network up to a fifth of its time. So ``KEPT`` bytes stay; in the large blocks, which are
-    apart from the heap, nothing changes.
+    A step's hidden states are more, so that each step touches their pages for the first time again, and to a
+    small network these page faults matter. So ``KEPT`` bytes stay; in the large blocks, which are apart from
+    the heap, nothing changes.
 
     The logits of a language model are such large blocks, several in each step, and their page faults cost up
     to half as much as the arithmetic in them. Its windows all have one shape, so that what a step frees fits

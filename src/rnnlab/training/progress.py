@@ -139,9 +139,8 @@ def epoch_line(epoch: int, trainer: lightning.Trainer, clock: TrainingClock, val
             if name.startswith(f"{stage}/") and name.count("/") == 1
         }
         if found:
-            parts.append(
-                f"{stage} " + " ".join(f"{name} {figure(name, value)}" for name, value in found.items()) + ","
-            )
+            shown = " ".join(f"{name} {figure(name, value)}" for name, value in found.items())
+            parts.append(f"{stage} {shown},")
     rate = clock.epoch_tokens[-1] / max(clock.epoch_seconds[-1], 1e-9)
     parts.append(f"{clock.epoch_seconds[-1]:.1f} s, {thousands(rate)} tokens/s")
     return " ".join(parts)

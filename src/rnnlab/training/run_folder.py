@@ -14,6 +14,9 @@ from rnnlab.errors import RnnlabError, RunError
 from rnnlab.training.run_lock import held
 from rnnlab.training.run_state import RunState, state_of
 
+SWEEP_FILE = "sweep.yaml"
+"""In the folder above a run that is a job of a sweep: what the sweep is about."""
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -75,7 +78,7 @@ class RunFolder:
     @property
     def is_job(self) -> bool:
         """Whether the run is a job of the sweep in whose folder it lies."""
-        return (self.path.parent / "sweep.yaml").is_file()
+        return (self.path.parent / SWEEP_FILE).is_file()
 
     def held(self) -> AbstractContextManager[None]:
         """Return a context in which this process, and no other, works on the run.
