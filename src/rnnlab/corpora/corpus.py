@@ -48,6 +48,10 @@ class Corpus(Protocol):
         """The splits that were cut out of train, as the corpus came without them, and their share of it."""
         return {}
 
+    def warnings(self) -> Sequence[str]:
+        """Return sentences on what a person should know of the content before training on it."""
+        return ()
+
     @property
     def fingerprint(self) -> str:
         """Hex digest of all that changes what :meth:`documents` yields: content, settings, form of reading.
