@@ -9,6 +9,7 @@ import lightning
 import numpy as np
 
 from rnnlab.corpora.corpus import check_split
+from rnnlab.corpora.labels import Classes
 from rnnlab.data.memory_data import MemoryData
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError
@@ -152,14 +153,15 @@ def model_ids(model: Sequence[str], corpus: Sequence[str], named: Sequence[str])
     Raises:
         ConfigError: if the corpus has a class that the model has not, under the names given.
     """
-    called = list(named) or list(model)
-    strange = [name for name in corpus if name not in called]
-    if len(called) != len(model) or len(set(called)) != len(called) or strange:
+    called = Classes(list(named) or list(model))
+    ids = [called.id_of(name) for name in corpus]
+    known = [number for number in ids if number is not None]
+    if len(called.names) != len(model) or len(set(called.names)) != len(model) or len(known) < len(ids):
         raise ConfigError(
             f"The model tells {', '.join(model)}; the data has {', '.join(corpus)}. Say what the data calls "
             f"the model's, in the order {', '.join(model)}: labels={','.join(corpus)}, or turned round."
         )
-    return [called.index(name) for name in corpus]
+    return known
 
 
 def relabelled(split: EncodedSplit, ids: Sequence[int]) -> EncodedSplit:
