@@ -1,7 +1,7 @@
 """What the data of every task on text shares: a corpus, encoded once."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rnnlab.argument_types import fits, said
@@ -82,6 +82,10 @@ class TextData(TaskData):
         held_out = ", ".join(f"{name} ({100 * part:.0f} %)" for name, part in self.corpus.held_out.items())
         told = f" Held out of its training documents: {held_out}." if held_out else ""
         return f"{corpus}{told}"
+
+    def warnings(self) -> Sequence[str]:
+        """Return the corpus's."""
+        return self.corpus.warnings()
 
     def passport(self) -> dict[str, Any]:
         """Return vocabulary, tokenizer and class names."""

@@ -150,7 +150,10 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
         read_as(data, initial, config["task"]["vocabulary"])
     with encoding_progress() as progress:
         data.encode(progress)
-    log.info(data.describe())
+    for line in data.describe().splitlines():
+        log.info(line)
+    for warning in data.warnings():
+        log.warning(warning)
     log.info(data.describe_batches())
     task = assemble_task(config, data)
     if initial is not None and start is None:
