@@ -92,7 +92,7 @@ def run_grid(overrides: Overrides, hydra: HydraSide) -> None:
     with working(this) as attempts:
         outcomes |= settled_before(this, found.configs, attempts)
         left = [job for job in jobs if job.name not in outcomes]
-        console.print(opening(this, jobs, left, found.refused), markup=False)
+        console.print(opening(this, jobs, outcomes, found.refused), markup=False)
         outcomes |= run_jobs(this, left, attempts)
     report(this.folder, this.compared, jobs, outcomes)
     end_by(outcomes)
@@ -220,9 +220,11 @@ def run_jobs(
     return settle(jobs, launching, this.folder)
 
 
-def opening(this: Sweep, jobs: Sequence[Job], left: Sequence[Job], refused: Collection[str]) -> str:
+def opening(
+    this: Sweep, jobs: Sequence[Job], outcomes: Mapping[str, Outcome], refused: Collection[str]
+) -> str:
     """Return the sweep's first line."""
-    done = len(jobs) - len(left) - len(refused)
+    done = sum(outcome.did == "already" for outcome in outcomes.values())
     parts = [f"Sweep of {len(jobs)} jobs"]
     parts += [f"{done} of them done"] * (done > 0)
     parts += [f"{len(refused)} of them impossible"] * bool(refused)
