@@ -45,13 +45,16 @@ def test_the_command_says_so_and_writes_the_figures(
     assert "overwrite=true" in capsys.readouterr().err
 
 
-def test_changed_data_is_noticed(sentiment: Finished, capsys: pytest.CaptureFixture[str]) -> None:
+def test_changed_data_is_noticed(
+    sentiment: Finished, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     before = sentiment.data.read_bytes()
     try:
         write_reviews(sentiment.data, labels=("bad", "good"))
         evaluate_runs([str(sentiment.folder)])
     finally:
         sentiment.data.write_bytes(before)
+    assert "The corpus has changed since the run was trained" in caplog.text
     assert "has other figures" in capsys.readouterr().out.replace("\n", " ")
 
 

@@ -1,5 +1,6 @@
 """A finished run's figures once more, or on other data, by the model's own vocabulary."""
 
+import logging
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,9 @@ from rnnlab.training.evaluation import evaluate
 from rnnlab.training.fit import quieten
 from rnnlab.training.hardware import check_accelerator
 from rnnlab.training.recorded_documents import RecordedDocuments
+from rnnlab.training.resume import tell_edited
+
+log = logging.getLogger(__name__)
 
 LIMITS = {"validation": "limit_val_batches", "test": "limit_test_batches"}
 """What of a split is scored, by the run's trainer."""
@@ -65,6 +69,8 @@ def evaluated(
         raise ConfigError(f"device={device}: choose auto, cpu or gpu.")
     run = open_run(path, trust)
     config = {**run.config, "data": run.config["data"] if data is None else dict(data)}
+    if data is None:
+        tell_edited(run.passport, [config["data"], config["batches"]])
     trained = {key: value for key, value in config["trainer"].items() if key not in ("num_nodes", "strategy")}
     trainer = {**trained, "devices": 1, **({"accelerator": device} if device else {})}
     check_accelerator(trainer["accelerator"])
@@ -75,6 +81,8 @@ def evaluated(
         documents, missed = made.sizes[split], None
     else:
         module = encoded_data(run, config, split, labels)
+        if data is None:
+            tell_other_corpus(run, module)
         recorders = recorders_of(run, module)
         metrics = evaluate(run.task, module, split, trainer, recorders)
         if scored is not None:
@@ -92,6 +100,15 @@ def evaluated(
         "seed": config["seed"],
         "metrics": metrics,
     }
+
+
+def tell_other_corpus(run: OpenedRun, data: TextData) -> None:
+    """Warn if the run's own corpus is no longer what it was trained on."""
+    trained_on = run.passport.get("corpus", {}).get("fingerprint")
+    if trained_on is not None and trained_on != data.corpus.fingerprint:
+        log.warning(
+            "The corpus has changed since the run was trained on it: these are other figures than training's."
+        )
 
 
 def recorders_of(run: OpenedRun, data: TextData) -> list[RecordedDocuments]:
