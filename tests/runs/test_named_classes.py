@@ -19,8 +19,9 @@ import rnnlab.build
 from rnnlab.command_line import exit_by
 from rnnlab.corpora.corpus import Corpus
 from rnnlab.corpora.memory_problems import MemoryProblem
+from rnnlab.errors import ConfigError, RunError
 from rnnlab.models.task import Task
-from rnnlab.named_classes import LISTED, classes_in
+from rnnlab.named_classes import LISTED, check_classes, classes_in
 from rnnlab.runs.evaluation import evaluated
 from rnnlab.runs.loaded import load
 from rnnlab.text.tokenizers import Tokenizer
@@ -239,3 +240,92 @@ def test_nothing_outside_the_lists_is_imported_of_many_more(
     hostile: Hostile, monkeypatch: pytest.MonkeyPatch, way: str, named: dict[str, Any], key: str | None
 ) -> None:
     check_names(hostile, monkeypatch, way, named, key)
+
+
+WRITER = "rnnlab.training.task_figures.SummaryWriter"  # which that module merely imports
+Command = Callable[..., int]
+
+
+@pytest.mark.parametrize(
+    ("words", "place", "target"),
+    [
+        (["train", "resume={sentiment}"], "data.corpus", POPEN),
+        (["train", "resume={sentiment}"], "tokenizer", WRITER),
+        (["train", "resume={sentiment}"], "batches", "rnnlab.data.text_data.TextData"),
+        (["evaluate", "run={sentiment}"], "data.corpus", WRITER),
+        (["evaluate", "run={sentiment}"], "tokenizer", WRITER),
+        (["export", "run={sentiment}", "format=int8", "output={out}"], "data.corpus", WRITER),
+        (["predict", "run={sentiment}", "text=fine"], "tokenizer", WRITER),
+        (["generate", "run={language}", "prompt=the"], "scheduler", POPEN),
+        (["train", "init_from={language}", "data=csv", "data.corpus.train={table}"], "tokenizer", WRITER),
+        (["train", "init_from={language}", "data=csv", "data.corpus.train={table}"], "model.inner", POPEN),
+    ],
+)
+def test_no_command_makes_what_a_run_names(
+    words: list[str],
+    place: str,
+    target: str,
+    hostile: Hostile,
+    sentiment: Finished,
+    command: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trace = tmp_path / "trace"
+    options = {POPEN: {"args": ["touch", str(trace)]}, WRITER: {"log_dir": str(trace)}}.get(target, {})
+    places = {**hostile._asdict(), "table": sentiment.data, "out": tmp_path / "a.onnx"}
+    run = hostile.sentiment if "{sentiment}" in words[1] else hostile.language
+    (run / "metrics.json").rename(tmp_path / "metrics.json")  # there is something left to do
+    with as_before(run):
+        altered(run, {place: {"_target_": target, **options}})
+        status = command(*(word.format_map(places) for word in words))
+    (tmp_path / "metrics.json").rename(run / "metrics.json")
+    assert not trace.exists()
+    assert status == 2
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert said.count("Error: ") == 1
+    assert f"its configuration names {target} ({place})" in said
+
+
+def test_what_the_command_names_or_trusts_the_run_may_name(hostile: Hostile) -> None:
+    own = {"tokenizer": {"_target_": "my_text.Words"}, "model": {"_target_": "my_cell.Cell"}}
+    check_classes(own, "a file", "my_text,my_cell")
+    check_classes(own, "a file", ["my_text"], chosen={"model": {"_target_": "my_cell.Cell"}})
+    with pytest.raises(RunError, match=r"names my_cell\.Cell \(model\).*pass trust=\[my_text,my_cell\]"):
+        check_classes(own, "a file", "my_text", chosen={"task": {"_target_": "my_cell.Cell"}})
+    with pytest.raises(ConfigError, match="trust=my-cell: expected the names of packages"):
+        check_classes(own, "a file", "my-cell")
+
+
+def test_what_a_trusted_module_merely_imports_is_still_of_no_use(hostile: Hostile) -> None:
+    with as_before(hostile.sentiment):
+        altered(hostile.sentiment, {"data.corpus": {"_target_": "seen_by_import.Popen", "args": ["true"]}})
+        with pytest.raises(ConfigError, match="is not a class derived from Corpus or MemoryProblem"):
+            evaluated(hostile.sentiment, device="cpu", trust=["seen_by_import"])
+    hostile.witness.unlink()
+    sys.modules.pop("seen_by_import")
+
+
+def test_a_configuration_that_holds_itself_is_looked_at_once() -> None:
+    config: dict[str, Any] = {"model": {"_target_": "rnnlab.models.encoder.RecurrentEncoder"}}
+    config["model"]["inner"] = inner = [{}]
+    inner.append(inner)  # type: ignore[arg-type]
+    check_classes(config, "a file")
+    inner.append(config)
+    with pytest.raises(RunError, match=r"RecurrentEncoder \(model\.inner\.2\.model\)"):
+        check_classes(config, "a file")
+
+
+def test_a_name_out_of_a_run_leads_nowhere_else(
+    hostile: Hostile, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    room = hostile.sentiment.parent
+    before = set(room.rglob("*"))
+    with as_before(hostile.sentiment):
+        altered(hostile.sentiment, {"data": {"name": "../../../outside"}})
+        assert command("evaluate", f"run={hostile.sentiment}") == 2
+    assert "which is no file in" in capsys.readouterr().err.replace("\n", " ")
+    assert set(room.rglob("*")) == before
+    assert not list(room.parent.rglob("*outside*"))
