@@ -23,6 +23,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from rnnlab.added_configurations import check_added
 from rnnlab.errors import ConfigError, RnnlabError, nearest
 from rnnlab.terminal import errors
 from rnnlab.unknown_choice import unknown_choice
@@ -79,6 +80,7 @@ def run_hydra(
     mistakes: list[BaseException] = []
 
     def main() -> None:
+        check_added(sys.argv[1:])
         job = hydra_job(work, mistakes)
         hydra.main(config_path=str(conf), config_name=config_name, version_base="1.3")(job)()
         for error in mistakes:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.build import locate_class
-from rnnlab.named_classes import targets
+from rnnlab.named_classes import classes_in
 
 LIBRARIES = ("rnnlab", "torch", "lightning")
 """Packages whose classes are no code of the user's, wherever they are installed."""
@@ -33,7 +33,7 @@ Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 def own_code(config: Any) -> dict[str, str]:
     """Return a digest for every class of the user's own that a configuration, or a part of it, names."""
     found = {}
-    for target in targets(config):
+    for _, target in classes_in(config):
         if top(target) not in LIBRARIES:
             found[target] = code_of(locate_class(target, object, "configuration"))
     return {target: digest for target, digest in found.items() if digest}

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 import rnnlab
-from rnnlab.errors import ConfigError, RunError
+from rnnlab.errors import RunError
 from rnnlab.runs.trained import configuration
 from rnnlab.runs.trained_classifier import TrainedClassifier
 from rnnlab.text.tokenizers import Tokenizer, tokenizer_from_dict
@@ -174,7 +175,8 @@ def test_init_from_imports_no_tokenizer_unasked(command: Command, importable: Ca
     (metrics,) = Path("logs").rglob("metrics.json")
     importable()
     config, run = configuration(), read_initial_run(metrics.parent)
-    with pytest.raises(ConfigError, match=r"tokenizer is my_tokenizer\.Negated.*tokenizer=custom"):
+    with pytest.raises(RunError, match=r"names my_tokenizer\.Negated \(tokenizer\).*trust=my_tokenizer"):
         adopted(config, run, ())
-    importable()
+    assert adopted({**config, "trust": "my_tokenizer"}, run, ())["tokenizer"] == run.config["tokenizer"]
+    assert "my_tokenizer" not in sys.modules
     assert command("train", f"init_from={metrics.parent}", *own, "model.backend=torch", *QUICK) == 0

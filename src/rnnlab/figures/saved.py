@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from rnnlab.atomic import written_beside
 from rnnlab.figures.style import house_style
+from rnnlab.folders import within
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -65,11 +66,12 @@ def save(figure: Figure, folder: Path, name: str) -> Rendered:
         What was written.
 
     Raises:
-        RnnlabError: if the disk is full or the folder can't be written.
+        RnnlabError: if the disk is full or the folder can't be written, or the name leads out of it: some are
+            of what files say, as the layers in ``diagnostics.json``.
     """
     found = rendered(figure)
     for ending, content in (("png", found.png), ("svg", found.svg)):
-        target = folder / f"{name}.{ending}"
+        target = within(folder, f"{name}.{ending}", "The figure")
         with written_beside(target) as unfinished:
             unfinished.write_bytes(content)
     return found

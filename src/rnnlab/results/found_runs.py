@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from rnnlab.errors import RunError
+from rnnlab.folders import leads_out
 from rnnlab.results.differing_keys import FINGERPRINT
 from rnnlab.results.job_words import told_by_words
 from rnnlab.training.origin import CODE
@@ -204,7 +205,8 @@ def with_words(runs: Sequence[FoundRun]) -> list[FoundRun]:
 def jobs_of(folder: Path) -> Mapping[str, Sequence[str]]:
     """Return the overrides of a sweep's jobs by the names of their folders; none where it is no sweep."""
     jobs = facts_of(folder).get("jobs")
-    return jobs if isinstance(jobs, dict) else {}
+    found = jobs if isinstance(jobs, dict) else {}
+    return {name: words for name, words in found.items() if isinstance(name, str) and not leads_out(name)}
 
 
 def facts_of(folder: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from rnnlab.build import build, locate_class, taken_by
 from rnnlab.errors import RunError
 from rnnlab.models.task import Task
-from rnnlab.named_classes import foreign_classes, trust_needed
+from rnnlab.named_classes import check_classes
 from rnnlab.text.tokenizer_identity import tokenizer_of
 from rnnlab.text.tokenizers import Characters, Tokenizer
 from rnnlab.text.vocabulary import Vocabulary
@@ -78,7 +78,7 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
 
     Raises:
         RunError: if it is neither, has no checkpoint yet, is damaged, of a later format, holds anything but
-            plain data, or names a class outside rnnlab and ``trust``.
+            plain data, or names a class that is not listed for its place, nor in ``trust``.
         ConfigError: if this rnnlab can't build what the checkpoint describes.
     """
     file = checkpoint_file(Path(path))
@@ -86,7 +86,7 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
     passport = content["rnnlab"]
     try:
         config, labels = passport["config"], tuple(passport["labels"])
-        check_targets(config, file, trust)
+        check_classes(config, file, trust)
         reading = reading_of(passport, file)
         facts = {**passport.get("facts", {}), "labels": labels}
         if reading is not None:
@@ -156,18 +156,3 @@ def last_line(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
     written = [line for line in lines if line.strip()]
     return f" The last it wrote: {written[-1]}" if written else ""
-
-
-def check_targets(config: dict[str, Any], file: Path, trust: Sequence[str]) -> None:
-    """Check that a checkpoint's configuration names classes of rnnlab only, before one is imported.
-
-    Raises:
-        RunError: naming the first other one.
-    """
-    for section, target in foreign_classes(config):
-        if not any(target.startswith(f"{package}.") for package in trust):
-            raise RunError(
-                f"{file} is refused: its configuration names {target} ({section}), which is not a class of "
-                "rnnlab's and would be imported. If you know the code and trust it, pass "
-                f"{trust_needed(config)}."
-            )

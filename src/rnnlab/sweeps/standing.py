@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from rnnlab.command_line import differences
 from rnnlab.errors import RnnlabError, RunError
-from rnnlab.named_classes import targets
+from rnnlab.named_classes import classes_in
 from rnnlab.sweeps.jobs import of_the_run
 from rnnlab.training.origin import Origin, changed_since, origin_of
 from rnnlab.training.resume import at, is_place
@@ -116,7 +116,7 @@ class RememberedOrigins:
             RnnlabError: if the data can't be read.
         """
         parts = [config["data"]["corpus"], config.get("init_from"), config["task"].get("vectors")]
-        key = repr([*parts, sorted(set(targets(dict(config))))])
+        key = repr([*parts, sorted({str(name) for _, name in classes_in(dict(config))})])
         if key not in self.known:
             try:
                 self.known[key] = origin_of(config)

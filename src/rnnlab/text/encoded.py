@@ -24,7 +24,7 @@ import numpy.typing as npt
 from rnnlab.atomic import written_beside
 from rnnlab.corpora.corpus import Corpus, Document, known_by
 from rnnlab.errors import ConfigError, DataError, RnnlabError
-from rnnlab.folders import cache_folder
+from rnnlab.folders import cache_folder, within
 from rnnlab.text import encoding_pass
 from rnnlab.text.encoding_pass import part
 from rnnlab.text.sealed_folder import damage, seal
@@ -193,7 +193,9 @@ def _open(folder: Path, splits: Iterable[str], key: str, tokenizer: type[Tokeniz
         tokenizer=tokenizer.from_dict(facts["tokenizer"]),
         vocabulary=Vocabulary.from_dict(facts["vocabulary"]),
         labels=tuple(facts["labels"]),
-        splits={split: EncodedSplit.open(folder / facts["files"][split]) for split in splits},
+        splits={
+            split: EncodedSplit.open(within(folder, facts["files"][split], "A split")) for split in splits
+        },
         out_of_vocabulary={split: facts["out_of_vocabulary"][split] for split in splits},
         key=key,
     )

@@ -4,6 +4,8 @@ import json
 import zlib
 from pathlib import Path
 
+from rnnlab.folders import leads_out
+
 _MANIFEST = "manifest.json"
 _CHUNK = 1 << 22
 
@@ -22,6 +24,8 @@ def damage(folder: Path) -> str | None:
     try:
         files = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
         for name, facts in files.items():
+            if leads_out(name):
+                return f"its manifest names {name!a}, which is not in it"
             if _facts(folder / name) != facts:
                 return f"{name} was altered or cut short"
     except FileNotFoundError as error:

@@ -9,7 +9,10 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from rnnlab.build import build, check_arguments, locate_class
+from rnnlab.corpora.corpus import Corpus
 from rnnlab.corpora.labelled_subset import LabelledSubset
+from rnnlab.corpora.memory_problems import MemoryProblem
+from rnnlab.data.memory_data import MemoryData
 from rnnlab.data.task_data import TaskData
 from rnnlab.data.text_data import TextData
 from rnnlab.diagnostics.callback import Diagnostics
@@ -17,6 +20,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.models.optimization import build_optimizer
 from rnnlab.models.task import Task
 from rnnlab.text.encoded import EncodedCorpus
+from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.text.vectors import initial_embedding
 from rnnlab.training.checkpoints import AtomicCheckpointIO
 from rnnlab.training.clock import TrainingClock
@@ -36,6 +40,9 @@ log = logging.getLogger(__name__)
 # Keys of the task's section that assembly reads itself; all others are arguments of its class.
 ASSEMBLED = ("name", "vectors", "vocabulary")
 
+CORPORA: Any = (Corpus, MemoryProblem)
+"""What the data of rnnlab's tasks are made of."""
+
 
 def assemble_data(config: Mapping[str, Any]) -> TaskData:
     """Build the data module; nothing is read or encoded yet.
@@ -44,13 +51,15 @@ def assemble_data(config: Mapping[str, Any]) -> TaskData:
         ConfigError: if a section can't be built.
     """
     data = config["data"]
-    corpus: Any = build(data["corpus"], object, "data.corpus")
+    batches = config["batches"]
+    served = locate_class(batches.get("_target_"), TaskData, "batches")  # type: ignore[type-abstract]
+    is_own = not issubclass(served, TextData | MemoryData)  # which then knows what it serves
+    corpus: Any = build(data["corpus"], object if is_own else CORPORA, "data.corpus")
     if data.get("labelled") is not None:
         corpus = LabelledSubset(corpus, data["labelled"], config["seed"])
-    batches = config["batches"]
     text: dict[str, Any] = {}
-    if issubclass(locate_class(batches["_target_"], TaskData, "batches"), TextData):  # type: ignore[type-abstract]
-        text["tokenizer"] = build(config["tokenizer"], object, "tokenizer")
+    if issubclass(served, TextData):
+        text["tokenizer"] = build(config["tokenizer"], Tokenizer, "tokenizer")  # type: ignore[type-abstract]
         text["vocabulary"] = data.get("vocabulary", {})
     return build(
         batches,

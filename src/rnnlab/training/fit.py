@@ -47,6 +47,8 @@ SECTIONS = {
     *("seed", "resume", "init_from", "baselines", "task", "batches", "data", "tokenizer"),
     *("model", "optimizer", "scheduler", "trainer", "callbacks", "logger"),
 }
+NOT_OF_A_RUN = ("sweep", "trust")
+"""Sections that say how a command works, not what a run is."""
 
 
 def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         Interrupted: if Ctrl-C or SIGTERM ended the training at a clean place.
     """
     quieten()
-    config = {name: section for name, section in config.items() if name != "sweep"}  # it is of no run
+    config = {name: section for name, section in config.items() if name not in NOT_OF_A_RUN}
     check_sections(config, SECTIONS)
     check_seed(config["seed"])
     if not isinstance(config["baselines"], bool):

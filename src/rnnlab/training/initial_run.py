@@ -13,6 +13,7 @@ from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError, RunError, nearest
 from rnnlab.models.task import Task
 from rnnlab.models.transfer import take_language_model
+from rnnlab.named_classes import check_classes
 from rnnlab.said_keys import said_keys
 from rnnlab.terminal import shown
 from rnnlab.text.tokenizer_identity import tokenizer_of
@@ -149,10 +150,10 @@ def adopted(config: Mapping[str, Any], run: InitialRun, said: Collection[str]) -
         said: dotted keys such as ``model.hidden_size`` that the command line or a recipe sets.
 
     Raises:
-        ConfigError: if the run's encoder or tokenizer is a class outside rnnlab that was not named.
+        RunError: if the run's encoder or tokenizer is a class that neither rnnlab nor the command knows.
     """
-    for section in ("model", "tokenizer"):
-        check_own(section, run.config[section]["_target_"], config[section].get("_target_"))
+    taken = {section: run.config[section] for section in ("model", "tokenizer")}
+    check_classes(taken, run.checkpoint, config.get("trust"), chosen=config)
     own = {key: value for key, value in config["model"].items() if f"model.{key}" in said}
     model = {**run.config["model"], **own}
     task = dict(config["task"])
@@ -164,19 +165,6 @@ def adopted(config: Mapping[str, Any], run: InitialRun, said: Collection[str]) -
     loss |= {key: run.config["task"][key] for key in HEAD if f"task.language_loss.{key}" not in said}
     tokenizer = config["tokenizer"] if "tokenizer" in said else run.config["tokenizer"]
     return {**config, "model": model, "task": {**task, "language_loss": loss}, "tokenizer": tokenizer}
-
-
-def check_own(section: str, theirs: str, named: str | None) -> None:
-    """Check that a class of the run's is rnnlab's, or one that the command names.
-
-    Raises:
-        ConfigError: if it is neither.
-    """
-    if not theirs.startswith("rnnlab.") and theirs != named:
-        raise ConfigError(
-            f"init_from: the run's {section} is {theirs}, which is not rnnlab's and would be imported. If "
-            f"you know the code, name it: {section}=custom {section}._target_={theirs}"
-        )
 
 
 def check_agreement(config: Mapping[str, Any], run: InitialRun) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rnnlab.command_line import differences
 from rnnlab.errors import ConfigError, RunError
+from rnnlab.named_classes import check_classes
 from rnnlab.training.origin import edited_code
 from rnnlab.training.run_folder import RunFolder
 
@@ -15,7 +16,7 @@ log = logging.getLogger(__name__)
 # What may change without changing what the run computed so far.
 HARMLESS = (
     *("trainer.max_epochs", "trainer.accelerator", "trainer.log_every_n_steps"),
-    *("trainer.limit_test_batches", "callbacks", "logger", "baselines", "resume", "sweep", "hydra"),
+    *("trainer.limit_test_batches", "callbacks", "logger", "baselines", "resume", "sweep", "trust", "hydra"),
 )
 
 # Choices that set keys outside of the section that they are called by.
@@ -36,10 +37,12 @@ def resumed_config(
         overrides: the words of the command line, such as ``trainer.max_epochs=20``.
 
     Raises:
-        RunError: if the folder holds no run.
+        RunError: if the folder holds no run, or one of classes that neither rnnlab nor the command knows.
         ConfigError: if an override contradicts the run; all differing keys are listed.
     """
+    trust = composed.get("trust")
     stored = folder.config()
+    check_classes(stored, folder.config_file, trust, chosen=composed)
     new = {**composed, "resume": None}
     wrong: list[str] = []
     for key in asked_for(overrides, {*stored, *composed}):
