@@ -9,7 +9,7 @@ import pytest
 from torch.utils.tensorboard import SummaryWriter
 
 from rnnlab.errors import DataError
-from rnnlab.runs.event_files import records_in, scalars_of
+from rnnlab.files.event_file import records_in, scalars_of
 from rnnlab.runs.named_runs import short_names
 from tests.tensorboard.conftest import Twins
 

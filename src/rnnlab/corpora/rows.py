@@ -8,6 +8,8 @@ from pathlib import Path
 
 from rnnlab.corpora.text_files import decoded_lines
 from rnnlab.errors import ConfigError, DataError, nearest
+from rnnlab.files.json_file import parsed_json
+from rnnlab.files.shapes import NotPlainError
 
 FORMATS = ("csv", "tsv", "jsonl")
 
@@ -115,9 +117,9 @@ class RowReader:
             if not content.strip():
                 continue
             try:
-                record = json.loads(content)
-            except (json.JSONDecodeError, RecursionError) as error:
-                raise DataError(f"{path}, line {line}: not a line of JSON ({error}).") from error
+                record = parsed_json(content)
+            except NotPlainError as error:
+                raise DataError(f"{path}, line {line}: not a line of JSON: {error}.") from error
             if not isinstance(record, dict):
                 raise DataError(f'{path}, line {line}: not a JSON object, such as {{"text": "…"}}.')
             text = record[_key(self.text_column, record, path, line)]

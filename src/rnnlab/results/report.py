@@ -235,5 +235,7 @@ def tell(findings: Findings, chosen: Sequence[FoundRun]) -> None:
         elif not run.config:
             told = f"{run.status}: {shown(run.path)} has no configuration yet."
             errors.print(told, style="yellow", markup=False)
+    for problem in findings.problems:
+        errors.print(problem, style="yellow")
     for path in findings.left_out:
         errors.print(f"Left out, as the sweep was started over: {path}", markup=False)

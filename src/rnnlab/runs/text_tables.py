@@ -10,6 +10,8 @@ from typing import Any, TextIO
 from rnnlab.corpora.rows import FORMAT_OF_SUFFIX, other_separator
 from rnnlab.corpora.text_files import decoded_lines
 from rnnlab.errors import ConfigError, DataError, nearest
+from rnnlab.files.json_file import parsed_json
+from rnnlab.files.shapes import NotPlainError
 
 FORMATS = {**FORMAT_OF_SUFFIX, ".txt": "txt", ".text": "txt"}
 _LONGEST_FIELD = 64 << 20  # characters; a longer one is a quotation mark left open
@@ -107,9 +109,9 @@ def _json_rows(path: Path, column: str) -> Iterator[TextRow]:
         if not content.strip():
             continue
         try:
-            record = json.loads(content)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise DataError(f"{path}, line {line}: not a line of JSON ({error}).") from error
+            record = parsed_json(content)
+        except NotPlainError as error:
+            raise DataError(f"{path}, line {line}: not a line of JSON: {error}.") from error
         if not isinstance(record, dict):
             raise DataError(f'{path}, line {line}: not a JSON object, such as {{"text": "…"}}.')
         if column not in record:

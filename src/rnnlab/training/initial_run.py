@@ -11,13 +11,14 @@ from torch import Tensor
 from rnnlab.data.sentiment_data import SentimentData
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError, RunError, nearest
+from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.models.task import Task
 from rnnlab.models.transfer import take_language_model
 from rnnlab.said_keys import said_keys
 from rnnlab.terminal import shown
 from rnnlab.text.tokenizers import Tokenizer, tokenizer_from_dict
 from rnnlab.text.vocabulary import Vocabulary
-from rnnlab.training.checkpoints import Resumable, read_checkpoint
+from rnnlab.training.checkpoints import Resumable
 from rnnlab.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
