@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from rnnlab.atomic import write_text
@@ -18,7 +17,8 @@ from rnnlab.results.grouped import Row, grouped
 from rnnlab.results.ordering import ordered
 from rnnlab.results.tables import csv_table, markdown_table, terminal_table
 from rnnlab.runs.outputs import check_output
-from rnnlab.terminal import console, errors, shown
+from rnnlab.terminal import Terminal, console, errors, shown
+from rnnlab.visible import visible
 
 FORMATS = ("table", "csv", "markdown")
 WIDEST = 10_000  # characters
@@ -208,7 +208,7 @@ def put(found: Shown, form: str, output: str | None) -> None:
         return
     text = csv_table(*parts) if form == "csv" else markdown_table(*parts)
     if output is None:
-        print(text, end="")
+        print(visible(text, lines=True), end="")
         return
     write_text(Path(output), text)
     errors.print(f"Table  {output}", markup=False)
@@ -216,8 +216,8 @@ def put(found: Shown, form: str, output: str | None) -> None:
 
 def show(table: Table) -> None:
     """Print a table as wide as it is: cells in crumbs can't be read, wrapped or cut lines can."""
-    width = Console(width=WIDEST).measure(table).maximum
-    Console(width=max(width, console.width)).print(table, crop=False)
+    width = Terminal(width=WIDEST).measure(table).maximum
+    Terminal(width=max(width, console.width)).print(table, crop=False)
     if width > console.width and console.is_terminal:
         errors.print("Wider than the terminal: choose metrics=… or group=…, or write output=results.csv.")
 

@@ -21,7 +21,7 @@ from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError, RnnlabError
-from rnnlab.files.checkpoint_file import read_checkpoint
+from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.models.language_model import LanguageModel
 from rnnlab.models.task import Task
 from rnnlab.terminal import TerminalHandler, shown
@@ -153,7 +153,8 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
         data.encode(progress)
     log.info(data.describe())
     log.info(data.describe_batches())
-    task = assemble_task(config, data)
+    with nullcontext() if start is None else no_larger_than(start.content["state_dict"], start.file):
+        task = assemble_task(config, data)
     if initial is not None and start is None:
         start_from(task, initial, data)
     log.info(describe_task(task))
