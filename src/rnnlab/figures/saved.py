@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter
+from matplotlib.ticker import FuncFormatter
 
 from rnnlab.atomic import written_beside
 from rnnlab.figures.style import house_style
@@ -61,12 +62,17 @@ def spell_out(figure: Figure) -> None:
     """Let all texts of a figure show what can't be seen: labels are anybody's, and XML bears no controls."""
     for axis in (axis for panel in figure.axes for axis in (panel.xaxis, panel.yaxis)):
         for formatter in (axis.get_major_formatter(), axis.get_minor_formatter()):
-            if isinstance(formatter, FixedFormatter):
-                formatter.seq = [visible(str(label), lines=True) for label in formatter.seq]
+            if isinstance(formatter, FuncFormatter):  # what ``set_xticks`` with labels makes, too
+                formatter.func = spelt(formatter.func)
     for text in figure.findobj(Text):
         text.set_parse_math(False)
         if visible(text.get_text(), lines=True) != text.get_text():
             text.set_text(visible(text.get_text(), lines=True))
+
+
+def spelt(label_of: Callable[..., str]) -> Callable[..., str]:
+    """Return what makes a tick's label, with what can't be seen spelt out."""
+    return lambda *place: visible(label_of(*place), lines=True)
 
 
 def save(figure: Figure, folder: Path, name: str) -> Rendered:

@@ -87,7 +87,7 @@ def check_shape(value: Any, shape: Shape) -> None:
     >>> check_shape({"best": {"loss": "low"}}, {"best": {str: NUMBER}})
     Traceback (most recent call last):
     ...
-    rnnlab.files.shapes.NotPlainError: best.loss is a text, not a whole number or a number
+    rnnlab.files.shapes.NotPlainError: best.loss is a text, not a number
     """
     problem = misfit(value, shape, "")
     if problem is not None:
@@ -107,7 +107,8 @@ def misfit(value: Any, shape: Shape, place: str) -> str | None:
         return misfit_inside(value, shape, place)
     kinds = shape if isinstance(shape, tuple) else (shape,)
     if (type(value) is bool and not {bool, object} & set(kinds)) or not isinstance(value, kinds):
-        return unlike(value, place, " or ".join(NAMES.get(kind, kind.__name__) for kind in kinds))
+        named = [kind for kind in kinds if not (kind is int and float in kinds)]
+        return unlike(value, place, " or ".join(NAMES.get(kind, kind.__name__) for kind in named))
     return None
 
 

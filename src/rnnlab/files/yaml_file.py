@@ -57,7 +57,9 @@ def parsed_yaml(text: str) -> Any:
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         where = f" in line {place.line + 1}" if place else ""
-        raise NotPlainError(f"it is no YAML{where} ({getattr(error, 'problem', None) or error})") from error
+        raise NotPlainError(
+            f"it is no YAML{where} ({getattr(error, 'problem', None) or reason_of(error)})"
+        ) from error
     except NotPlainError:
         raise
     except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError) as error:

@@ -96,7 +96,10 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
         known = {name: value for name, value in facts.items() if name in wanted}
         with no_larger_than(content["state_dict"], file):
             task = build(arguments, Task, "task", model=config["model"], **known)
-    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, AssertionError) as error:
+    except (
+        *(LookupError, TypeError, AttributeError, ValueError, ArithmeticError, AssertionError),
+        *(RuntimeError, MemoryError),  # as torch says of sizes that no machine has room for
+    ) as error:
         raise RunError(
             f"{file} is damaged: its configuration or vocabulary is not as rnnlab writes it."
         ) from error
