@@ -36,6 +36,8 @@ def generate(arguments: Arguments) -> None:
     from rnnlab.named_classes import trusted_packages
     from rnnlab.runs.loaded import load
     from rnnlab.runs.trained_language_model import TrainedLanguageModel
+    from rnnlab.terminal import errors
+    from rnnlab.visible import visible
 
     sampling = Sampling(arguments.temperature, arguments.top_k, arguments.top_p)
     model = load(arguments.run, device=arguments.device, trust=trusted_packages(arguments.trust))
@@ -51,12 +53,12 @@ def generate(arguments: Arguments) -> None:
         whole_document=arguments.whole_document,
     )
     if unknown:
-        print(f"Not in the vocabulary, read as <unk>: {', '.join(unknown)}", file=sys.stderr)
+        errors.print(f"Not in the vocabulary, read as <unk>: {', '.join(unknown)}")
     for number, pieces in enumerate(texts, start=1):
         if arguments.samples > 1:
             print(f"--- {number}")
         for piece in pieces:
-            print(piece, end="", flush=True)
+            print(visible(piece, lines=True), end="", flush=True)
         print()
 
 

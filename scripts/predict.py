@@ -37,6 +37,9 @@ class Arguments:
     explain: bool = option("show what each word of text=... did to the answer, and save it as a page", False)
     label: str | None = option("explain for this class; null: the predicted one", None)
     device: str = option("auto (a GPU where there is one), cpu or gpu", "auto")
+    safe_cells: bool | None = option(
+        "put ' before cells that a spreadsheet takes for formulas; null: before predicted labels alone", None
+    )
     trust: str | None = option("packages besides rnnlab whose classes the checkpoint may name: a,b", None)
 
 

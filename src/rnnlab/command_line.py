@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnlab.added_configurations import check_added
 from rnnlab.errors import ConfigError, RnnlabError, nearest
-from rnnlab.terminal import errors
+from rnnlab.terminal import errors, spell_what_lacks
 from rnnlab.unknown_choice import unknown_choice
 
 JOBS_FAILED = 1
@@ -171,6 +171,7 @@ def exit_by(work: Callable[[], Any], explain: Callable[[Exception], str | None] 
         work: what to do.
         explain: turns a user's mistake into its message.
     """
+    spell_what_lacks()
     before = signal.signal(signal.SIGTERM, stop_at_once)
     try:
         work()

@@ -11,9 +11,9 @@ import torch
 import rnnlab
 from rnnlab.command_line import Interrupted
 from rnnlab.errors import ConfigError, RnnlabError, RunError
+from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.models.memory import MemoryTask
 from rnnlab.runs.evaluation import evaluated
-from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.fit import fit
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.resume import resumed_config

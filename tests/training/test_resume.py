@@ -16,13 +16,13 @@ from omegaconf import OmegaConf
 
 from rnnlab.command_line import Interrupted, register_resolvers
 from rnnlab.errors import ConfigError, RnnlabError, RunError
+from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.models.language_model import LanguageModel
 from rnnlab.models.sentiment import SentimentClassifier
 from rnnlab.models.task import Task
 from rnnlab.training import checkpoints
 from rnnlab.training import fit as fit_module
 from rnnlab.training.automatic import newest_unfinished
-from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.fit import fit
 from rnnlab.training.resume import resumed_config
 from rnnlab.training.run_folder import RunFolder

@@ -14,6 +14,8 @@ from typing import Any
 from rnnlab.corpora.labels import is_missing, tidied
 from rnnlab.corpora.text_files import decoded_lines
 from rnnlab.errors import ConfigError, DataError, nearest
+from rnnlab.files.json_file import parsed_json
+from rnnlab.files.shapes import NotPlainError
 
 FORMATS = ("csv", "tsv", "jsonl")
 
@@ -265,9 +267,9 @@ def _warn_once(message: str) -> None:
 
 def _json_object(content: str, path: Path, line: int) -> dict[str, Any]:
     try:
-        record = json.loads(content)
-    except (ValueError, RecursionError) as error:  # ValueError: also numbers of too many digits
-        raise DataError(f"{path}, line {line}: not a line of JSON ({error}).") from error
+        record = parsed_json(content)
+    except NotPlainError as error:
+        raise DataError(f"{path}, line {line}: not a line of JSON: {error}.") from error
     if not isinstance(record, dict):
         raise DataError(f'{path}, line {line}: not a JSON object, such as {{"text": "…"}}.')
     return record

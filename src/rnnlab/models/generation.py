@@ -14,6 +14,7 @@ from rnnlab.models.scans import State
 from rnnlab.models.text_stream import TextStream
 from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.text.vocabulary import EOS_ID, UNK_ID, Vocabulary
+from rnnlab.visible import well_formed
 
 
 class TextGenerator:
@@ -32,7 +33,7 @@ class TextGenerator:
 
     def unknown_words(self, prompt: str) -> list[str]:
         """Return the prompt's tokens that the vocabulary lacks, each once; the model reads ``<unk>``."""
-        return self.vocabulary.missing(self.tokenizer.encode(prompt))
+        return self.vocabulary.missing(self.tokenizer.encode(well_formed(prompt)))
 
     def texts(
         self,
@@ -112,7 +113,7 @@ class TextGenerator:
         Raises:
             DataError: if it has some, but none that the vocabulary knows.
         """
-        tokens = self.tokenizer.encode(prompt)
+        tokens = self.tokenizer.encode(well_formed(prompt))
         unknown = self.vocabulary.missing(tokens)
         if tokens and len(unknown) == len(set(tokens)):
             lower = [word for word in tokens if word.lower() in self.vocabulary]

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from rnnlab.atomic import write_text
@@ -25,7 +24,8 @@ from rnnlab.results.grouped import Row, grouped
 from rnnlab.results.ordering import ordered
 from rnnlab.results.tables import csv_table, markdown_table, terminal_table
 from rnnlab.runs.outputs import check_output
-from rnnlab.terminal import console, errors, shown
+from rnnlab.terminal import Terminal, console, errors, shown
+from rnnlab.visible import visible
 
 FORMATS = ("table", "csv", "markdown")
 WIDEST = 10_000  # characters
@@ -216,7 +216,7 @@ def put(found: Shown, form: str, output: str | None) -> None:
         return
     text = csv_table(*parts) if form == "csv" else markdown_table(*parts)
     if output is None:
-        print(text, end="")
+        print(visible(text, lines=True), end="")
         return
     write_text(Path(output), text)
     errors.print(f"Table  {output}", markup=False)
@@ -224,8 +224,8 @@ def put(found: Shown, form: str, output: str | None) -> None:
 
 def show(table: Table) -> None:
     """Print a table as wide as it is: cells in crumbs can't be read, wrapped or cut lines can."""
-    width = Console(width=WIDEST).measure(table).maximum
-    Console(width=max(width, console.width)).print(table, crop=False)
+    width = Terminal(width=WIDEST).measure(table).maximum
+    Terminal(width=max(width, console.width)).print(table, crop=False)
     if width > console.width and console.is_terminal:
         errors.print("Wider than the terminal: choose metrics=… or group=…, or write output=results.csv.")
 
@@ -248,5 +248,7 @@ def tell(findings: Findings, chosen: Sequence[FoundRun]) -> None:
         elif not run.config:
             told = f"{run.status}: {shown(run.path)} has no configuration yet."
             errors.print(told, style="yellow", markup=False)
+    for problem in findings.problems:
+        errors.print(problem, style="yellow")
     for path in findings.left_out:
         errors.print(f"Left out, as the sweep was started over: {path}", markup=False)

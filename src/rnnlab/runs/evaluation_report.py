@@ -12,7 +12,7 @@ from rich.table import Table
 
 from rnnlab.atomic import write_text
 from rnnlab.command_line import differences
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, DamagedFileError
 from rnnlab.figures.scored_documents import ScoredDocuments
 from rnnlab.folders import within
 from rnnlab.named_classes import trusted_packages
@@ -166,10 +166,15 @@ def short_names(runs: Sequence[str]) -> list[str]:
 
 def compare_with_training(result: dict[str, Any]) -> None:
     """Say whether the figures are those that training wrote, and which are not."""
-    metrics_file = RunFolder(Path(result["run"])).metrics_file
-    if not metrics_file.is_file():
+    folder = RunFolder(Path(result["run"]))
+    metrics_file = folder.metrics_file
+    if not metrics_file.exists():
         return
-    before = json.loads(metrics_file.read_text(encoding="utf-8")).get(result["split"], {})
+    try:
+        before = folder.metrics().get(result["split"]) or {}
+    except DamagedFileError as error:
+        console.print(f"Training's figures are not compared with: {error}", style="yellow")
+        return
     changed = [
         f"{name} {before.get(name)} in training, {result['metrics'].get(name)} now"
         for name in differences(result["metrics"], before)

@@ -7,13 +7,14 @@ from typing import Any
 
 from rnnlab.build import build, locate_class, taken_by
 from rnnlab.errors import RunError
+from rnnlab.files.bounded import glimpse
+from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.models.task import Task
 from rnnlab.named_classes import check_classes
 from rnnlab.text.tokenizer_identity import tokenizer_of
 from rnnlab.text.tokenizers import Characters, Tokenizer
 from rnnlab.text.vocabulary import Vocabulary
 from rnnlab.training.assembly import task_arguments
-from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.resume import tell_edited
 from rnnlab.training.run_folder import RunFolder
 
@@ -97,9 +98,13 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
         arguments = task_arguments(config)
         wanted, _ = taken_by(locate_class(arguments["_target_"], Task, "task"))
         known = {name: value for name, value in facts.items() if name in wanted}
-        task = build(arguments, Task, "task", model=config["model"], **known)
+        with no_larger_than(content["state_dict"], file):
+            task = build(arguments, Task, "task", model=config["model"], **known)
         tell_edited(passport, [config["task"], config["model"], config["tokenizer"] if reading else {}])
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (
+        *(LookupError, TypeError, AttributeError, ValueError, ArithmeticError, AssertionError),
+        *(RuntimeError, MemoryError),  # as torch says of sizes that no machine has room for
+    ) as error:
         raise RunError(
             f"{file} is damaged: its configuration or vocabulary is not as rnnlab writes it."
         ) from error
@@ -139,8 +144,8 @@ def checkpoint_file(path: Path) -> Path:
     if folder.last.is_file():
         last = read_checkpoint(folder.last)
         raise RunError(
-            f"{path} has no best checkpoint yet: it was stopped in epoch {int(last['epoch']) + 1} after "
-            f"{last['global_step']} steps, before its first validation. Go on with it "
+            f"{path} has no best checkpoint yet: it was stopped in epoch {last.get('epoch', 0) + 1} after "
+            f"{last.get('global_step', 0)} steps, before its first validation. Go on with it "
             f"(python scripts/train.py resume={path}), or name its last state, {folder.last}."
         )
     raise RunError(
@@ -151,8 +156,5 @@ def checkpoint_file(path: Path) -> Path:
 
 def last_line(log: Path) -> str:
     """Return a sentence with the last line of a log, empty where there is none."""
-    if not log.is_file():
-        return ""
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
-    written = [line for line in lines if line.strip()]
+    written = [line for line in glimpse(log).split("\n") if line.strip()]
     return f" The last it wrote: {written[-1]}" if written else ""

@@ -18,6 +18,7 @@ from rnnlab.runs.text_tables import text_row
 from rnnlab.runs.trained_classifier import WINDOW, TrainedClassifier
 from rnnlab.runs.trained_model import TrainedModel
 from rnnlab.terminal import console, errors
+from rnnlab.visible import visible_json
 
 
 def answer(
@@ -32,6 +33,7 @@ def answer(
     label: str | None = None,
     device: str = "auto",
     trust: str | None = None,
+    safe_cells: bool | None = None,
 ) -> None:
     """Predict or explain, see ``scripts/predict.py --help`` for the arguments.
 
@@ -52,7 +54,13 @@ def answer(
         show(model, text)
     elif input is not None and output is not None:
         tally = predict_table(
-            model, Path(input), Path(output), column=text_column, quotes=quotes, overwrite=overwrite
+            model,
+            Path(input),
+            Path(output),
+            column=text_column,
+            quotes=quotes,
+            overwrite=overwrite,
+            safe_cells=safe_cells,
         )
         for note in tally.notes(model.kept["max_length"]):
             errors.print(note, markup=False)
@@ -133,7 +141,7 @@ def predict_lines(model: TrainedClassifier, column: str) -> None:
     tally = Tally()
     try:
         for columns, prediction in predicted(model, lines, window=1 if typed else WINDOW):
-            print(json.dumps(columns, ensure_ascii=False), flush=typed)
+            print(visible_json(json.dumps(columns, ensure_ascii=False)), flush=typed)
             tally.add(prediction)
         sys.stdout.flush()
     except (

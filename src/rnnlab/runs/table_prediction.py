@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from rnnlab.errors import DataError
 from rnnlab.runs.outputs import check_output
 from rnnlab.runs.text_tables import (
     Columns,
+    SafeCells,
     check_columns_free,
     format_of,
     read_texts,
@@ -22,6 +23,7 @@ from rnnlab.runs.text_tables import (
 from rnnlab.runs.trained_classifier import WINDOW, Prediction, TrainedClassifier
 from rnnlab.terminal import errors
 
+LABEL = "predicted_label"
 WINDOW_CHARACTERS = 8 << 20  # a window of very long texts has fewer of them
 
 
@@ -34,6 +36,7 @@ class Tally:
     empty: int = 0
     cut: int = 0
     seconds: float = 0.0
+    safe: SafeCells = field(default_factory=SafeCells)
 
     def add(self, prediction: Prediction) -> None:
         """Count one prediction."""
@@ -53,6 +56,11 @@ class Tally:
             found.append(
                 f"{self.cut:,} longer than the {max_length:,} tokens that are read: cut as in training."
             )
+        if self.safe.changed:
+            found.append(
+                f"{self.safe.changed:,} cells that a spreadsheet would take for a formula begin with an "
+                "apostrophe; safe_cells=false leaves them as they are."
+            )
         return found
 
 
@@ -64,6 +72,7 @@ def predict_table(
     column: str = "text",
     quotes: bool | None = None,
     overwrite: bool = False,
+    safe_cells: bool | None = None,
 ) -> Tally:
     """Write each row of a table with the model's label and the probability of each class.
 
@@ -78,6 +87,8 @@ def predict_table(
         quotes: whether quotation marks can enclose a field of the table; None: see
             :class:`rnnlab.corpora.rows.RowReader`.
         overwrite: whether ``target`` may exist.
+        safe_cells: whether cells of a CSV or TSV that a spreadsheet would take for formulas get an apostrophe
+            before them; None: only the predicted labels, which are the model's and not the table's.
 
     Raises:
         RunError: if ``target`` exists, or is ``source``.
@@ -86,7 +97,8 @@ def predict_table(
         RnnlabError: if the disk is full.
     """
     check_output(target, overwrite, source)
-    tally = Tally()
+    looked_at = {None: (LABEL,), True: None, False: ()}[safe_cells]
+    tally = Tally(safe=SafeCells(looked_at))
     started = time.perf_counter()
     form = format_of(target)
     rows = read_texts(source, column, quotes)
@@ -97,7 +109,7 @@ def predict_table(
     with written_beside(target) as unfinished, progress() as bar:
         row = bar.add_task("Predicting", total=None, rate="")
         with unfinished.open("w", newline="", encoding="utf-8") as file:
-            write = row_writer(file, form)
+            write = row_writer(file, form, tally.safe)
             for columns, prediction in predicted(model, chain((first,), rows)):
                 write(columns)
                 tally.add(prediction)
@@ -140,7 +152,7 @@ def added_columns(model: TrainedClassifier, prediction: Prediction | None) -> Co
     names = [f"probability_{label}" for label in model.labels]
     rounded = (None if share is None else round(share, 6) for share in shares)
     return {
-        "predicted_label": None if prediction is None else prediction.label,
+        LABEL: None if prediction is None else prediction.label,
         **dict(zip(names, rounded, strict=True)),
     }
 

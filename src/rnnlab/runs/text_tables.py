@@ -2,7 +2,9 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -11,6 +13,9 @@ from rnnlab.corpora.text_files import decoded_lines
 from rnnlab.errors import ConfigError, DataError
 
 FORMATS = {**FORMAT_OF_SUFFIX, ".txt": "txt", ".text": "txt"}
+
+# What begins a formula in a spreadsheet: also behind a tab or a line's end, and in their wide forms.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 Columns = dict[str, Any]
 
@@ -52,7 +57,37 @@ def text_row(column: str, text: str, line: int) -> Row:
     return Row(text, None, {column: text}, line)
 
 
-def row_writer(file: TextIO, form: str) -> Callable[[Columns], None]:
+@dataclass
+class SafeCells:
+    """Keeps spreadsheets from running what a cell of a CSV or TSV says.
+
+    Attributes:
+        columns: whose cells are looked at; None for all, and for the header.
+        changed: how many got an apostrophe so far, which makes text of what would be a formula.
+    """
+
+    columns: Collection[str] | None = ()
+    changed: int = 0
+
+    def cell(self, column: str, value: object) -> object:
+        """Return a value as it is written."""
+        is_looked_at = self.columns is None or column in self.columns
+        if not (is_looked_at and isinstance(value, str) and is_formula(value)):
+            return value
+        self.changed += 1
+        return f"'{value}"
+
+
+def is_formula(text: str) -> bool:
+    """Return whether a spreadsheet would take a cell for a formula; a number with its sign is none.
+
+    >>> [is_formula(text) for text in ("=1+1", "@SUM(A1)", "-1", "+1.5e-3", "- really", "fine")]
+    [True, True, False, False, True, False]
+    """
+    return text[:1] in _FORMULA and text != "" and re.fullmatch(r"[-+][\d.,]+(e[-+]?\d+)?", text) is None
+
+
+def row_writer(file: TextIO, form: str, safe: SafeCells) -> Callable[[Columns], None]:
     """Return a function that writes one row; the first row's columns make the header.
 
     Raises:
@@ -69,14 +104,14 @@ def row_writer(file: TextIO, form: str) -> Callable[[Columns], None]:
     def write(columns: Columns) -> None:
         if not header:
             header.extend(columns)
-            table.writerow(header)
+            table.writerow([safe.cell("", name) for name in header])
         new = [name for name in columns if name not in header]
         if new:
             raise DataError(
                 f"A row has the key {new[0]!r}, which the first row has not: a table has one set of columns. "
                 "Name an output that ends in .jsonl."
             )
-        table.writerow([_as_field(columns.get(name)) for name in header])
+        table.writerow([safe.cell(name, _as_field(columns.get(name))) for name in header])
 
     return write
 

@@ -15,6 +15,7 @@ from rnnlab.runs.opening import OpenedRun
 from rnnlab.runs.trained_model import TrainedModel
 from rnnlab.text.readable_tokens import readable, separator
 from rnnlab.text.vocabulary import EOS, EOS_ID
+from rnnlab.visible import well_formed
 
 WINDOW = 256  # tokens that are scored together
 
@@ -66,7 +67,7 @@ class TrainedLanguageModel(TrainedModel):
         It is read from the zero state after an ``<eos>``. A token that the vocabulary lacks counts as
         ``<unk>``, which flatters a model whose vocabulary is small.
         """
-        return float(np.exp(self.surprisals(self.tokenizer.encode(text)).mean()))
+        return float(np.exp(self.surprisals(self.tokenizer.encode(well_formed(text))).mean()))
 
     def explain(self, text: str, label: str | None = None) -> Explanation:
         """Return the perplexity of each token: how many equally probable choices would surprise as much.
@@ -76,7 +77,7 @@ class TrainedLanguageModel(TrainedModel):
         """
         if label is not None:
             raise ConfigError(f"label={label}: a language model has no classes.")
-        tokens = self.tokenizer.encode(text)
+        tokens = self.tokenizer.encode(well_formed(text))
         nats = self.surprisals(tokens)
         return Explanation(
             title=f"Perplexity {np.exp(nats.mean()):,.1f} over {len(nats):,} tokens, the text's end included",

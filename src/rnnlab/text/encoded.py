@@ -24,6 +24,9 @@ import numpy.typing as npt
 from rnnlab.atomic import written_beside
 from rnnlab.corpora.corpus import Corpus, Document, known_by
 from rnnlab.errors import ConfigError, DataError, RnnlabError
+from rnnlab.files.array_file import open_array
+from rnnlab.files.bounded import damaged
+from rnnlab.files.json_file import read_json
 from rnnlab.folders import cache_folder, within
 from rnnlab.text import encoding_pass
 from rnnlab.text.encoding_pass import part
@@ -34,6 +37,11 @@ from rnnlab.text.vocabulary import SPECIALS, Vocabulary
 
 FORMAT = 2  # raise it when the files, or what a tokenizer makes of a text, change
 _FACTS = "facts.json"
+_SHAPE = {
+    **{"tokenizer": {str: object}, "vocabulary": {"tokens": [str], "closed": bool}, "labels": [str]},
+    **{"files": {str: str}, "out_of_vocabulary": {str: (int, float)}},
+}
+_LARGEST = 512 << 20  # bytes: a vocabulary of millions of tokens
 _TRIES = 3
 _EVERY = 500  # documents between two calls of progress
 
@@ -63,9 +71,14 @@ class EncodedSplit:
     @classmethod
     def open(cls, source: Path) -> "EncodedSplit":
         """Map the split whose files' names begin with ``source``."""
-        # A plain array over the map: slices of np.memmap are several times slower to make.
-        tokens = np.asarray(np.load(part(source, "tokens"), mmap_mode="r"))
-        return cls(tokens, np.load(part(source, "offsets")), np.load(part(source, "labels")), source)
+        tokens = open_array(part(source, "tokens"), np.int32, mapped=True)
+        offsets = open_array(part(source, "offsets"), np.int64)
+        labels = open_array(part(source, "labels"), np.int64)
+        if len(offsets) != len(labels) + 1 or offsets[0] != 0 or offsets[-1] != len(tokens):
+            raise damaged(part(source, "offsets"), "it does not fit the tokens and labels beside it")
+        if np.any(np.diff(offsets) < 1):
+            raise damaged(part(source, "offsets"), "it has documents without a token")
+        return cls(tokens, offsets, labels, source)
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -160,11 +173,11 @@ def encoded_corpus(
     folder = cache_folder() / "encoded" / f"{re.sub(r'[^A-Za-z0-9_-]', '_', corpus.name)}-{key[:20]}"
     wanted = _Wanted(tuple(splits), tuple(vocabulary_splits), max_size, min_frequency, closed, vocabulary)
     for _ in range(_TRIES):
-        if _is_whole(folder):
-            try:
-                return _open(folder, splits, key, type(tokenizer))
-            except FileNotFoundError:  # another process, which had seen it damaged, took it away just now
-                continue
+        found = _kept(folder, splits, key, type(tokenizer))
+        if isinstance(found, EncodedCorpus):
+            return found
+        if found is not None:
+            _log.warning("The encoded corpus in %s is damaged (%s) and is made again.", folder, found)
         _build(folder, corpus, tokenizer, wanted, progress)
     raise RnnlabError(f"{folder} is damaged again as soon as it is written. Is the disk sound?")
 
@@ -178,18 +191,26 @@ class _Wanted(NamedTuple):
     vocabulary: Vocabulary | None
 
 
-def _is_whole(folder: Path) -> bool:
+def _kept(
+    folder: Path, splits: Sequence[str], key: str, tokenizer: type[Tokenizer]
+) -> EncodedCorpus | str | None:
+    """Return what was kept, what is wrong with it, or None where nothing was."""
     if not folder.is_dir():
-        return False
+        return f"{folder.name} is no folder" if folder.exists() else None
     reason = damage(folder)
     if reason is not None:
-        _log.warning("The encoded corpus in %s is damaged (%s) and is made again.", folder, reason)
-    return reason is None
+        return reason
+    try:
+        return _open(folder, splits, key, tokenizer)
+    except FileNotFoundError as error:
+        return f"{Path(error.filename).name} is missing"
+    except (RnnlabError, ValueError, LookupError, TypeError) as error:
+        return str(error)
 
 
 def _open(folder: Path, splits: Iterable[str], key: str, tokenizer: type[Tokenizer]) -> EncodedCorpus:
-    facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-    return EncodedCorpus(
+    facts = read_json(folder / _FACTS, _SHAPE, largest=_LARGEST)
+    found = EncodedCorpus(
         tokenizer=tokenizer.from_dict(facts["tokenizer"]),
         vocabulary=Vocabulary.from_dict(facts["vocabulary"]),
         labels=tuple(facts["labels"]),
@@ -199,6 +220,12 @@ def _open(folder: Path, splits: Iterable[str], key: str, tokenizer: type[Tokeniz
         out_of_vocabulary={split: facts["out_of_vocabulary"][split] for split in splits},
         key=key,
     )
+    for split, texts in found.splits.items():
+        if not 0 <= texts.tokens.min(initial=0) <= texts.tokens.max(initial=0) < len(found.vocabulary):
+            raise damaged(folder, f"{split} has ids that the vocabulary lacks")
+        if not -1 <= texts.labels.min(initial=-1) <= texts.labels.max(initial=-1) < len(found.labels):
+            raise damaged(folder, f"{split} has classes that have no name")
+    return found
 
 
 def _build(
@@ -209,16 +236,16 @@ def _build(
             unfinished.mkdir()
             _encode(unfinished, corpus, tokenizer, wanted, progress)
             seal(unfinished)
-            _make_way(folder)
+            _make_way(folder, lambda: isinstance(_kept(folder, wanted.splits, "", type(tokenizer)), str))
     except OSError as error:
         # A folder can't be put where one is: then another process was first, and what it made will serve.
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
 
 
-def _make_way(folder: Path) -> None:
+def _make_way(folder: Path, is_damaged: Callable[[], bool]) -> None:
     """Remove a damaged folder, in one step for all who look; leave a whole one."""
-    if folder.is_dir() and damage(folder) is not None:
+    if is_damaged():
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         with suppress(FileNotFoundError):
             folder.replace(aside / folder.name)

@@ -21,12 +21,13 @@ from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError, RnnlabError
+from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.models.language_model import LanguageModel
 from rnnlab.models.task import Task
 from rnnlab.terminal import TerminalHandler, shown
 from rnnlab.training.allocation import keep_freed_memory
 from rnnlab.training.assembly import assemble_data, assemble_task, assemble_trainer
-from rnnlab.training.checkpoints import Resumable, newest_whole, read_checkpoint, remove_unfinished
+from rnnlab.training.checkpoints import Resumable, newest_whole, remove_unfinished
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.evaluation import evaluate
@@ -159,7 +160,8 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
     for warning in data.warnings():
         log.warning(warning)
     log.info(data.describe_batches())
-    task = assemble_task(config, data)
+    with nullcontext() if start is None else no_larger_than(start.content["state_dict"], start.file):
+        task = assemble_task(config, data)
     if initial is not None and start is None:
         start_from(task, initial, data)
     log.info(describe_task(task))

@@ -11,6 +11,7 @@ from torch import Tensor
 from rnnlab.data.sentiment_data import SentimentData
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError, RunError, nearest
+from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.models.task import Task
 from rnnlab.models.transfer import take_language_model
 from rnnlab.named_classes import check_classes
@@ -19,7 +20,7 @@ from rnnlab.terminal import shown
 from rnnlab.text.tokenizer_identity import tokenizer_of
 from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.text.vocabulary import Vocabulary
-from rnnlab.training.checkpoints import Resumable, read_checkpoint
+from rnnlab.training.checkpoints import Resumable
 from rnnlab.training.resume import tell_edited
 from rnnlab.training.run_folder import RunFolder
 
