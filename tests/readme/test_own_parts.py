@@ -75,6 +75,39 @@ def test_a_tokenizer_that_is_not_registered_is_told_of(place: Path, command: Com
     assert "One of your own needs @register" in capsys.readouterr().err
 
 
+def test_a_run_whose_tokenizer_was_edited_is_refused(
+    place: Path, command: Command, importable: Callable[[], None], capsys: Any
+) -> None:
+    run = trained("my_tokenizer", command, "model.backend=torch")
+    asked = ("predict", f"run={run}", "text=a film", "trust=my_tokenizer")
+    assert command(*asked) == 0
+    edit(place / "my_tokenizer.py", "tokens.append(", "tokens.append('own_' + ")
+    importable()
+    assert command(*asked) == 2
+    assert "my_tokenizer.Negated makes other tokens of a text now" in capsys.readouterr().err
+
+
+def test_a_run_whose_cell_was_edited_says_so(
+    place: Path, command: Command, importable: Callable[[], None], capsys: Any
+) -> None:
+    run = trained("my_cell", command)
+    rnnlab.load(run, trust=["my_cell"])
+    assert "Edited since" not in capsys.readouterr().out
+    edit(place / "my_cell.py", "torch.tanh(", "torch.sin(")
+    importable()
+    rnnlab.load(run, trust=["my_cell"])
+    assert (
+        "Edited since this run was made, or what they import: my_cell.MinimalGated" in capsys.readouterr().out
+    )
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    """Replace a text in a module."""
+    source = file.read_text(encoding="utf-8")
+    assert old in source
+    file.write_text(source.replace(old, new), encoding="utf-8")
+
+
 def test_the_cell(command: Command, capsys: Any) -> None:
     run = trained("my_cell", command)
     cell = made("my_cell.MinimalGated", 3, 5)

@@ -1,7 +1,7 @@
 """What the data of every task shares: splits served as loaders, and what a model must know of them."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -34,7 +34,11 @@ class TaskData(lightning.LightningDataModule):
 
     @abstractmethod
     def describe(self) -> str:
-        """Return a line on the data: their name, how much there is, what was left out."""
+        """Return a line or two on the data: their name, how much there is, what was left out."""
+
+    def warnings(self) -> Sequence[str]:
+        """Return sentences on the data that a person should read before training."""
+        return ()
 
     @abstractmethod
     def passport(self) -> dict[str, Any]:

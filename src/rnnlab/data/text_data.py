@@ -1,7 +1,7 @@
 """What the data of every task on text shares: a corpus, encoded once."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rnnlab.argument_types import fits, said
@@ -10,6 +10,7 @@ from rnnlab.corpora.memory_problems import MemoryProblem
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
 from rnnlab.text.encoded import EncodedCorpus, Progress, encoded_corpus
+from rnnlab.text.tokenizer_identity import probed
 from rnnlab.text.tokenizers import Tokenizer
 
 SIZES = {"max_size": int | None, "min_frequency": int}
@@ -83,9 +84,14 @@ class TextData(TaskData):
         told = f" Held out of its training documents: {held_out}." if held_out else ""
         return f"{corpus}{told}"
 
+    def warnings(self) -> Sequence[str]:
+        """Return the corpus's."""
+        return self.corpus.warnings()
+
     def passport(self) -> dict[str, Any]:
-        """Return vocabulary, tokenizer and class names."""
+        """Return vocabulary, tokenizer and class names, and by what tokens the tokenizer is known again."""
         return {
+            "probe": probed(self.encoded.tokenizer, self.encoded.vocabulary.tokens),
             "vocabulary": self.encoded.vocabulary.to_dict(),
             "tokenizer": self.encoded.tokenizer.to_dict(),
             "labels": list(self.encoded.labels),

@@ -1,5 +1,6 @@
 """The runs under a folder, each as what its files tell; what can't be read is told, not left out."""
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,9 @@ import yaml
 
 from rnnlab.errors import RunError
 from rnnlab.folders import leads_out
+from rnnlab.results.differing_keys import FINGERPRINT
 from rnnlab.results.job_words import told_by_words
+from rnnlab.training.origin import CODE
 from rnnlab.training.run_folder import SWEEP_FILE, RunFolder
 from rnnlab.training.run_state import progress_of
 
@@ -30,7 +33,8 @@ class FoundRun:
         status: ``finished``, ``running``, ``interrupted``, ``failed``, ``empty``, ``pruned``, ``broken``, or
             ``waiting``: a sweep's job that has no folder yet.
         reason: why it failed or is broken; empty elsewhere.
-        config: the resolved configuration, dotted keys and plain values; empty where it is not known.
+        config: the resolved configuration, dotted keys and plain values, and ``fingerprint.data`` and such of
+            what the run was made from; empty where it is not known.
         metrics: by name, such as ``test/accuracy``, and those of simple methods on the same test split, such
             as ``bag of bigrams/accuracy``; of an unfinished run the best validation so far.
         seconds: how long it took; None where nothing tells.
@@ -110,7 +114,7 @@ def read(path: Path) -> FoundRun:
     if state.name == "failed" and not folder.config_file.is_file():
         return FoundRun(path, "failed", state.reason)
     try:
-        config = dict(flat(folder.config()))
+        config = dict(flat(folder.config())) | fingerprints(folder.origin() or {})
         metrics = folder.metrics() if state.name == "finished" else {}
         scores = scores_of(metrics) if metrics else best_so_far(progress)
         seconds = metrics.get("wall_seconds", progress.get("seconds"))
@@ -128,6 +132,19 @@ def read(path: Path) -> FoundRun:
         return FoundRun(path, "broken", str(error))
     except (OSError, TypeError, ValueError, AttributeError) as error:
         return FoundRun(path, "broken", f"{path} holds what rnnlab never writes ({error}).")
+
+
+def fingerprints(origin: Mapping[str, str]) -> dict[str, str]:
+    """Return what a run was made from as keys beside those of its configuration, the code in one.
+
+    >>> fingerprints({"data": "0123456789abcdef"})
+    {'fingerprint.data': 'sha-01234567'}
+    """
+    code = [f"{name} {digest}" for name, digest in sorted(origin.items()) if name.startswith(CODE)]
+    rest = {name: digest for name, digest in origin.items() if not name.startswith(CODE)}
+    if code:
+        rest["code"] = hashlib.sha256("\n".join(code).encode()).hexdigest()
+    return {f"{FINGERPRINT}{name.replace('.', '-')}": f"sha-{digest[:8]}" for name, digest in rest.items()}
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

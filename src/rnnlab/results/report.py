@@ -12,7 +12,14 @@ from rnnlab.atomic import write_text
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.results.columns import Columns, metrics_shown
 from rnnlab.results.conditions import conditions
-from rnnlab.results.differing_keys import ASIDE, differing_keys, full_name, short_names
+from rnnlab.results.differing_keys import (
+    ASIDE,
+    FINGERPRINT,
+    differing_keys,
+    full_name,
+    parting_keys,
+    short_names,
+)
 from rnnlab.results.found_runs import Findings, FoundRun, found_under
 from rnnlab.results.grouped import Row, grouped
 from rnnlab.results.ordering import ordered
@@ -165,6 +172,7 @@ def table_of(
     """Return the table: a row for each run, or for those that differ in nothing but their seed."""
     known = list(dict.fromkeys(key for run in runs for key in run.config))
     keys = telling_keys(runs) if group is None else [full_name(word, known) for word in group.split(",")]
+    keys += parting_keys(keys, [run.config for run in runs if not run.is_partial])
     lots = [[run] for run in runs] if each else [runs]
     rows = ordered([row for lot in lots for row in grouped(lot, keys)], sort)
     columns = Columns(short_names(keys, known), metrics_shown(rows, metrics), each)
@@ -224,6 +232,11 @@ def show(table: Table) -> None:
 
 def tell(findings: Findings, chosen: Sequence[FoundRun]) -> None:
     """Say what the table can't: failures, broken folders, jobs that are still to come."""
+    kept = {any(key.startswith(FINGERPRINT) for key in run.config) for run in chosen if run.metrics}
+    if len(kept) > 1:
+        errors.print(
+            "Runs without a fingerprint of their data are an older rnnlab's and have rows of their own."
+        )
     if any(run.metrics and run.status != "finished" for run in chosen):
         errors.print("Of runs that are not finished: the best validation so far.")
     # What has no configuration meets no condition, and is told all the same.

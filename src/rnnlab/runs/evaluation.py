@@ -1,5 +1,6 @@
 """A finished run's figures once more, or on other data, by the model's own vocabulary."""
 
+import logging
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import lightning
 import numpy as np
 
 from rnnlab.corpora.corpus import check_split
+from rnnlab.corpora.labels import Classes
 from rnnlab.data.memory_data import MemoryData
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError
@@ -22,6 +24,9 @@ from rnnlab.training.evaluation import evaluate
 from rnnlab.training.fit import quieten
 from rnnlab.training.hardware import check_accelerator
 from rnnlab.training.recorded_documents import RecordedDocuments
+from rnnlab.training.resume import tell_edited
+
+log = logging.getLogger(__name__)
 
 LIMITS = {"validation": "limit_val_batches", "test": "limit_test_batches"}
 """What of a split is scored, by the run's trainer."""
@@ -64,6 +69,8 @@ def evaluated(
         raise ConfigError(f"device={device}: choose auto, cpu or gpu.")
     run = open_run(path, trust)
     config = {**run.config, "data": run.config["data"] if data is None else dict(data)}
+    if data is None:
+        tell_edited(run.passport, [config["data"], config["batches"]])
     trained = {key: value for key, value in config["trainer"].items() if key not in ("num_nodes", "strategy")}
     trainer = {**trained, "devices": 1, **({"accelerator": device} if device else {})}
     check_accelerator(trainer["accelerator"])
@@ -74,6 +81,8 @@ def evaluated(
         documents, missed = made.sizes[split], None
     else:
         module = encoded_data(run, config, split, labels)
+        if data is None:
+            tell_other_corpus(run, module)
         recorders = recorders_of(run, module)
         metrics = evaluate(run.task, module, split, trainer, recorders)
         if scored is not None:
@@ -91,6 +100,15 @@ def evaluated(
         "seed": config["seed"],
         "metrics": metrics,
     }
+
+
+def tell_other_corpus(run: OpenedRun, data: TextData) -> None:
+    """Warn if the run's own corpus is no longer what it was trained on."""
+    trained_on = run.passport.get("corpus", {}).get("fingerprint")
+    if trained_on is not None and trained_on != data.corpus.fingerprint:
+        log.warning(
+            "The corpus has changed since the run was trained on it: these are other figures than training's."
+        )
 
 
 def recorders_of(run: OpenedRun, data: TextData) -> list[RecordedDocuments]:
@@ -152,14 +170,15 @@ def model_ids(model: Sequence[str], corpus: Sequence[str], named: Sequence[str])
     Raises:
         ConfigError: if the corpus has a class that the model has not, under the names given.
     """
-    called = list(named) or list(model)
-    strange = [name for name in corpus if name not in called]
-    if len(called) != len(model) or len(set(called)) != len(called) or strange:
+    called = Classes(list(named) or list(model))
+    ids = [called.id_of(name) for name in corpus]
+    known = [number for number in ids if number is not None]
+    if len(called.names) != len(model) or len(set(called.names)) != len(model) or len(known) < len(ids):
         raise ConfigError(
             f"The model tells {', '.join(model)}; the data has {', '.join(corpus)}. Say what the data calls "
             f"the model's, in the order {', '.join(model)}: labels={','.join(corpus)}, or turned round."
         )
-    return [called.index(name) for name in corpus]
+    return known
 
 
 def relabelled(split: EncodedSplit, ids: Sequence[int]) -> EncodedSplit:

@@ -9,10 +9,12 @@ from rnnlab.build import build, locate_class, taken_by
 from rnnlab.errors import RunError
 from rnnlab.models.task import Task
 from rnnlab.named_classes import check_classes
-from rnnlab.text.tokenizers import Characters, Tokenizer, tokenizer_from_dict
+from rnnlab.text.tokenizer_identity import tokenizer_of
+from rnnlab.text.tokenizers import Characters, Tokenizer
 from rnnlab.text.vocabulary import Vocabulary
 from rnnlab.training.assembly import task_arguments
 from rnnlab.training.checkpoints import read_checkpoint
+from rnnlab.training.resume import tell_edited
 from rnnlab.training.run_folder import RunFolder
 
 
@@ -29,6 +31,8 @@ class OpenedRun:
     """How text becomes ids; None for a model that reads no text."""
     labels: tuple[str, ...]
     """Class names in the order of their ids; empty for a language model."""
+    passport: Mapping[str, Any]
+    """All that the checkpoint says of itself."""
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -83,7 +87,7 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
     try:
         config, labels = passport["config"], tuple(passport["labels"])
         check_classes(config, file, trust)
-        reading = reading_of(passport)
+        reading = reading_of(passport, file)
         facts = {**passport.get("facts", {}), "labels": labels}
         if reading is not None:
             tokenizer, vocabulary = reading
@@ -94,6 +98,7 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
         wanted, _ = taken_by(locate_class(arguments["_target_"], Task, "task"))
         known = {name: value for name, value in facts.items() if name in wanted}
         task = build(arguments, Task, "task", model=config["model"], **known)
+        tell_edited(passport, [config["task"], config["model"], config["tokenizer"] if reading else {}])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise RunError(
             f"{file} is damaged: its configuration or vocabulary is not as rnnlab writes it."
@@ -102,20 +107,19 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
         task.load_state_dict(content["state_dict"])
     except (RuntimeError, KeyError) as error:
         raise RunError(f"{file} is damaged: its weights don't fit its configuration. {error}") from error
-    return OpenedRun(file, config, task.eval(), reading, labels)
+    return OpenedRun(file, config, task.eval(), reading, labels, passport)
 
 
-def reading_of(passport: Mapping[str, Any]) -> tuple[Tokenizer, Vocabulary] | None:
+def reading_of(passport: Mapping[str, Any], file: Path) -> tuple[Tokenizer, Vocabulary] | None:
     """Return the tokenizer and vocabulary in a checkpoint, None where the model reads no text.
 
     Raises:
+        RunError: if the tokenizer makes other tokens by now.
         ConfigError: if there is no such tokenizer.
     """
     if "facts" in passport:
         return None
-    # Importing its module makes a tokenizer of the user's own known by its name.
-    locate_class(passport["config"]["tokenizer"]["_target_"], Tokenizer, "tokenizer")  # type: ignore[type-abstract]
-    return tokenizer_from_dict(passport["tokenizer"]), Vocabulary.from_dict(passport["vocabulary"])
+    return tokenizer_of(passport, file), Vocabulary.from_dict(passport["vocabulary"])
 
 
 def checkpoint_file(path: Path) -> Path:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from rnnlab.corpora.rows import Row
 from rnnlab.errors import ConfigError, DataError, RunError
 from rnnlab.figures.explanation_views import save_page, terminal_view
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.loaded import load
 from rnnlab.runs.outputs import check_output
 from rnnlab.runs.table_prediction import Tally, predict_table, predicted
-from rnnlab.runs.text_tables import TextRow, text_row
+from rnnlab.runs.text_tables import text_row
 from rnnlab.runs.trained_classifier import WINDOW, TrainedClassifier
 from rnnlab.runs.trained_model import TrainedModel
 from rnnlab.terminal import console, errors
@@ -25,6 +26,7 @@ def answer(
     input: str | None = None,
     output: str | None = None,
     text_column: str = "text",
+    quotes: bool | None = None,
     overwrite: bool = False,
     explain: bool = False,
     label: str | None = None,
@@ -36,7 +38,7 @@ def answer(
     Raises:
         RnnlabError: for whatever the user can mend.
     """
-    check_together(text, input, output, explain, label)
+    check_together(text, input, output, explain, label, quotes)
     model = load(run, device=device, trust=trusted_packages(trust))
     if explain and text is not None:
         explain_text(model, text, label, Path(output or "explanation.html"), overwrite)
@@ -49,7 +51,9 @@ def answer(
     if text is not None:
         show(model, text)
     elif input is not None and output is not None:
-        tally = predict_table(model, Path(input), Path(output), column=text_column, overwrite=overwrite)
+        tally = predict_table(
+            model, Path(input), Path(output), column=text_column, quotes=quotes, overwrite=overwrite
+        )
         for note in tally.notes(model.kept["max_length"]):
             errors.print(note, markup=False)
         errors.print(f"Predictions  {output}", markup=False)
@@ -58,7 +62,12 @@ def answer(
 
 
 def check_together(
-    text: str | None, input: str | None, output: str | None, explain: bool, label: str | None
+    text: str | None,
+    input: str | None,
+    output: str | None,
+    explain: bool,
+    label: str | None,
+    quotes: bool | None = None,
 ) -> None:
     """Check that the arguments make sense together.
 
@@ -69,6 +78,8 @@ def check_together(
         raise ConfigError("text and input are both given; choose one.")
     if input is not None and output is None:
         raise ConfigError("input needs output=…, the file for the predictions.")
+    if quotes is not None and input is None:
+        raise ConfigError("quotes=… is for input=…, a table.")
     if explain and text is None:
         raise ConfigError('explain=true needs text="…", the one text to explain.')
     if label is not None and not explain:
@@ -134,7 +145,7 @@ def predict_lines(model: TrainedClassifier, column: str) -> None:
         errors.print(note, markup=False)
 
 
-def stdin_rows(stream: BinaryIO, column: str) -> Iterator[TextRow]:
+def stdin_rows(stream: BinaryIO, column: str) -> Iterator[Row]:
     """Yield the lines of standard input.
 
     Raises:

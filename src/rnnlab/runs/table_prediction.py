@@ -9,11 +9,11 @@ from pathlib import Path
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from rnnlab.atomic import written_beside
+from rnnlab.corpora.rows import Row
 from rnnlab.errors import DataError
 from rnnlab.runs.outputs import check_output
 from rnnlab.runs.text_tables import (
     Columns,
-    TextRow,
     check_columns_free,
     format_of,
     read_texts,
@@ -57,18 +57,26 @@ class Tally:
 
 
 def predict_table(
-    model: TrainedClassifier, source: Path, target: Path, *, column: str = "text", overwrite: bool = False
+    model: TrainedClassifier,
+    source: Path,
+    target: Path,
+    *,
+    column: str = "text",
+    quotes: bool | None = None,
+    overwrite: bool = False,
 ) -> Tally:
     """Write each row of a table with the model's label and the probability of each class.
 
-    Rows keep their order and their columns; memory holds a window of them. ``target`` appears when all is
-    written.
+    Rows keep their order and their columns, the second of one name with a number; memory holds a window of
+    them. ``target`` appears when all is written.
 
     Args:
         model: a sentiment model.
         source: a CSV, TSV, JSON Lines or plain-text file.
         target: a CSV, TSV or JSON Lines file to write.
         column: the column of the text.
+        quotes: whether quotation marks can enclose a field of the table; None: see
+            :class:`rnnlab.corpora.rows.RowReader`.
         overwrite: whether ``target`` may exist.
 
     Raises:
@@ -81,7 +89,7 @@ def predict_table(
     tally = Tally()
     started = time.perf_counter()
     form = format_of(target)
-    rows = read_texts(source, column)
+    rows = read_texts(source, column, quotes)
     first = next(rows, None)
     if first is None:
         raise DataError(f"{source} has no rows.")
@@ -100,7 +108,7 @@ def predict_table(
 
 
 def predicted(
-    model: TrainedClassifier, rows: Iterable[TextRow], window: int = WINDOW
+    model: TrainedClassifier, rows: Iterable[Row], window: int = WINDOW
 ) -> Iterator[tuple[Columns, Prediction]]:
     """Yield each row's columns with the predicted ones added, and the prediction."""
     for chunk in windows(iter(rows), window):
@@ -109,9 +117,9 @@ def predicted(
             yield {**row.columns, **added_columns(model, prediction)}, prediction
 
 
-def windows(rows: Iterator[TextRow], window: int) -> Iterator[list[TextRow]]:
+def windows(rows: Iterator[Row], window: int) -> Iterator[list[Row]]:
     """Yield lists of at most ``window`` rows and, beyond one row, ``WINDOW_CHARACTERS``."""
-    chunk: list[TextRow] = []
+    chunk: list[Row] = []
     characters = 0
     for row in rows:
         if chunk and (len(chunk) == window or characters + len(row.text) > WINDOW_CHARACTERS):

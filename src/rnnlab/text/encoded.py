@@ -1,7 +1,8 @@
 """A corpus in ids: flat memory-mapped arrays, encoded once and kept in the cache folder.
 
-What is kept is named by a digest of all that made it (the corpus's content, the tokenizer, the settings of
-the vocabulary, the form of the files), so a changed corpus is a new entry and nothing has to be cleared.
+What is kept is named by a digest of all that made it (the corpus's content, the tokenizer, the code of both
+where they are the user's own, the settings of the vocabulary, the form of the files), so a changed corpus or
+an edited tokenizer is a new entry and nothing has to be cleared.
 """
 
 import errno
@@ -21,16 +22,17 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnlab.atomic import written_beside
-from rnnlab.corpora.corpus import Corpus, Document
+from rnnlab.corpora.corpus import Corpus, Document, known_by
 from rnnlab.errors import ConfigError, DataError, RnnlabError
 from rnnlab.folders import cache_folder, within
 from rnnlab.text import encoding_pass
 from rnnlab.text.encoding_pass import part
 from rnnlab.text.sealed_folder import damage, seal
-from rnnlab.text.tokenizers import Tokenizer, TrainedTokenizer, tokenizer_from_dict
+from rnnlab.text.tokenizer_identity import identity
+from rnnlab.text.tokenizers import Tokenizer, TrainedTokenizer, check_known
 from rnnlab.text.vocabulary import SPECIALS, Vocabulary
 
-FORMAT = 1  # raise it when the files, or what a tokenizer makes of a text, change
+FORMAT = 2  # raise it when the files, or what a tokenizer makes of a text, change
 _FACTS = "facts.json"
 _TRIES = 3
 _EVERY = 500  # documents between two calls of progress
@@ -132,7 +134,8 @@ def encoded_corpus(
     Raises:
         DataError: if the corpus is missing or damaged, the vocabulary's splits hold no token, or the
             vocabulary is closed and lacks a token.
-        ConfigError: if ``max_size`` has no room for the tokens that the tokenizer learnt.
+        ConfigError: if ``max_size`` has no room for the tokens that the tokenizer learnt, or the tokenizer
+            has another's name or would not come back from a checkpoint as it is.
         RnnlabError: if the disk is full or the cache folder can't be written.
         ValueError: if ``vocabulary_splits`` are not among ``splits``.
     """
@@ -140,10 +143,11 @@ def encoded_corpus(
         vocabulary_splits, max_size, min_frequency, closed = (), None, 1, vocabulary.closed
     if not set(vocabulary_splits) <= set(splits):
         raise ValueError(f"vocabulary_splits {vocabulary_splits} must be among splits {splits}")
+    check_known(tokenizer)
     made_by = {
         "format": FORMAT,
-        "corpus": corpus.fingerprint,
-        "tokenizer": tokenizer.to_dict(),
+        "corpus": known_by(corpus),
+        "tokenizer": identity(tokenizer),
         "splits": sorted(splits),
         "vocabulary_splits": sorted(vocabulary_splits),
         "max_size": max_size,
@@ -158,7 +162,7 @@ def encoded_corpus(
     for _ in range(_TRIES):
         if _is_whole(folder):
             try:
-                return _open(folder, splits, key)
+                return _open(folder, splits, key, type(tokenizer))
             except FileNotFoundError:  # another process, which had seen it damaged, took it away just now
                 continue
         _build(folder, corpus, tokenizer, wanted, progress)
@@ -183,10 +187,10 @@ def _is_whole(folder: Path) -> bool:
     return reason is None
 
 
-def _open(folder: Path, splits: Iterable[str], key: str) -> EncodedCorpus:
+def _open(folder: Path, splits: Iterable[str], key: str, tokenizer: type[Tokenizer]) -> EncodedCorpus:
     facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
     return EncodedCorpus(
-        tokenizer=tokenizer_from_dict(facts["tokenizer"]),
+        tokenizer=tokenizer.from_dict(facts["tokenizer"]),
         vocabulary=Vocabulary.from_dict(facts["vocabulary"]),
         labels=tuple(facts["labels"]),
         splits={

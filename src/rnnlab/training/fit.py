@@ -34,8 +34,9 @@ from rnnlab.training.hardware import check_accelerator, check_precision, check_s
 from rnnlab.training.hyperparameters import log_hyperparameters
 from rnnlab.training.initial_run import read_as, start_from, starting_point
 from rnnlab.training.interruption import StopCleanly
+from rnnlab.training.origin import changed_since, origin_of
 from rnnlab.training.report import describe_task, final_table
-from rnnlab.training.resume import check_epochs, check_same_corpus, check_same_vocabulary
+from rnnlab.training.resume import check_epochs, check_same_corpus, check_same_vocabulary, tell_edited
 from rnnlab.training.run_folder import RunFolder
 from rnnlab.training.task_figures import SPLITS, task_figures
 from rnnlab.training.tensorboard import LoggingSettings
@@ -77,6 +78,7 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         check_free(folder)
     elif folder.is_finished_as(config):
         log.info("%s is finished: nothing is left to do. trainer.max_epochs=... trains on.", shown(path))
+        tell_if_changed(folder, config)
         return folder.metrics()
     stop = StopCleanly(folder)
     with stop.listening(), ExitStack() as held:
@@ -89,7 +91,7 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         trainer.callbacks += watchers  # type: ignore[attr-defined]
         check_precision(task, str(config["trainer"]["precision"]), trainer.strategy.root_device)
         held.enter_context(only_worker(folder))
-        begin(config, folder, resuming)
+        begin(config, folder, resuming, task.passport["origin"])
         with failure_noted(folder), told_when_full(folder.path):
             trainer.fit(task, datamodule=data, ckpt_path=str(start.file) if start else None)
             check_validated(folder, trainer)
@@ -152,15 +154,20 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
         read_as(data, initial, config["task"]["vocabulary"])
     with encoding_progress() as progress:
         data.encode(progress)
-    log.info(data.describe())
+    for line in data.describe().splitlines():
+        log.info(line)
+    for warning in data.warnings():
+        log.warning(warning)
     log.info(data.describe_batches())
     task = assemble_task(config, data)
     if initial is not None and start is None:
         start_from(task, initial, data)
     log.info(describe_task(task))
-    task.passport["corpus"] = corpus
+    began = start and start.content["rnnlab"].get("origin", {})
+    task.passport |= {"corpus": corpus, "origin": origin_of(config, getattr(data, "corpus", None), began)}
     if start is not None:
         check_same_vocabulary(start.content["rnnlab"], task.passport)
+        tell_edited(start.content["rnnlab"], config)
     return data, task
 
 
@@ -171,14 +178,30 @@ def fingerprint_of(data: TaskData) -> dict[str, str]:
     return {"name": type(data).__name__, "fingerprint": ""}
 
 
-def begin(config: dict[str, Any], folder: RunFolder, resuming: bool) -> None:
+def tell_if_changed(folder: RunFolder, config: Mapping[str, Any]) -> None:
+    """Warn if a finished run would be made from other data or code now."""
+    try:
+        changed = changed_since(folder.origin(), origin_of(config))
+    except RnnlabError as error:
+        log.warning("Whether its data and code are still the same can't be told: %s", error)
+        return
+    if changed:
+        log.warning(
+            "Its figures are not of what is there now; changed since: %s. For those, start a new run.",
+            changed,
+        )
+
+
+def begin(
+    config: dict[str, Any], folder: RunFolder, resuming: bool, origin: Mapping[str, str] | None = None
+) -> None:
     """Make the folder that of a run that is going on."""
     if is_first_process():
         if resuming:
             remove_unfinished(folder)
         else:
             folder.check_free()  # another process may have taken it while this one encoded
-        folder.begin(config)
+        folder.begin(config, origin)
 
 
 @contextmanager

@@ -16,9 +16,11 @@ from rnnlab.models.transfer import take_language_model
 from rnnlab.named_classes import check_classes
 from rnnlab.said_keys import said_keys
 from rnnlab.terminal import shown
-from rnnlab.text.tokenizers import Tokenizer, tokenizer_from_dict
+from rnnlab.text.tokenizer_identity import tokenizer_of
+from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.text.vocabulary import Vocabulary
 from rnnlab.training.checkpoints import Resumable, read_checkpoint
+from rnnlab.training.resume import tell_edited
 from rnnlab.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -37,15 +39,19 @@ class InitialRun:
     checkpoint: Path
     config: dict[str, Any]
     """The run's resolved configuration."""
-    tokenizing: dict[str, Any]
-    """The tokenizer as plain data."""
+    passport: Mapping[str, Any]
+    """All that the checkpoint says of itself."""
     vocabulary: Vocabulary
     weights: dict[str, Tensor]
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """What cut its text into tokens, as it learnt; one of the user's own must be imported by now."""
-        return tokenizer_from_dict(self.tokenizing)
+        """What cut its text into tokens, as it learnt; whether its class may be imported was checked.
+
+        Raises:
+            RunError: if it makes other tokens by now.
+        """
+        return tokenizer_of(self.passport, self.checkpoint)
 
 
 def read_initial_run(path: str | Path) -> InitialRun:
@@ -102,7 +108,7 @@ def initial_run(file: Path, checkpoint: Mapping[str, Any]) -> InitialRun:
         return InitialRun(
             checkpoint=file,
             config=passport["config"],
-            tokenizing=dict(passport["tokenizer"]),
+            passport=passport,
             vocabulary=Vocabulary.from_dict(passport["vocabulary"]),
             weights=checkpoint["state_dict"],
         )
@@ -212,6 +218,7 @@ def start_from(task: Task, run: InitialRun, data: TaskData) -> None:
         ConfigError: if sizes differ.
     """
     assert isinstance(data, SentimentData)
+    tell_edited(run.passport, [run.config["model"], run.config["tokenizer"]])
     taken = take_language_model(task, run.weights, run.vocabulary, data.encoded.vocabulary)
     others = taken.total - taken.matched
     log.info(

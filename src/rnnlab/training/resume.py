@@ -1,12 +1,17 @@
 """Going on with a run: in its folder, with its configuration, on its corpus."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from rnnlab.command_line import differences
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.named_classes import check_classes
+from rnnlab.training.origin import edited_code
 from rnnlab.training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
 
 # What may change without changing what the run computed so far.
 HARMLESS = (
@@ -22,6 +27,9 @@ def resumed_config(
     composed: Mapping[str, Any], folder: RunFolder, overrides: Iterable[str]
 ) -> dict[str, Any]:
     """Return the configuration to go on with: the run's own, with the harmless changes asked for.
+
+    Where the corpus's files lie may change, too: whether they are the same is told by the fingerprint, see
+    :func:`check_same_corpus`.
 
     Args:
         composed: what the command line composed to.
@@ -39,7 +47,7 @@ def resumed_config(
     wrong: list[str] = []
     for key in asked_for(overrides, {*stored, *composed}):
         for name in changed_keys(new, stored, key):
-            if is_harmless(name):
+            if is_harmless(name) or is_place(name, at(stored, name), at(new, name)):
                 take(stored, new, name)
             else:
                 wrong.append(f"{name}: the run has {at(stored, name)}, asked for {at(new, name)}")
@@ -80,6 +88,23 @@ def is_harmless(key: str) -> bool:
     (True, False)
     """
     return any(key == name or key.startswith(f"{name}.") for name in HARMLESS)
+
+
+def is_place(key: str, old: Any, new: Any) -> bool:
+    """Return whether a key says where files of the corpus lie, and not what is made of them.
+
+    >>> is_place("data.corpus.train", "old/a.csv", "a.csv")
+    True
+    >>> is_place("data.corpus.text_column", "text", "review")
+    False
+    """
+    if not key.startswith("data.corpus.") or key.endswith("._target_"):
+        return False
+    names = [name for value in (old, new) for name in (value if isinstance(value, list) else [value])]
+    texts = [name for name in names if isinstance(name, str)]
+    return len(texts) == len(names) and any(
+        set(text) & set("/\\*.~") or Path(text).exists() for text in texts
+    )
 
 
 def at(config: Any, key: str) -> Any:
@@ -133,7 +158,8 @@ def check_same_corpus(passport: Mapping[str, Any], corpus: Mapping[str, str]) ->
         raise RunError(
             f"The corpus has changed since this run: {before['name']} had the fingerprint "
             f"{before['fingerprint'][:16]}, {corpus['name']} now has {corpus['fingerprint'][:16]}. "
-            "Put the files back as they were, or start a new run."
+            "Put files and settings of the corpus back as they were, or start a new run (in a sweep: "
+            "sweep.restart=true)."
         )
 
 
@@ -150,6 +176,25 @@ def check_same_vocabulary(before: Mapping[str, Any], now: Mapping[str, Any]) -> 
     for part in ("tokenizer", "vocabulary", "labels"):
         if before.get(part) != now.get(part):
             raise RunError(
-                f"The {part} made of the corpus now is not that of the run: another version of rnnlab, "
-                "or of a library, has made it. Go on with that version, or start a new run."
+                f"The {part} made of the corpus now is not that of the run: another version of rnnlab, of a "
+                "library or of your own code has made it. Go on with that version, or start a new run."
             )
+    if "probe" in before and before["probe"] != now.get("probe"):
+        raise RunError(
+            "The tokenizer makes other tokens of a text now than when the run began. Put its code back as it "
+            "was, or start a new run."
+        )
+
+
+def tell_edited(passport: Mapping[str, Any], config: Any) -> None:
+    """Warn of classes of the user's own, among those that a configuration names, that were edited since.
+
+    Args:
+        passport: what the checkpoint says of itself.
+        config: the configuration, or the part of it that is used; its classes may be imported.
+    """
+    names = edited_code(passport.get("origin"), config)
+    if names:
+        log.warning(
+            "Edited since this run was made, or what they import: %s. Its figures are of the old code.", names
+        )

@@ -12,7 +12,7 @@ from rnnlab.build import check_arguments
 from rnnlab.errors import ConfigError
 from rnnlab.models.language_model import LanguageModel
 from rnnlab.models.task import Task
-from rnnlab.text.tokenizers import tokenizer_from_dict
+from rnnlab.text.tokenizer_identity import tokenizer_of
 from rnnlab.text.vocabulary import Vocabulary
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.run_folder import RunFolder
@@ -104,7 +104,7 @@ def logging_callbacks(config: Mapping[str, Any], task: Task, clock: TrainingCloc
     if every:
         found.append(StepScalars(clock, every))
     if isinstance(task, LanguageModel):
-        tokenizer = tokenizer_from_dict(task.passport["tokenizer"])
+        tokenizer = tokenizer_of(task.passport, "The run")
         vocabulary = Vocabulary.from_dict(task.passport["vocabulary"])
         found.append(TextSamples(task, tokenizer, vocabulary, settings.prompt))
     return found
