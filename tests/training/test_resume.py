@@ -434,7 +434,7 @@ def test_auto_finds_the_newest_unfinished_run_of_the_same_configuration(
     def begun(name: str, age: float, *words: str) -> RunFolder:
         folder = RunFolder(tmp_path / name)
         stored = {**sentiment.config(*words), "resume": None}
-        del stored["sweep"]
+        del stored["sweep"], stored["trust"]
         folder.path.mkdir()
         folder.begin(stored)
         os.utime(folder.config_file, (1e9 - age, 1e9 - age))

@@ -81,7 +81,8 @@ def tokenizer_of(passport: Mapping[str, Any], where: object) -> Tokenizer:
         RunError: if it makes other tokens of a text now than when the model was trained.
     """
     target = passport["config"]["tokenizer"]["_target_"]
-    tokenizer: Tokenizer = locate_class(target, object, "tokenizer").from_dict(passport["tokenizer"])  # type: ignore[attr-defined]
+    cls = locate_class(target, Tokenizer, "tokenizer")  # type: ignore[type-abstract]
+    tokenizer = cls.from_dict(passport["tokenizer"])
     made = passport.get("probe")
     if made is not None and made != probed(tokenizer, passport["vocabulary"]["tokens"]):
         raise RunError(

@@ -24,6 +24,7 @@ from rnnlab.errors import ConfigError, RnnlabError
 from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.models.language_model import LanguageModel
 from rnnlab.models.task import Task
+from rnnlab.named_classes import check_classes
 from rnnlab.terminal import TerminalHandler, shown
 from rnnlab.training.allocation import keep_freed_memory
 from rnnlab.training.assembly import assemble_data, assemble_task, assemble_trainer
@@ -138,12 +139,14 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
     """Return the encoded data and the task, checked against the checkpoint that the run goes on from.
 
     Raises:
-        RunError: if the corpus or its vocabulary is not what the run was begun with.
+        RunError: if the corpus or its vocabulary is not what the run was begun with, or the checkpoint names
+            other classes than the run.
         ConfigError: if a section can't be built, or the parts do not fit together.
     """
     check_accelerator(config["trainer"]["accelerator"])
     check_scored(config["trainer"])
     if start is not None:
+        check_classes(start.content["rnnlab"].get("config"), start.file, chosen=config)
         check_epochs(start.content["epoch"], config["trainer"]["max_epochs"])
     lightning.seed_everything(config["seed"], workers=True, verbose=False)
     data = assemble_data(config)

@@ -95,6 +95,7 @@ def starting_point(config: Mapping[str, Any], start: Resumable | None) -> Initia
         return initial_run(start.file, start.content)
     run = read_initial_run(config["init_from"])
     check_agreement(config, run)
+    check_classes(taken_from(run), run.checkpoint, chosen=config)
     return run
 
 
@@ -153,8 +154,7 @@ def adopted(config: Mapping[str, Any], run: InitialRun, said: Collection[str]) -
     Raises:
         RunError: if the run's encoder or tokenizer is a class that neither rnnlab nor the command knows.
     """
-    taken = {section: run.config[section] for section in ("model", "tokenizer")}
-    check_classes(taken, run.checkpoint, config.get("trust"), chosen=config)
+    check_classes(taken_from(run), run.checkpoint, config.get("trust"), chosen=config)
     own = {key: value for key, value in config["model"].items() if f"model.{key}" in said}
     model = {**run.config["model"], **own}
     task = dict(config["task"])
@@ -166,6 +166,11 @@ def adopted(config: Mapping[str, Any], run: InitialRun, said: Collection[str]) -
     loss |= {key: run.config["task"][key] for key in HEAD if f"task.language_loss.{key}" not in said}
     tokenizer = config["tokenizer"] if "tokenizer" in said else run.config["tokenizer"]
     return {**config, "model": model, "task": {**task, "language_loss": loss}, "tokenizer": tokenizer}
+
+
+def taken_from(run: InitialRun) -> dict[str, Any]:
+    """Return the sections of a language model's configuration of which classes are made."""
+    return {section: run.config[section] for section in ("model", "tokenizer")}
 
 
 def check_agreement(config: Mapping[str, Any], run: InitialRun) -> None:
