@@ -1,6 +1,6 @@
 """What a table of runs shows, and how its cells read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from rnnlab.results.differing_keys import ABSENT
 from rnnlab.results.found_runs import SPLITS
 from rnnlab.results.grouped import Row, Spread
 from rnnlab.terminal import duration
+from rnnlab.training.choosing import SPLIT
 
 MAIN = {"sentiment": "accuracy", "language_model": "perplexity", "memory": "loss"}
 """The metric by which each task chooses its best checkpoint."""
@@ -46,9 +47,7 @@ def metrics_shown(rows: Sequence[Row], wanted: str | None) -> list[str]:
     if wanted == "all":
         return in_order(known)
     if wanted is None:
-        found_in = [run.config for row in rows for run in row.runs if run.metrics]
-        tasks = {str(config.get("task.name")) for config in found_in}
-        chosen = {MAIN.get(task, "loss") for task in tasks}
+        chosen = {chosen_by(run.config) for row in rows for run in row.runs if run.metrics}
         return in_order([name for name in own if name.partition("/")[2] in chosen])
     found: list[str] = []
     for word in wanted.split(","):
@@ -57,6 +56,16 @@ def metrics_shown(rows: Sequence[Row], wanted: str | None) -> list[str]:
             raise ConfigError(f"metrics={word}: no run has it. There are {', '.join(in_order(known))}.")
         found += in_order(meant)
     return list(dict.fromkeys(found))
+
+
+def chosen_by(config: Mapping[str, Any]) -> str:
+    """Return the metric that chose a run's best checkpoint, without its split.
+
+    >>> chosen_by({"task.name": "sentiment", "callbacks.checkpoint.monitor": "validation/f1/spam"})
+    'f1/spam'
+    """
+    said = config.get("callbacks.checkpoint.monitor")
+    return str(said).removeprefix(SPLIT) if said else MAIN.get(str(config.get("task.name")), "loss")
 
 
 def in_order(names: Sequence[str]) -> list[str]:

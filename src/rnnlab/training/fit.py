@@ -290,6 +290,8 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     # A run that goes on between an epoch's last step and its end has its means from the checkpoint.
     warnings.filterwarnings("ignore", message=".*method of metric RunningMean was called before.*")
+    # Early stopping that looks at another metric from here on, or no longer, leaves its state behind.
+    warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
     warnings.filterwarnings(
         "ignore", message=".*The number of training batches .* is smaller than the logging.*"
     )
