@@ -8,16 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
-from torchmetrics.classification import (
-    BinaryAccuracy,
-    BinaryAUROC,
-    BinaryF1Score,
-    MulticlassAccuracy,
-    MulticlassF1Score,
-)
 
 from rnnlab.data.collate import DocumentBatch
 from rnnlab.errors import ConfigError, nearest
+from rnnlab.models.class_metrics import by_name, evaluation_metrics
 from rnnlab.models.dropout import check_shares
 from rnnlab.models.embedding import WordEmbedding
 from rnnlab.models.encoder import build_encoder
@@ -25,7 +19,6 @@ from rnnlab.models.fine_tuning import FineTunedTask
 from rnnlab.models.integrated_gradients import MOST, Attribution, integrated_gradients
 from rnnlab.models.language_loss import build_language_loss
 from rnnlab.models.long_documents import ReadDocuments, check_bptt, in_batch_order, read_documents
-from rnnlab.models.mean_auroc import MeanAUROC
 from rnnlab.models.padding import turned_round
 from rnnlab.models.pooling import build_pooling
 from rnnlab.models.tracking import RunningMean
@@ -128,11 +121,9 @@ class SentimentClassifier(FineTunedTask):
 
     def validation_metrics(self) -> list[str]:
         """Return the names of all that a validation logs."""
-        names = ["loss"]
-        for name in map(str, cast(MetricCollection, self.metrics["validation"])):
-            metric = name.removesuffix("_per_class")
-            names += [metric] if metric == name else [f"{metric}/{label}" for label in self.labels]
-        return [f"validation/{name}" for name in names]
+        logged = map(str, cast(MetricCollection, self.metrics["validation"]))
+        names = by_name(dict.fromkeys(logged, self.labels), self.labels)
+        return [f"validation/{name}" for name in (*names, "loss")]
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Return the logits: ``(batch,)`` for two classes, ``(batch, classes)`` for more.
@@ -274,10 +265,7 @@ class SentimentClassifier(FineTunedTask):
 
     def report(self, stage: str) -> None:
         """Log the metrics of ``stage`` over all its documents, by class too where there are over two."""
-        values = dict(self.metrics[stage].compute())  # type: ignore[operator]
-        for name in [name for name in values if name.endswith("_per_class")]:
-            for label, value in zip(self.labels, values.pop(name), strict=True):
-                values[f"{name.removesuffix('_per_class')}/{label}"] = value
+        values = by_name(self.metrics[stage].compute(), self.labels)  # type: ignore[operator]
         values["loss"] = self.losses[stage].value_and_reset()  # type: ignore[operator]
         self.log_dict({f"{stage}/{name}": value for name, value in values.items()})
 
@@ -309,19 +297,3 @@ def weights_of(class_weights: str | Sequence[float], labels: Sequence[str]) -> T
     if not all(math.isfinite(weight) and weight > 0 for weight in class_weights):
         raise ConfigError(f"{said}: expected numbers above 0.")
     return torch.tensor(list(class_weights), dtype=torch.float32)
-
-
-def evaluation_metrics(classes: int) -> MetricCollection:
-    """Return accuracy, F1 and AUROC: plain for two classes; macro-averaged, and F1 by class, for more."""
-    if classes == 2:
-        return MetricCollection({"accuracy": BinaryAccuracy(), "f1": BinaryF1Score(), "auroc": BinaryAUROC()})
-    return MetricCollection(
-        {
-            "accuracy": MulticlassAccuracy(classes, average="micro"),
-            "f1": MulticlassF1Score(classes, average="macro"),
-            "auroc": MeanAUROC(classes),
-            "f1_per_class": MulticlassF1Score(classes, average=None),
-            "accuracy_per_class": MulticlassAccuracy(classes, average=None),
-        },
-        compute_groups=False,
-    )
