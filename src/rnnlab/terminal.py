@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 # Colour and width degrade by themselves where output is a file or NO_COLOR is set. A notebook gets plain
 # text, too: rich would make a block of HTML of each line, and a line of each state of a bar.
@@ -48,6 +49,30 @@ def speak_as(speaker: str) -> Iterator[None]:
         yield
     finally:
         TerminalHandler.speaker, console.quiet = before, was_quiet
+
+
+WIDEST = 10_000  # characters
+NARROWEST = 12
+"""Characters to which a table's first column is folded, so that the others fit."""
+
+
+def print_table(table: Table) -> None:
+    """Print a table; where it is wider than the terminal its first column is folded, and no number is cut."""
+    width = wide().measure(table).maximum
+    if width > console.width:
+        first = table.columns[0]
+        longest = max(wide().measure(cell).maximum for cell in (first.header, *first.cells))
+        first.max_width = max(min(NARROWEST, longest), longest - (width - console.width))
+        width = wide().measure(table).maximum
+    if width <= console.width:
+        console.print(table)
+    elif not console.quiet:
+        wide(width).print(table, crop=False)
+
+
+def wide(width: int = WIDEST) -> Console:
+    """Return a terminal of any width."""
+    return Console(width=width, highlight=False, **_plain)
 
 
 def shown(path: Path) -> str:

@@ -76,6 +76,10 @@ class SentimentData(TextData):
             raise DataError(f"{self.corpus.name}: the training split is empty.")
         return {"vocabulary_size": len(self.encoded.vocabulary), "labels": self.encoded.labels}
 
+    def labels(self) -> tuple[str, ...]:
+        """Return the names of the classes in the order of their ids."""
+        return self.encoded.labels
+
     def class_counts(self) -> Tensor:
         """Return how many training documents there are of each class: ``(classes,)`` int64."""
         labels = torch.from_numpy(np.asarray(self.encoded.splits["train"].labels, dtype=np.int64))

@@ -1,7 +1,7 @@
 """What the data of every task shares: splits served as loaders, and what a model must know of them."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -55,6 +55,10 @@ class TaskData(lightning.LightningDataModule):
     @abstractmethod
     def baselines(self) -> dict[str, dict[str, float]]:
         """Return what simple methods reach on the same test split: ``{name: {metric: value}}``."""
+
+    def labels(self) -> Sequence[str]:
+        """Return the names of the classes that documents are told apart by, none elsewhere."""
+        return ()
 
     def describe_batches(self) -> str:
         """Return a line on the training batches."""

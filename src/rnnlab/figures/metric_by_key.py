@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from rnnlab.figures.learning_curves import title_of
-from rnnlab.figures.style import colour, house_style, logarithmic, new_panel, note
+from rnnlab.figures.style import colour, house_style, logarithmic, name_lines, new_panel, note
 
 WIDE = 20
 """Settings whose largest is so many times the smallest are drawn on a logarithmic axis."""
@@ -67,7 +67,7 @@ def metric_by_key_figure(metric: str, key: str, lines: Mapping[str, Sequence[Poi
     mark_settings(panel, every, words if not in_numbers else None)
     panel.grid(True, axis="y")
     if len(lines) > 1:
-        panel.legend(loc="best", fontsize=10 if len(lines) <= 6 else 7)
+        name_lines(panel, "best")
     lost = sum(not math.isfinite(point.mean) for point in every)
     note(
         figure,

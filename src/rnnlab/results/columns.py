@@ -10,6 +10,7 @@ from rnnlab.results.found_runs import SPLITS
 from rnnlab.results.grouped import Row, Spread
 from rnnlab.terminal import duration
 from rnnlab.training.choosing import SPLIT
+from rnnlab.training.score_tables import called
 
 MAIN = {"sentiment": "accuracy", "language_model": "perplexity", "memory": "loss"}
 """The metric by which each task chooses its best checkpoint."""
@@ -23,11 +24,19 @@ class Columns:
         keys: of the configuration, by their full names, with the names to show.
         metrics: full names, such as ``test/accuracy``.
         by_run: whether a row is a single run, and its folder is shown.
+        labels: the classes, where all runs tell the same ones apart.
     """
 
     keys: dict[str, str]
     metrics: Sequence[str]
     by_run: bool
+    labels: Sequence[str] = ()
+
+    @property
+    def heads(self) -> list[str]:
+        """What the metrics are called."""
+        parts = [name.partition("/") for name in self.metrics]
+        return [f"{split}/{called(metric, self.labels)}" for split, _, metric in parts]
 
 
 def metrics_shown(rows: Sequence[Row], wanted: str | None) -> list[str]:
@@ -82,7 +91,7 @@ def in_order(names: Sequence[str]) -> list[str]:
 def header(columns: Columns) -> list[str]:
     """Return the names of the columns, to be read."""
     first = ["run"] if columns.by_run else []
-    return [*first, *columns.keys.values(), *columns.metrics, *middle(columns), "time", "tokens/s", "status"]
+    return [*first, *columns.keys.values(), *columns.heads, *middle(columns), "time", "tokens/s", "status"]
 
 
 def middle(columns: Columns) -> list[str]:

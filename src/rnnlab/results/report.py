@@ -167,7 +167,9 @@ def table_of(
     keys = telling_keys(runs) if group is None else [full_name(word, known) for word in group.split(",")]
     lots = [[run] for run in runs] if each else [runs]
     rows = ordered([row for lot in lots for row in grouped(lot, keys)], sort)
-    columns = Columns(short_names(keys, known), metrics_shown(rows, metrics), each)
+    classes = {run.labels for run in runs if run.status == "finished"}
+    labels = classes.pop() if len(classes) == 1 else ()
+    columns = Columns(short_names(keys, known), metrics_shown(rows, metrics), each, labels)
     return Shown(rows, columns, folder_names([row.runs[0].path for row in rows]))
 
 

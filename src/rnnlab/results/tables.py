@@ -27,7 +27,7 @@ def terminal_table(rows: Sequence[Row], columns: Columns, names: Sequence[str]) 
     texts = {"run", "status", *columns.keys.values()}
     for name in header(columns):
         # A metric's split stands above its name: the figures below are no wider than either.
-        head = name.replace("/", "\n", 1) if name in columns.metrics else name
+        head = name.replace("/", "\n", 1) if name in columns.heads else name
         table.add_column(Text(head), justify="left" if name in texts else "right")
     for row, name in zip(rows, names, strict=True):
         # As Text: a setting such as [1,2] is no markup.

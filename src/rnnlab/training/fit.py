@@ -254,6 +254,7 @@ def figures(
         "test": scores["test"],
         "validation": scores["validation"],
         "baselines": data.baselines() if config["baselines"] else {},
+        "labels": list(data.labels()),
         "seconds_per_epoch": clock.seconds_per_epoch,
         "tokens_per_second": clock.tokens_per_second,
         "wall_seconds": clock.wall_seconds(),
