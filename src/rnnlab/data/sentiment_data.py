@@ -150,4 +150,4 @@ class SentimentData(TextData):
 
     def baselines(self) -> dict[str, dict[str, float]]:
         """Return the accuracy of the majority class and of a bag of bigrams on the test split."""
-        return sentiment_baselines(self.corpus)
+        return sentiment_baselines(self.corpus, self.encoded.tokenizer, self.encoded.key)

@@ -56,6 +56,10 @@ class TaskData(lightning.LightningDataModule):
     def baselines(self) -> dict[str, dict[str, float]]:
         """Return what simple methods reach on the same test split: ``{name: {metric: value}}``."""
 
+    def advice(self) -> str:
+        """Return what to say of settings that hardly suit the data; nothing of others."""
+        return ""
+
     def labels(self) -> Sequence[str]:
         """Return the names of the classes that documents are told apart by, none elsewhere."""
         return ()

@@ -8,7 +8,7 @@ notebook.
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -30,6 +30,7 @@ INK, FAINT, GRID = "#262626", "#767676", "#e4e4e4"
 SEQUENTIAL, INTENSITY = "viridis", "Blues"
 """Colour maps: of a quantity over two axes, and of counts with their figures written on them."""
 
+Place = Literal["best", "upper right", "lower left", "lower right"]
 FEW, MANY = 3, 10
 """Lines up to which their names find room within the axes, and are written at full size beside them."""
 POINTS_BESIDE = 45
@@ -144,7 +145,7 @@ def colours_of(names: Iterable[str]) -> dict[str, str]:
     return {name: colour(number) for number, name in enumerate(wanted)}
 
 
-def name_lines(panel: Axes, within: str) -> None:
+def name_lines(panel: Axes, within: Place) -> None:
     """Say what the lines are: within the axes where they are few, else beside them, in a wider figure.
 
     Args:

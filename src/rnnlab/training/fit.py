@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from rnnlab.atomic import told_when_full
+from rnnlab.baselines.kept import had
 from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData
 from rnnlab.data.text_data import TextData
@@ -152,6 +153,8 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
         data.encode(progress)
     log.info(data.describe())
     log.info(data.describe_batches())
+    if advice := data.advice():
+        log.warning(advice)
     task = assemble_task(config, data)
     if initial is not None and start is None:
         start_from(task, initial, data)
@@ -253,7 +256,7 @@ def figures(
     return {
         "test": scores["test"],
         "validation": scores["validation"],
-        "baselines": data.baselines() if config["baselines"] else {},
+        "baselines": had("baseline", data.baselines) if config["baselines"] else {},
         "labels": list(data.labels()),
         "seconds_per_epoch": clock.seconds_per_epoch,
         "tokens_per_second": clock.tokens_per_second,
