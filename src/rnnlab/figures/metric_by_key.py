@@ -26,14 +26,16 @@ class Point:
     Attributes:
         at: the setting: a number, or a word.
         mean: over the runs.
-        deviation: their standard deviation; None of a single run.
+        deviation: their standard deviation over seeds; None where there is none.
         count: how many runs.
+        is_mixed: whether the runs differ in more than their seeds.
     """
 
     at: float | str
     mean: float
     deviation: float | None
     count: int
+    is_mixed: bool = False
 
 
 @house_style()
@@ -71,7 +73,10 @@ def metric_by_key_figure(metric: str, key: str, lines: Mapping[str, Sequence[Poi
     lost = sum(not math.isfinite(point.mean) for point in every)
     note(
         figure,
-        told_counts([point.count for point in every]),
+        told_counts([point.count for point in every if not point.is_mixed]),
+        "without a deviation: means of runs that differ in more than their seeds"
+        if any(point.is_mixed for point in every)
+        else "",
         f"without {lost} whose value is not a number" if lost else "",
     )
     return figure

@@ -107,7 +107,7 @@ def cells(row: Row, columns: Columns, folder: str) -> list[str]:
         columns: what it shows.
         folder: what the run is called, where the row is a single one.
     """
-    seed = setting(row.runs[0].config.get("seed", ABSENT)) if columns.by_run else str(row.seeds)
+    seed = setting(row.runs[0].config.get("seed", ABSENT)) if columns.by_run else seeds_of(row)
     return [
         *([folder] if columns.by_run else []),
         *(short_setting(row.values[key]) for key in columns.keys),
@@ -117,6 +117,11 @@ def cells(row: Row, columns: Columns, folder: str) -> list[str]:
         "" if row.tokens_per_second is None else f"{row.tokens_per_second:,.0f}",
         row.status,
     ]
+
+
+def seeds_of(row: Row) -> str:
+    """Return of how many seeds a row is, and of how many settings if it is of several."""
+    return f"{row.seeds} ({row.settings} settings)" if row.mixed else str(row.seeds)
 
 
 def setting(value: Any) -> str:
@@ -140,14 +145,18 @@ def short_setting(value: Any) -> str:
 
 
 def figure(found: Spread | None) -> str:
-    """Return a metric, with its spread over several runs.
+    """Return a metric, with its deviation over seeds, or from where to where it goes over settings.
 
     >>> figure(Spread(0.87654, 0.012, 3)), figure(Spread(123.456, None, 1)), figure(None)
     ('0.8765 ± 0.0120', '123.46', '')
+    >>> figure(Spread(0.5, None, 6, (0.25, 0.75)))
+    '0.5000 (0.2500 to 0.7500)'
     """
     if found is None:
         return ""
     places = 4 if abs(found.mean) < 10 else 2
+    if found.range is not None:
+        return f"{found.mean:.{places}f} ({found.range[0]:.{places}f} to {found.range[1]:.{places}f})"
     if found.deviation is None:
         return f"{found.mean:.{places}f}"
     return f"{found.mean:.{places}f} ± {found.deviation:.{places}f}"

@@ -55,8 +55,9 @@ def escaped(text: str) -> str:
 def csv_table(rows: Sequence[Row], columns: Columns, names: Sequence[str]) -> str:
     """Return a table as CSV: keys by their full names, and numbers in full.
 
-    A metric's mean and standard deviation (``… std``) have a column each; what is not there is empty. Rows of
-    several runs say in ``seeds`` how many seeds the figures are of, in ``runs`` how many runs there are.
+    A metric's mean and standard deviation over seeds (``… std``) have a column each; what is not there is
+    empty, as is the deviation of runs that differ in more. Rows of several runs say in ``seeds`` how many
+    seeds the figures are of, in ``runs`` how many runs there are.
     """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
