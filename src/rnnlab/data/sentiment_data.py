@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rnnlab.baselines.sentiment import sentiment_baselines
 from rnnlab.corpora.corpus import Corpus
@@ -77,6 +78,15 @@ class SentimentData(TextData):
         if not len(self.encoded.splits["train"]):
             raise DataError(f"{self.corpus.name}: the training split is empty.")
         return {"vocabulary_size": len(self.encoded.vocabulary), "labels": self.encoded.labels}
+
+    def labels(self) -> tuple[str, ...]:
+        """Return the names of the classes in the order of their ids."""
+        return self.encoded.labels
+
+    def class_counts(self) -> Tensor:
+        """Return how many training documents there are of each class: ``(classes,)`` int64."""
+        labels = torch.from_numpy(np.asarray(self.encoded.splits["train"].labels, dtype=np.int64))
+        return torch.bincount(labels, minlength=len(self.encoded.labels))
 
     def train_loader(self) -> DocumentLoader:
         """Return the training documents in shuffled batches of similar length."""
@@ -152,4 +162,4 @@ class SentimentData(TextData):
 
     def baselines(self) -> dict[str, dict[str, float]]:
         """Return the accuracy of the majority class and of a bag of bigrams on the test split."""
-        return sentiment_baselines(self.corpus)
+        return sentiment_baselines(self.corpus, self.encoded.tokenizer, self.encoded.key)

@@ -4,14 +4,18 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from rnnlab.argument_types import fits, said
 from rnnlab.corpora.corpus import Corpus
 from rnnlab.corpora.memory_problems import MemoryProblem
 from rnnlab.data.task_data import TaskData
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, DataError
 from rnnlab.text.encoded import EncodedCorpus, Progress, encoded_corpus
 from rnnlab.text.tokenizer_identity import probed
 from rnnlab.text.tokenizers import Tokenizer
+from rnnlab.text.vocabulary import SPECIALS, NoTokensError
+from rnnlab.text.whole_lines import Cut, advice, cut_of, letters_of
 
 SIZES = {"max_size": int | None, "min_frequency": int}
 
@@ -64,14 +68,18 @@ class TextData(TaskData):
         """Open the encoded corpus, encoding it first where the cache does not have it."""
         splits = self.splits()
         wanted = tuple(dict.fromkeys(name for names in splits.values() for name in names))
-        self.encoded = encoded_corpus(
-            self.corpus,
-            self.tokenizer,
-            splits=wanted,
-            vocabulary_splits=splits["train"],
-            progress=progress,
-            **self.vocabulary_settings,
-        )
+        try:
+            self.encoded = encoded_corpus(
+                self.corpus,
+                self.tokenizer,
+                splits=wanted,
+                vocabulary_splits=splits["train"],
+                progress=progress,
+                **self.vocabulary_settings,
+            )
+        except NoTokensError as error:  # as of lines that occur once each
+            why = advice(self.tokenizer.name, self.first_texts_cut(self.tokenizer))
+            raise DataError(f"{error} {why}".strip()) from error
 
     def describe(self) -> str:
         """Return corpus, splits, vocabulary, out-of-vocabulary rate, and what was held out."""
@@ -87,6 +95,28 @@ class TextData(TaskData):
     def warnings(self) -> Sequence[str]:
         """Return the corpus's."""
         return self.corpus.warnings()
+
+    def first_texts_cut(self, tokenizer: Tokenizer) -> Cut:
+        """Return how a tokenizer cuts the first training texts."""
+        documents = self.corpus.documents(self.splits()["train"][0])
+        return cut_of(tokenizer.encode, (document.text for document in documents))
+
+    def advice(self) -> str:
+        """Return a warning where the tokenizer takes whole lines for words.
+
+        Known tokens tell it; where most are unknown, as lines that occur once are, a few texts are read.
+        """
+        encoded = self.encoded
+        name = self.splits()["train"][0]
+        split, specials = encoded.splits[name], len(SPECIALS)
+        counts = np.bincount(split.tokens, minlength=len(encoded.vocabulary))[specials:]
+        if counts.sum() > len(split.tokens) / 2:
+            words, shares = encoded.vocabulary.tokens[specials:], counts / counts.sum()
+            sizes = [float(shares @ list(map(size, words))) for size in (len, letters_of)]
+            cut = Cut(len(split.tokens) / max(len(split), 1), *sizes)
+        else:
+            cut = self.first_texts_cut(encoded.tokenizer)
+        return advice(encoded.tokenizer.name, cut)
 
     def passport(self) -> dict[str, Any]:
         """Return vocabulary, tokenizer and class names, and by what tokens the tokenizer is known again."""

@@ -1,7 +1,7 @@
 """Language modelling: embedding, recurrent encoder, decoder, and a state carried from window to window."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, cast
 
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
@@ -54,8 +54,8 @@ class LanguageModel(Task):
         ConfigError: if the encoder reads backwards, or an option is out of range.
     """
 
-    monitor: ClassVar[str] = "validation/perplexity"
-    mode: ClassVar[Literal["min", "max"]] = "min"
+    monitor = "validation/perplexity"
+    mode = "min"
 
     def __init__(
         self,
@@ -117,6 +117,10 @@ class LanguageModel(Task):
         """
         embedded = self.input_dropout(self.embedding(tokens))  # (batch, time, embedding_size)
         return self.encoder(embedded, None, state)
+
+    def validation_metrics(self) -> list[str]:
+        """Return the names of all that a validation logs."""
+        return [f"validation/{name}" for name in cast(TokenScores, self.scores["validation"]).names]
 
     def encoder_inputs(self, batch: StreamBatch) -> tuple[Tensor, None]:
         """Return the vectors that the encoder reads, ``(batch, time, embedding_size)``; none is padded."""

@@ -1,22 +1,17 @@
 """Sentiment classification: embedding, recurrent encoder, pooling, linear classifier."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
-from torchmetrics.classification import (
-    BinaryAccuracy,
-    BinaryAUROC,
-    BinaryF1Score,
-    MulticlassAccuracy,
-    MulticlassF1Score,
-)
 
 from rnnlab.data.collate import DocumentBatch
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, nearest
+from rnnlab.models.class_metrics import by_name, evaluation_metrics
 from rnnlab.models.dropout import check_shares
 from rnnlab.models.embedding import WordEmbedding
 from rnnlab.models.encoder import build_encoder
@@ -24,10 +19,11 @@ from rnnlab.models.fine_tuning import FineTunedTask
 from rnnlab.models.integrated_gradients import MOST, Attribution, integrated_gradients
 from rnnlab.models.language_loss import build_language_loss
 from rnnlab.models.long_documents import ReadDocuments, check_bptt, in_batch_order, read_documents
-from rnnlab.models.mean_auroc import MeanAUROC
 from rnnlab.models.padding import turned_round
 from rnnlab.models.pooling import build_pooling
 from rnnlab.models.tracking import RunningMean
+
+BALANCED = "balanced"
 
 
 class SentimentClassifier(FineTunedTask):
@@ -54,15 +50,20 @@ class SentimentClassifier(FineTunedTask):
         discriminative_factor: likewise.
         language_loss: ``weight``, ``head``, ``cutoffs`` and ``tie_weights`` of a language model's loss
             beside the classifier's; None, or a weight of 0, for none.
+        class_weights: what a training document of each class counts for in the loss, in the classes' order;
+            ``balanced`` for the inverse of each class's share, so that all classes count for the same; None
+            for 1. Validation and test losses are never weighted.
         optimizer: the optimizer's configuration; ``None`` for a model that only answers.
         scheduler: the learning-rate schedule's configuration, or ``None``.
 
     Raises:
-        ConfigError: if there are fewer than two classes, or options are out of range or exclude each other.
+        ConfigError: if there are fewer than two classes, options are out of range or exclude each other, or
+            the weights are not one above zero for each class.
     """
 
-    monitor: ClassVar[str] = "validation/accuracy"
-    mode: ClassVar[Literal["min", "max"]] = "max"
+    monitor = "validation/accuracy"
+    mode = "max"
+    class_weights: Tensor | None
 
     def __init__(
         self,
@@ -81,6 +82,7 @@ class SentimentClassifier(FineTunedTask):
         unfreezing_epochs: int = 0,
         discriminative_factor: float = 1.0,
         language_loss: Mapping[str, Any] | None = None,
+        class_weights: str | Sequence[float] | None = None,
         optimizer: Mapping[str, Any] | None = None,
         scheduler: Mapping[str, Any] | None = None,
     ) -> None:
@@ -102,6 +104,9 @@ class SentimentClassifier(FineTunedTask):
         self.language_loss, self.language_weight = build_language_loss(
             language_loss or {}, self.encoder, self.embedding.weight
         )
+        self.balances = class_weights == BALANCED
+        given = None if class_weights is None or self.balances else weights_of(class_weights, self.labels)
+        self.register_buffer("class_weights", given, persistent=False)
         self.train_loss, self.train_accuracy = RunningMean(), RunningMean()
         for mean in (self.train_loss, self.train_accuracy):
             mean.persistent(True)  # a run that goes on in mid-epoch reports the whole epoch
@@ -113,6 +118,12 @@ class SentimentClassifier(FineTunedTask):
     def is_binary(self) -> bool:
         """Whether one logit tells the two classes apart."""
         return len(self.labels) == 2
+
+    def validation_metrics(self) -> list[str]:
+        """Return the names of all that a validation logs."""
+        logged = map(str, cast(MetricCollection, self.metrics["validation"]))
+        names = by_name(dict.fromkeys(logged, self.labels), self.labels)
+        return [f"validation/{name}" for name in (*names, "loss")]
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Return the logits: ``(batch,)`` for two classes, ``(batch, classes)`` for more.
@@ -182,6 +193,12 @@ class SentimentClassifier(FineTunedTask):
             vectors = self.embedding(tokens.unsqueeze(0))[0]
         return integrated_gradients(score, vectors, most_steps)
 
+    def setup(self, stage: str) -> None:
+        """Weigh the classes by their shares of the training documents, where that is asked for."""
+        if stage == "fit" and self.balances:
+            counts = self.trainer.datamodule.class_counts()  # type: ignore[attr-defined]
+            self.class_weights = balanced_weights(counts).to(self.classifier.weight)
+
     def training_step(self, batch: DocumentBatch, batch_index: int) -> Tensor:
         """Return the batch's mean loss over the documents that count, and the language model's beside it."""
         tokens = self.as_read(batch.tokens, batch.lengths)
@@ -189,7 +206,10 @@ class SentimentClassifier(FineTunedTask):
         logits = self.logits_of(parts)
         documents = batch.counted.sum()
         # A filler document's loss is zero; dividing by all documents keeps the step's scale on every rank.
-        total = (self.losses_of(logits, batch.labels) * batch.counted).sum()
+        losses = self.losses_of(logits, batch.labels)
+        if self.class_weights is not None:
+            losses = losses * self.class_weights[batch.labels]
+        total = (losses * batch.counted).sum()
         loss = total / documents.clamp(min=1)
         with torch.no_grad():
             predicted = logits > 0 if self.is_binary else logits.argmax(dim=-1)
@@ -245,25 +265,35 @@ class SentimentClassifier(FineTunedTask):
 
     def report(self, stage: str) -> None:
         """Log the metrics of ``stage`` over all its documents, by class too where there are over two."""
-        values = dict(self.metrics[stage].compute())  # type: ignore[operator]
-        for name in [name for name in values if name.endswith("_per_class")]:
-            for label, value in zip(self.labels, values.pop(name), strict=True):
-                values[f"{name.removesuffix('_per_class')}/{label}"] = value
+        values = by_name(self.metrics[stage].compute(), self.labels)  # type: ignore[operator]
         values["loss"] = self.losses[stage].value_and_reset()  # type: ignore[operator]
         self.log_dict({f"{stage}/{name}": value for name, value in values.items()})
 
 
-def evaluation_metrics(classes: int) -> MetricCollection:
-    """Return accuracy, F1 and AUROC: plain for two classes; macro-averaged, and F1 by class, for more."""
-    if classes == 2:
-        return MetricCollection({"accuracy": BinaryAccuracy(), "f1": BinaryF1Score(), "auroc": BinaryAUROC()})
-    return MetricCollection(
-        {
-            "accuracy": MulticlassAccuracy(classes, average="micro"),
-            "f1": MulticlassF1Score(classes, average="macro"),
-            "auroc": MeanAUROC(classes),
-            "f1_per_class": MulticlassF1Score(classes, average=None),
-            "accuracy_per_class": MulticlassAccuracy(classes, average=None),
-        },
-        compute_groups=False,
-    )
+def balanced_weights(counts: Tensor) -> Tensor:
+    """Return weights with which all classes count for the same, and a document for 1 in the mean.
+
+    Args:
+        counts: documents of each class ``(classes,)``.
+    """
+    return counts.sum() / (len(counts) * counts.clamp(min=1))
+
+
+def weights_of(class_weights: str | Sequence[float], labels: Sequence[str]) -> Tensor:
+    """Return the weights of the classes ``(classes,)``.
+
+    Raises:
+        ConfigError: if they are not one above zero for each class.
+    """
+    said = f"task.class_weights={class_weights}"
+    if isinstance(class_weights, str):
+        raise ConfigError(
+            f"{said}: {nearest(class_weights, [BALANCED, 'null'])} Or give a number for each class."
+        )
+    if len(class_weights) != len(labels):
+        raise ConfigError(
+            f"{said}: expected a number for each of {len(labels)} classes: {', '.join(labels)}."
+        )
+    if not all(math.isfinite(weight) and weight > 0 for weight in class_weights):
+        raise ConfigError(f"{said}: expected numbers above 0.")
+    return torch.tensor(list(class_weights), dtype=torch.float32)

@@ -1,8 +1,8 @@
 """What every task shares: its optimizer, its place in the checkpoint, and the metrics that others report."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import lightning
 from torch import Tensor
@@ -26,14 +26,15 @@ class Task(lightning.LightningModule):
     ``train/…``, ``validation/…`` and ``test/…`` metrics, always with ``loss`` among them.
 
     Attributes:
-        monitor: the validation metric that chooses the best checkpoint.
+        monitor: the validation metric that chooses the best checkpoint; ``callbacks.checkpoint.monitor`` may
+            say another for a run.
         mode: whether that metric is best at its ``min`` or its ``max``.
         passport: plain data that makes a checkpoint stand alone (config, vocabulary, tokenizer, labels);
             set at assembly, written into every checkpoint under ``"rnnlab"``.
     """
 
-    monitor: ClassVar[str]
-    mode: ClassVar[Literal["min", "max"]]
+    monitor: str
+    mode: Literal["min", "max"]
 
     def __init__(self, optimizer: Mapping[str, Any] | None, scheduler: Mapping[str, Any] | None) -> None:
         super().__init__()
@@ -76,6 +77,10 @@ class Task(lightning.LightningModule):
         for schedule in checkpoint.get("lr_schedulers", []):
             for name in OF_THE_LENGTH:
                 schedule.pop(name, None)
+
+    def validation_metrics(self) -> Sequence[str]:
+        """Return the names of all that a validation logs; none where only doing it tells."""
+        return ()
 
     def tokens_in(self, batch: Any) -> Tensor:
         """Return how many real tokens, padding excluded, the batch holds: an integer tensor ``()``."""

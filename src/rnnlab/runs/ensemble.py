@@ -9,7 +9,8 @@ import numpy.typing as npt
 import torch
 
 from rnnlab.errors import ConfigError, RunError
-from rnnlab.models.sentiment import SentimentClassifier, evaluation_metrics
+from rnnlab.models.class_metrics import by_name, evaluation_metrics
+from rnnlab.models.sentiment import SentimentClassifier
 from rnnlab.runs.evaluation import encoded_data
 from rnnlab.runs.opening import open_run
 from rnnlab.runs.trained_classifier import TrainedClassifier
@@ -94,6 +95,7 @@ def answered(
         "out_of_vocabulary": max(module.encoded.out_of_vocabulary.values()),
         "limit": 1.0,
         "seed": config["seed"],
+        "labels": list(run.labels),
         "metrics": scores(probabilities, documents.labels, run.labels),
     }
     return result, run.labels, documents.labels, probabilities
@@ -112,9 +114,6 @@ def scores(
     metrics = evaluation_metrics(len(labels))
     given = torch.from_numpy(np.asarray(probabilities, dtype=np.float64))
     metrics.update(given[:, 1] if len(labels) == 2 else given, torch.from_numpy(targets))
-    found = dict(metrics.compute())
-    for name in [name for name in found if name.endswith("_per_class")]:
-        for label, value in zip(labels, found.pop(name), strict=True):
-            found[f"{name.removesuffix('_per_class')}/{label}"] = value
+    found = by_name(metrics.compute(), labels)
     chosen = np.clip(given.numpy()[np.arange(len(targets)), targets], np.finfo(np.float64).tiny, None)
     return {**{name: float(value) for name, value in found.items()}, "loss": float(-np.log(chosen).mean())}

@@ -23,6 +23,7 @@ from rnnlab.text.encoded import EncodedCorpus
 from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.text.vectors import initial_embedding
 from rnnlab.training.checkpoints import AtomicCheckpointIO
+from rnnlab.training.choosing import Choice, check_monitor, choice_of
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.early_stopping import RememberedEarlyStopping
 from rnnlab.training.hardware import accelerator_of
@@ -36,6 +37,9 @@ from rnnlab.training.tensorboard import loggers, logging_callbacks
 from rnnlab.training.unprofiled import Unprofiled
 
 log = logging.getLogger(__name__)
+
+# Keys of sections on checkpoints and early stopping that say which metric chooses.
+CHOOSING = ("monitor", "mode")
 
 # Keys of the task's section that assembly reads itself; all others are arguments of its class.
 ASSEMBLED = ("name", "vectors", "vocabulary")
@@ -92,10 +96,26 @@ def assemble_task(config: Mapping[str, Any], data: TaskData) -> Task:
         **data.facts(),
     )
     build_optimizer(config["optimizer"], task.parameter_groups())  # a wrong option shows before training
+    choice = checked_choice(
+        config["callbacks"]["checkpoint"], Choice(task.monitor, task.mode), task, "callbacks.checkpoint"
+    )
+    task.monitor, task.mode = choice.monitor, choice.mode  # what schedules and searches look at, too
     task.passport = {"config": dict(config), **data.passport()}
     if config["task"].get("vectors") and isinstance(data, TextData):
         take_vectors(task, config, data.encoded)
     return task
+
+
+def checked_choice(settings: Mapping[str, Any], own: Choice, task: Task, where: str) -> Choice:
+    """Return the metric that a section chooses by, checked against those that the task is known to have.
+
+    Raises:
+        ConfigError: if the task has no such metric, or its mode has to be said.
+    """
+    choice = choice_of(settings, own, where)
+    if "validation_metrics" in vars(type(task)):  # a class derived from it may log others, too
+        check_monitor(choice.monitor, task.validation_metrics(), f"{where}.monitor={settings.get('monitor')}")
+    return choice
 
 
 def take_vectors(task: Task, config: Mapping[str, Any], encoded: EncodedCorpus) -> None:
@@ -155,26 +175,26 @@ def callbacks(
 ) -> list[Callback]:
     """Return the run's callbacks; the clock comes first, since others read it."""
     settings = config["callbacks"]
-    best = KeepBest(folder)
+    chosen = Choice(task.monitor, task.mode)
+    best = KeepBest(folder, chosen)
     keeping: dict[str, Any] = {"folder": folder, "stop": stop, "clock": clock, "best": best}
-    check_arguments(KeepLast, settings["checkpoint"], keeping, "callbacks.checkpoint")
-    stopping: dict[str, Any] = {"monitor": task.monitor, "strict": False, "mode": task.mode}
-    check_arguments(
-        RememberedEarlyStopping,
-        {key: value for key, value in settings["early_stopping"].items() if value is not None},
-        stopping,
-        "callbacks.early_stopping",
-    )
+    saving = {key: value for key, value in settings["checkpoint"].items() if key not in CHOOSING}
+    check_arguments(KeepLast, saving, keeping, "callbacks.checkpoint")
+    ends = settings["early_stopping"]
+    choice = checked_choice(ends, chosen, task, "callbacks.early_stopping")
+    stopping: dict[str, Any] = {"monitor": choice.monitor, "strict": False, "mode": choice.mode}
+    patient = {key: value for key, value in ends.items() if key not in CHOOSING and value is not None}
+    check_arguments(RememberedEarlyStopping, patient, stopping, "callbacks.early_stopping")
     found: list[Callback] = [
         clock,
         RandomStates(),
         TrainingProgress(clock),
         stop,
         best,
-        KeepLast(**keeping, **settings["checkpoint"]),
+        KeepLast(**keeping, **saving),
     ]
-    if settings["early_stopping"]["patience"] is not None:
-        found.append(RememberedEarlyStopping(**stopping, **settings["early_stopping"]))
+    if ends["patience"] is not None:
+        found.append(RememberedEarlyStopping(**stopping, **patient))
     if settings.get("diagnostics") is not None:
         facts: dict[str, Any] = {"run": folder.path, "task": task}
         check_arguments(Diagnostics, settings["diagnostics"], facts, "callbacks.diagnostics")

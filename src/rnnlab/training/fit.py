@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from rnnlab.atomic import told_when_full
+from rnnlab.baselines.kept import had
 from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData
 from rnnlab.data.text_data import TextData
@@ -163,6 +164,8 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
     for warning in data.warnings():
         log.warning(warning)
     log.info(data.describe_batches())
+    if advice := data.advice():
+        log.warning(advice)
     with nullcontext() if start is None else no_larger_than(start.content["state_dict"], start.file):
         task = assemble_task(config, data)
     if initial is not None and start is None:
@@ -283,7 +286,8 @@ def figures(
     return {
         "test": scores["test"],
         "validation": scores["validation"],
-        "baselines": data.baselines() if config["baselines"] else {},
+        "baselines": had("baseline", data.baselines) if config["baselines"] else {},
+        "labels": list(data.labels()),
         "seconds_per_epoch": clock.seconds_per_epoch,
         "tokens_per_second": clock.tokens_per_second,
         "wall_seconds": clock.wall_seconds(),
@@ -320,6 +324,8 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     # A run that goes on between an epoch's last step and its end has its means from the checkpoint.
     warnings.filterwarnings("ignore", message=".*method of metric RunningMean was called before.*")
+    # Early stopping that looks at another metric from here on, or no longer, leaves its state behind.
+    warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
     warnings.filterwarnings(
         "ignore", message=".*The number of training batches .* is smaller than the logging.*"
     )

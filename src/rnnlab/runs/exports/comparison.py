@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-from rich.table import Table
 from torch import Tensor, nn
 
 from rnnlab.data.collate import DocumentBatch
@@ -20,10 +19,11 @@ from rnnlab.models.task import Task
 from rnnlab.runs.evaluation import encoded_data
 from rnnlab.runs.exports.answers import OnnxAnswers, classifier_answers, language_answers
 from rnnlab.runs.trained_model import TrainedModel
-from rnnlab.terminal import console
+from rnnlab.terminal import print_table
 from rnnlab.training.evaluation import evaluate
 from rnnlab.training.fit import quieten
 from rnnlab.training.readable_numbers import figure, thousands
+from rnnlab.training.score_tables import called, over_all, table_of
 
 TIMED = 50  # batches
 Answers = Callable[[Tensor, Any], tuple[Tensor, Any]]
@@ -141,14 +141,12 @@ class Scored(nn.Module):
         return losses, log_probabilities.argmax(dim=1)
 
 
-def show(found: Mapping[str, Measured], split: str, data: str) -> None:
-    """Print the comparison."""
-    metrics = list(next(iter(found.values())).metrics)
-    table = Table(title=f"{split} split of {data}", title_justify="left")
-    table.add_column("")
-    for name in (*metrics, "MB", "tokens/s"):
-        table.add_column(name, justify="right")
+def show(found: Mapping[str, Measured], split: str, data: str, labels: Sequence[str]) -> None:
+    """Print the comparison, over all classes."""
+    metrics = over_all(next(iter(found.values())).metrics, labels)
+    columns = [*(called(name, labels) for name in metrics), "MB", "tokens/s"]
+    table = table_of(f"{split} split of {data}", "", columns)
     for name, measured in found.items():
         figures = [figure(key, measured.metrics[key]) for key in metrics]
         table.add_row(name, *figures, f"{measured.size / 1e6:.2f}", thousands(measured.tokens_per_second))
-    console.print(table)
+    print_table(table)
