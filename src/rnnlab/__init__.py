@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rnnlab.runs.loaded import load as load
-    from rnnlab.runs.trained import train as train
+    from rnnlab.training.train import train as train
 
 if not (3, 10) <= sys.version_info[:2] <= (3, 12):  # pragma: no cover
     raise ImportError(
@@ -28,7 +28,7 @@ def __getattr__(name: str) -> Any:
 
         return load
     if name == "train":
-        from rnnlab.runs.trained import train
+        from rnnlab.training.train import train
 
         return train
     raise AttributeError(f"module 'rnnlab' has no attribute {name!r}")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rnnlab.baselines import sentiment
-from rnnlab.baselines.sentiment import sentiment_baselines
+from rnnlab.tasks.sentiment import baselines as sentiment
+from rnnlab.tasks.sentiment.baselines import sentiment_baselines
 from rnnlab.corpora.tables import Table
 from tests.training.conftest import write_reviews
 

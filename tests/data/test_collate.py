@@ -7,7 +7,7 @@ import pytest
 import torch
 from lightning.fabric.utilities import move_data_to_device
 
-from rnnlab.data.collate import DocumentBatch, check_truncation, collate, truncated_lengths
+from rnnlab.data.documents import DocumentBatch, check_truncation, collate, truncated_lengths
 from rnnlab.errors import ConfigError
 from tests.data.flat_split import FlatSplit
 

@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 
 from rnnlab.data.bucketing import BucketedBatches
-from rnnlab.data.collate import DocumentBatch, truncated_lengths
+from rnnlab.data.documents import DocumentBatch, truncated_lengths
 from rnnlab.data.document_loader import DocumentLoader
 from rnnlab.errors import ConfigError
 from tests.data.flat_split import FlatSplit

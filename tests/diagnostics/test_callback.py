@@ -20,7 +20,7 @@ from rnnlab.diagnostics.record import read_records
 from rnnlab.diagnostics.stepwise import traced
 from rnnlab.diagnostics.trace import EncoderTrace, LayerTrace
 from rnnlab.errors import ConfigError, RunError
-from rnnlab.models.language_model import LanguageModel
+from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.fit import fit
 from rnnlab.training.interruption import StopCleanly

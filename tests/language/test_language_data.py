@@ -12,7 +12,7 @@ from rnnlab.corpora.imdb import Imdb
 from rnnlab.corpora.penn_treebank import PennTreebank
 from rnnlab.corpora.rotten_tomatoes import RottenTomatoes
 from rnnlab.corpora.wikitext2 import WikiText2
-from rnnlab.data.language_data import LanguageData
+from rnnlab.tasks.language_model.data import LanguageData
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.text.tokenizers import BytePairs, Characters, Whitespace
 
@@ -95,7 +95,7 @@ def test_facts_say_what_a_token_is() -> None:
 def test_baseline_is_computed_once_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     first = garden().baselines()
     assert 1 < first["Kneser-Ney trigram"]["perplexity"] < 8
-    monkeypatch.setattr("rnnlab.baselines.language.computed", None)
+    monkeypatch.setattr("rnnlab.tasks.language_model.baselines.computed", None)
     assert garden().baselines() == first
 
 

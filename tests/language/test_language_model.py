@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from rnnlab.data.streams import StreamBatch
 from rnnlab.errors import ConfigError, RnnlabError
-from rnnlab.models.language_model import LanguageModel
+from rnnlab.tasks.language_model.task import LanguageModel
 from tests.language.streams import GRU, language_model, loader, scores, trainer
 
 AWD = {

@@ -102,7 +102,7 @@ class FakeTrainer:
 
 
 def test_float64_sums_do_not_lose_small_differences() -> None:
-    from rnnlab.models.token_scores import TokenScores
+    from rnnlab.tasks.language_model.token_scores import TokenScores
 
     metric = TokenScores()
     for _ in range(200):

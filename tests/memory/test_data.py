@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rnnlab.corpora.memory_problems import Adding, FirstToken
-from rnnlab.data.memory_data import MemoryBatch, MemoryData, MemoryLoader
+from rnnlab.tasks.memory.data import MemoryBatch, MemoryData, MemoryLoader
 from rnnlab.errors import ConfigError
 from rnnlab.training.assembly import assemble_data
 

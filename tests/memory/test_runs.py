@@ -11,7 +11,7 @@ import torch
 import rnnlab
 from rnnlab.command_line import Interrupted
 from rnnlab.errors import ConfigError, RnnlabError, RunError
-from rnnlab.models.memory import MemoryTask
+from rnnlab.tasks.memory.task import MemoryTask
 from rnnlab.runs.evaluation import evaluated
 from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.fit import fit

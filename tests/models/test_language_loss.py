@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import torch
 
-from rnnlab.data.collate import DocumentBatch
+from rnnlab.data.documents import DocumentBatch
 from rnnlab.errors import ConfigError
-from rnnlab.models.language_loss import LanguageLoss, following
-from rnnlab.models.sentiment import SentimentClassifier
+from rnnlab.tasks.sentiment.language_loss import LanguageLoss, following
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.text.vocabulary import EOS_ID
 
 GRU = {"_target_": "rnnlab.models.encoder.RecurrentEncoder", "hidden_size": 6}

@@ -5,11 +5,11 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
-from rnnlab.data.collate import DocumentBatch
+from rnnlab.data.documents import DocumentBatch
 from rnnlab.models.embedding import WordEmbedding
 from rnnlab.models.encoder import build_encoder
 from rnnlab.models.pooling import build_pooling
-from rnnlab.models.task import Task
+from rnnlab.tasks.task import Task
 
 
 class Rating(Task):

@@ -11,10 +11,10 @@ import torch
 
 import rnnlab
 from rnnlab.errors import ConfigError, RunError
-from rnnlab.runs.trained import configuration
-from rnnlab.runs.trained_classifier import TrainedClassifier
+from rnnlab.training.train import configuration
+from rnnlab.tasks.sentiment.answers import TrainedClassifier
 from rnnlab.text.tokenizers import Tokenizer, tokenizer_from_dict
-from rnnlab.training.initial_run import adopted, read_initial_run
+from rnnlab.training.init_from import adopted, read_initial_run
 from tests.readme.text import commands, words_of
 
 Command = Callable[..., int]

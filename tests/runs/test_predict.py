@@ -14,7 +14,7 @@ import rnnlab
 from rnnlab.runs import table_prediction
 from rnnlab.runs.table_prediction import predict_table, windows
 from rnnlab.runs.text_tables import TextRow, read_texts
-from rnnlab.runs.trained_classifier import TrainedClassifier
+from rnnlab.tasks.sentiment.answers import TrainedClassifier
 from tests.runs.conftest import Finished
 
 Command = Callable[..., int]

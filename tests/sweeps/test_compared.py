@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from rnnlab.build import locate_class
-from rnnlab.models.task import Task
+from rnnlab.tasks.task import Task
 from rnnlab.sweeps.compared import OWN_TASKS, Compared, compared_by
 
 

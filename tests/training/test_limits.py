@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from rnnlab.errors import ConfigError
-from rnnlab.models.mean_auroc import MeanAUROC
+from rnnlab.tasks.sentiment.metrics import MeanAUROC
 from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.fit import fit
 from rnnlab.training.run_folder import RunFolder

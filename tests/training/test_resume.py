@@ -16,9 +16,9 @@ from omegaconf import OmegaConf
 
 from rnnlab.command_line import Interrupted, register_resolvers
 from rnnlab.errors import ConfigError, RnnlabError, RunError
-from rnnlab.models.language_model import LanguageModel
-from rnnlab.models.sentiment import SentimentClassifier
-from rnnlab.models.task import Task
+from rnnlab.tasks.language_model.task import LanguageModel
+from rnnlab.tasks.sentiment.task import SentimentClassifier
+from rnnlab.tasks.task import Task
 from rnnlab.training import checkpoints
 from rnnlab.training import fit as fit_module
 from rnnlab.training.automatic import newest_unfinished

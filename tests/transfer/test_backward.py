@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnlab.data.language_data import from_its_end
+from rnnlab.tasks.language_model.data import from_its_end
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.runs.ensemble import evaluated_together, scores
 from rnnlab.runs.evaluation import evaluated

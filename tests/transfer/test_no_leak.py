@@ -10,7 +10,7 @@ import pytest
 from rnnlab.corpora.imdb import Imdb
 from rnnlab.training.assembly import assemble_data
 from rnnlab.training.fit import fit
-from rnnlab.training.initial_run import read_initial_run
+from rnnlab.training.init_from import read_initial_run
 from tests.transfer.conftest import LANGUAGE, composed
 
 REVIEWS = 30

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from rnnlab.benchmarks.settings import Settings
-from rnnlab.data.collate import truncated_lengths
-from rnnlab.data.sentiment_data import SentimentData
+from rnnlab.data.documents import truncated_lengths
+from rnnlab.tasks.sentiment.data import SentimentData
 from rnnlab.training.assembly import assemble_data
 from rnnlab.training.encoding_progress import encoding_progress
 

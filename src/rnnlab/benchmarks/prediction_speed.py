@@ -12,7 +12,7 @@ from rnnlab.build import build
 from rnnlab.corpora.corpus import Corpus
 from rnnlab.errors import RunError
 from rnnlab.runs.loaded import load
-from rnnlab.runs.trained_classifier import WINDOW, TrainedClassifier
+from rnnlab.tasks.sentiment.answers import WINDOW, TrainedClassifier
 
 ALONE = WINDOW // 16
 """Texts that are asked about one at a time; in windows, all are."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch.nn.functional as F
 
 from rnnlab.data.bucketing import Documents, padding_share
-from rnnlab.data.collate import DocumentBatch, FlatDocuments, Truncate, collate, truncated_lengths
+from rnnlab.data.documents import DocumentBatch, FlatDocuments, Truncate, collate, truncated_lengths
 
 
 class Batches:

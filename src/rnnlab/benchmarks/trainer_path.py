@@ -16,7 +16,7 @@ from rnnlab.benchmarks.reviews import Batches
 from rnnlab.benchmarks.turns import Pass, Turn
 from rnnlab.benchmarks.unseen_terminal import unseen_terminal
 from rnnlab.command_line import Interrupted
-from rnnlab.models.task import Task
+from rnnlab.tasks.task import Task
 from rnnlab.training.assembly import assemble_trainer
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.interruption import StopCleanly

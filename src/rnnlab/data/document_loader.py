@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rnnlab.data.bucketing import BucketedBatches
-from rnnlab.data.collate import DocumentBatch, FlatDocuments, Truncate, check_truncation, collate
+from rnnlab.data.documents import DocumentBatch, FlatDocuments, Truncate, check_truncation, collate
 
 
 class DocumentLoader:

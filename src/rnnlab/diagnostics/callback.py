@@ -14,7 +14,7 @@ from rnnlab.diagnostics.record import Record, add_record, read_records, record
 from rnnlab.diagnostics.trace import check_traceable
 from rnnlab.errors import ConfigError
 from rnnlab.figures.saved import publish
-from rnnlab.models.task import Task
+from rnnlab.tasks.task import Task
 
 
 class Diagnostics(Callback):

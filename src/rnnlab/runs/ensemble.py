@@ -9,10 +9,10 @@ import numpy.typing as npt
 import torch
 
 from rnnlab.errors import ConfigError, RunError
-from rnnlab.models.sentiment import SentimentClassifier, evaluation_metrics
+from rnnlab.tasks.sentiment.task import SentimentClassifier, evaluation_metrics
 from rnnlab.runs.evaluation import encoded_data
-from rnnlab.runs.opening import open_run
-from rnnlab.runs.trained_classifier import TrainedClassifier
+from rnnlab.runs.load import open_run
+from rnnlab.tasks.sentiment.answers import TrainedClassifier
 from rnnlab.training.hardware import check_accelerator
 
 Probabilities = npt.NDArray[np.float32]

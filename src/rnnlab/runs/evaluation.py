@@ -9,19 +9,19 @@ import lightning
 import numpy as np
 
 from rnnlab.corpora.corpus import check_split
-from rnnlab.data.memory_data import MemoryData
+from rnnlab.tasks.memory.data import MemoryData
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError
 from rnnlab.figures.scored_documents import ScoredDocuments
-from rnnlab.models.sentiment import SentimentClassifier
-from rnnlab.runs.opening import OpenedRun, open_run
+from rnnlab.tasks.sentiment.task import SentimentClassifier
+from rnnlab.runs.load import OpenedRun, open_run
 from rnnlab.text.encoded import EncodedSplit, encoded_corpus
 from rnnlab.training.assembly import assemble_data
 from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.evaluation import evaluate
 from rnnlab.training.fit import quieten
 from rnnlab.training.hardware import check_accelerator
-from rnnlab.training.recorded_documents import RecordedDocuments
+from rnnlab.tasks.sentiment.recorded_documents import RecordedDocuments
 
 LIMITS = {"validation": "limit_val_batches", "test": "limit_test_batches"}
 """What of a split is scored, by the run's trainer."""

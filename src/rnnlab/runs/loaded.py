@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rnnlab.models.language_model import LanguageModel
-from rnnlab.models.sentiment import SentimentClassifier
-from rnnlab.runs.opening import open_run
-from rnnlab.runs.trained_classifier import TrainedClassifier
-from rnnlab.runs.trained_language_model import TrainedLanguageModel
-from rnnlab.runs.trained_model import TrainedModel
+from rnnlab.tasks.language_model.task import LanguageModel
+from rnnlab.tasks.sentiment.task import SentimentClassifier
+from rnnlab.runs.load import open_run
+from rnnlab.tasks.sentiment.answers import TrainedClassifier
+from rnnlab.tasks.language_model.answers import TrainedLanguageModel
+from rnnlab.tasks.answers import TrainedModel
 
 
 def load(path: str | Path, *, device: str = "auto", trust: Sequence[str] = ()) -> TrainedModel:
@@ -28,7 +28,7 @@ def load(path: str | Path, *, device: str = "auto", trust: Sequence[str] = ()) -
         ``generate`` and ``explain`` (language model).
 
     Raises:
-        RunError: if it can't be used; see :func:`rnnlab.runs.opening.open_run`.
+        RunError: if it can't be used; see :func:`rnnlab.runs.load.open_run`.
         ConfigError: if there is no such device.
     """
     run = open_run(path, trust)

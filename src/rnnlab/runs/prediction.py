@@ -14,8 +14,8 @@ from rnnlab.runs.loaded import load
 from rnnlab.runs.outputs import check_output
 from rnnlab.runs.table_prediction import Tally, predict_table, predicted
 from rnnlab.runs.text_tables import TextRow, text_row
-from rnnlab.runs.trained_classifier import WINDOW, TrainedClassifier
-from rnnlab.runs.trained_model import TrainedModel
+from rnnlab.tasks.sentiment.answers import WINDOW, TrainedClassifier
+from rnnlab.tasks.answers import TrainedModel
 from rnnlab.terminal import console, errors
 
 

@@ -19,7 +19,7 @@ from rnnlab.runs.text_tables import (
     read_texts,
     row_writer,
 )
-from rnnlab.runs.trained_classifier import WINDOW, Prediction, TrainedClassifier
+from rnnlab.tasks.sentiment.answers import WINDOW, Prediction, TrainedClassifier
 from rnnlab.terminal import errors
 
 WINDOW_CHARACTERS = 8 << 20  # a window of very long texts has fewer of them

@@ -9,9 +9,9 @@ from typing import Any, Literal
 Mode = Literal["min", "max"]
 
 OWN_TASKS: Mapping[str, tuple[str, Mode]] = {
-    "rnnlab.models.sentiment.SentimentClassifier": ("validation/accuracy", "max"),
-    "rnnlab.models.language_model.LanguageModel": ("validation/perplexity", "min"),
-    "rnnlab.models.memory.MemoryTask": ("validation/loss", "min"),
+    "rnnlab.tasks.sentiment.task.SentimentClassifier": ("validation/accuracy", "max"),
+    "rnnlab.tasks.language_model.task.LanguageModel": ("validation/perplexity", "min"),
+    "rnnlab.tasks.memory.task.MemoryTask": ("validation/loss", "min"),
 }
 """The ``monitor`` and ``mode`` of rnnlab's tasks. The classes know them, but importing those takes half of
 the time that a sweep in several processes, which import torch and Lightning once more, needs to begin."""
@@ -46,7 +46,7 @@ def compared_by(config: Mapping[str, Any]) -> Compared:
     if target in OWN_TASKS:
         return Compared(*OWN_TASKS[target])
     from rnnlab.build import locate_class
-    from rnnlab.models.task import Task
+    from rnnlab.tasks.task import Task
 
     task = locate_class(target, Task, "task")
     return Compared(task.monitor, task.mode)

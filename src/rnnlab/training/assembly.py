@@ -14,8 +14,8 @@ from rnnlab.data.task_data import TaskData
 from rnnlab.data.text_data import TextData
 from rnnlab.diagnostics.callback import Diagnostics
 from rnnlab.errors import ConfigError
-from rnnlab.models.optimization import build_optimizer
-from rnnlab.models.task import Task
+from rnnlab.optimization.building import build_optimizer
+from rnnlab.tasks.task import Task
 from rnnlab.text.encoded import EncodedCorpus
 from rnnlab.text.vectors import initial_embedding
 from rnnlab.training.checkpoints import AtomicCheckpointIO

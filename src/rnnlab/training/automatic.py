@@ -57,7 +57,7 @@ def asked_for(root: DictConfig) -> dict[str, Any]:
     config: dict[str, Any] = dict(content)
     if not config.get("init_from"):
         return config
-    from rnnlab.training.initial_run import completed  # it needs torch; --help does not
+    from rnnlab.training.init_from import completed  # it needs torch; --help does not
 
     runtime = root.hydra.runtime
     conf = next(source.path for source in runtime.config_sources if source.provider == "main")

@@ -15,7 +15,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 
 from rnnlab.atomic import written_beside
 from rnnlab.errors import RunError
-from rnnlab.models.task import CHECKPOINT_FORMAT
+from rnnlab.tasks.task import CHECKPOINT_FORMAT
 from rnnlab.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)

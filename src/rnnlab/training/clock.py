@@ -7,7 +7,7 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from rnnlab.models.task import Task
+from rnnlab.tasks.task import Task
 
 
 class TrainingClock(Callback):

@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import Callback
 
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
-from rnnlab.models.task import Task
+from rnnlab.tasks.task import Task
 from rnnlab.training.hardware import accelerator_of
 from rnnlab.training.progress import ScoringProgress
 

@@ -21,8 +21,8 @@ from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError, RnnlabError
-from rnnlab.models.language_model import LanguageModel
-from rnnlab.models.task import Task
+from rnnlab.tasks.language_model.task import LanguageModel
+from rnnlab.tasks.task import Task
 from rnnlab.terminal import TerminalHandler, shown
 from rnnlab.training.allocation import keep_freed_memory
 from rnnlab.training.assembly import assemble_data, assemble_task, assemble_trainer
@@ -32,12 +32,12 @@ from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.evaluation import evaluate
 from rnnlab.training.hardware import check_accelerator, check_precision, check_scored
 from rnnlab.training.hyperparameters import log_hyperparameters
-from rnnlab.training.initial_run import read_as, start_from, starting_point
+from rnnlab.training.init_from import read_as, start_from, starting_point
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.report import describe_task, final_table
 from rnnlab.training.resume import check_epochs, check_same_corpus, check_same_vocabulary
 from rnnlab.training.run_folder import RunFolder
-from rnnlab.training.task_figures import SPLITS, task_figures
+from rnnlab.tasks.figures import SPLITS, task_figures
 from rnnlab.training.tensorboard import LoggingSettings
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from rnnlab.errors import ConfigError
-from rnnlab.models.task import Task
+from rnnlab.tasks.task import Task
 
 AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 

@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
 from rnnlab.errors import ConfigError
-from rnnlab.models.task import Task
+from rnnlab.tasks.task import Task
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.loop_places import (

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from rnnlab.models.task import Task
+from rnnlab.tasks.task import Task
 from rnnlab.named_classes import trust_needed
 from rnnlab.terminal import console, shown
 from rnnlab.training.readable_numbers import figure, thousands

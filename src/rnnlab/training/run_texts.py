@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
-from rnnlab.training.markdown import code, table
+from rnnlab.figures.markdown import code, table
 
 
 class RunTexts(Callback):

@@ -7,7 +7,7 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 from torch.optim import Optimizer
 
-from rnnlab.models.task import Task
+from rnnlab.tasks.task import Task
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.layer_norms import Layer, gradient_norms, layers_of, weight_norms
 

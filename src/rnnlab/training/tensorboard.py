@@ -10,8 +10,8 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from rnnlab.build import check_arguments
 from rnnlab.errors import ConfigError
-from rnnlab.models.language_model import LanguageModel
-from rnnlab.models.task import Task
+from rnnlab.tasks.language_model.task import LanguageModel
+from rnnlab.tasks.task import Task
 from rnnlab.text.tokenizers import tokenizer_from_dict
 from rnnlab.text.vocabulary import Vocabulary
 from rnnlab.training.clock import TrainingClock
@@ -19,7 +19,7 @@ from rnnlab.training.run_folder import RunFolder
 from rnnlab.training.run_texts import RunTexts
 from rnnlab.training.scalar_layout import ScalarLayout
 from rnnlab.training.step_scalars import StepScalars
-from rnnlab.training.text_samples import TextSamples
+from rnnlab.tasks.language_model.text_samples import TextSamples
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from rnnlab.runs.exports import export as exporting
 from rnnlab.runs.exports import likeness
 from rnnlab.runs.exports.answers import language_answers
 from rnnlab.runs.exports.tokenizing import tokenizing
-from rnnlab.runs.trained_classifier import TrainedClassifier
-from rnnlab.runs.trained_language_model import TrainedLanguageModel
+from rnnlab.tasks.sentiment.answers import TrainedClassifier
+from rnnlab.tasks.language_model.answers import TrainedLanguageModel
 from rnnlab.text.tokenizers import BasicEnglish, Characters, Tokenizer, Whitespace
 from tests.readme.text import module
 from tests.runs.conftest import Finished

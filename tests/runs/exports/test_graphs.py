@@ -19,8 +19,8 @@ from rnnlab.runs.exports.answers import (
     scripted_answers,
 )
 from rnnlab.runs.exports.network_parts import stacked
-from rnnlab.runs.exports.scripted_classifier import PlainClassifier
-from rnnlab.runs.exports.scripted_language_model import PlainLanguageModel
+from rnnlab.tasks.sentiment.torchscript import PlainClassifier
+from rnnlab.tasks.language_model.torchscript import PlainLanguageModel
 from tests.runs.exports.networks import ENCODERS, LANGUAGE_ENCODERS, WORDS, classifier, language_model
 
 pytest.importorskip("onnxruntime")
@@ -28,8 +28,8 @@ pytest.importorskip("onnx")
 
 from rnnlab.runs.exports.int8_layers import WEIGHT_TOP, Int8Layers, product_with, quantised
 from rnnlab.runs.exports.layers import FloatLayers
-from rnnlab.runs.exports.onnx_classifier import classifier_model
-from rnnlab.runs.exports.onnx_language_model import language_model as language_graph
+from rnnlab.tasks.sentiment.onnx import classifier_model
+from rnnlab.tasks.language_model.onnx import language_model as language_graph
 
 EXACT, ROUNDED = 2e-5, 0.08  # of a probability; int8 networks of a few units are rough
 HEADS = [("full", True), ("full", False), ("adaptive", True), ("adaptive", False)]

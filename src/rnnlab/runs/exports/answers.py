@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from rnnlab.errors import ConfigError
-from rnnlab.models.language_model import LanguageModel
+from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.models.scans import State
-from rnnlab.models.sentiment import SentimentClassifier
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 ClassifierAnswers = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Tokens ``(batch, time)`` and lengths ``(batch,)`` to logits and probabilities."""

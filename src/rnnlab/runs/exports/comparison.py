@@ -12,14 +12,14 @@ import lightning
 from rich.table import Table
 from torch import Tensor, nn
 
-from rnnlab.data.collate import DocumentBatch
+from rnnlab.data.documents import DocumentBatch
 from rnnlab.errors import DataError
-from rnnlab.models.language_model import LanguageModel
-from rnnlab.models.sentiment import SentimentClassifier
-from rnnlab.models.task import Task
+from rnnlab.tasks.language_model.task import LanguageModel
+from rnnlab.tasks.sentiment.task import SentimentClassifier
+from rnnlab.tasks.task import Task
 from rnnlab.runs.evaluation import encoded_data
 from rnnlab.runs.exports.answers import OnnxAnswers, classifier_answers, language_answers
-from rnnlab.runs.trained_model import TrainedModel
+from rnnlab.tasks.answers import TrainedModel
 from rnnlab.terminal import console
 from rnnlab.training.evaluation import evaluate
 from rnnlab.training.fit import quieten

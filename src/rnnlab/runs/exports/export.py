@@ -16,9 +16,9 @@ from rnnlab.runs.exports import likeness
 from rnnlab.runs.exports.answers import OnnxAnswers, lacking, scripted_answers
 from rnnlab.runs.exports.tokenizing import tokenizing
 from rnnlab.runs.outputs import check_output
-from rnnlab.runs.trained_classifier import TrainedClassifier
-from rnnlab.runs.trained_language_model import TrainedLanguageModel
-from rnnlab.runs.trained_model import TrainedModel
+from rnnlab.tasks.sentiment.answers import TrainedClassifier
+from rnnlab.tasks.language_model.answers import TrainedLanguageModel
+from rnnlab.tasks.answers import TrainedModel
 from rnnlab.terminal import console
 
 DEFAULTS = {
@@ -153,8 +153,8 @@ def write_graph(model: TrainedModel, file: Path, form: str) -> float:
     try:
         from rnnlab.runs.exports.int8_layers import Int8Layers
         from rnnlab.runs.exports.layers import FloatLayers
-        from rnnlab.runs.exports.onnx_classifier import classifier_model
-        from rnnlab.runs.exports.onnx_language_model import language_model
+        from rnnlab.tasks.sentiment.onnx import classifier_model
+        from rnnlab.tasks.language_model.onnx import language_model
     except ImportError as error:
         raise lacking("onnx") from error
     layers = Int8Layers if form == "int8" else FloatLayers
@@ -169,8 +169,8 @@ def write_graph(model: TrainedModel, file: Path, form: str) -> float:
 
 def write_torchscript(model: TrainedModel, file: Path) -> float:
     """Write TorchScript; see :func:`write_onnx`."""
-    from rnnlab.runs.exports.scripted_classifier import PlainClassifier
-    from rnnlab.runs.exports.scripted_language_model import PlainLanguageModel
+    from rnnlab.tasks.sentiment.torchscript import PlainClassifier
+    from rnnlab.tasks.language_model.torchscript import PlainLanguageModel
 
     check_exportable(model, "torchscript")
     with warnings.catch_warnings():

@@ -7,15 +7,15 @@ import numpy as np
 import torch
 
 from rnnlab.models.encoder import RecurrentEncoder
-from rnnlab.models.task import Task
+from rnnlab.tasks.task import Task
 from rnnlab.runs.exports.answers import (
     ClassifierAnswers,
     LanguageAnswers,
     classifier_answers,
     language_answers,
 )
-from rnnlab.runs.trained_classifier import TrainedClassifier, in_a_row
-from rnnlab.runs.trained_language_model import TrainedLanguageModel
+from rnnlab.tasks.sentiment.answers import TrainedClassifier, in_a_row
+from rnnlab.tasks.language_model.answers import TrainedLanguageModel
 
 BATCHES, BATCH, LONGEST = 8, 32, 500  # texts; tokens of a text
 WINDOWS = (35, 1, 7)  # tokens that a language model reads one after another, the state carried

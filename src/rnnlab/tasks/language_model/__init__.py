@@ -1,0 +1,1 @@
+"""Language modelling: the next token from those before it."""

@@ -1,0 +1,132 @@
+"""What every task shares: its optimizer, its place in the checkpoint, and the metrics that others report."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import lightning
+from torch import Tensor
+from torch.optim import Optimizer
+
+from rnnlab.errors import ConfigError
+from rnnlab.tasks.loss_watch import LossWatch, check_weights
+from rnnlab.optimization.building import build_optimizer, build_schedule, decayed_apart
+
+CHECKPOINT_FORMAT = 1
+
+# What schedules keep of the training's length, which may be another when a run goes on.
+OF_THE_LENGTH = ("total_steps", "_schedule_phases", "cut")
+
+
+class Task(lightning.LightningModule):
+    """A LightningModule that is built from plain values and whose checkpoint is plain data.
+
+    A subclass takes ``model`` (the encoder's configuration), ``optimizer`` and ``scheduler`` (their
+    configurations), facts about the data (vocabulary size, class names), and its own options. It logs
+    ``train/…``, ``validation/…`` and ``test/…`` metrics, always with ``loss`` among them.
+
+    Attributes:
+        monitor: the validation metric that chooses the best checkpoint.
+        mode: whether that metric is best at its ``min`` or its ``max``.
+        passport: plain data that makes a checkpoint stand alone (config, vocabulary, tokenizer, labels);
+            set at assembly, written into every checkpoint under ``"rnnlab"``.
+    """
+
+    monitor: ClassVar[str]
+    mode: ClassVar[Literal["min", "max"]]
+
+    def __init__(self, optimizer: Mapping[str, Any] | None, scheduler: Mapping[str, Any] | None) -> None:
+        super().__init__()
+        self.optimizer_config = optimizer
+        self.scheduler_config = scheduler
+        self.passport: dict[str, Any] = {}
+        self.watch = LossWatch()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; text goes the quick way.
+
+        At each of a step's hooks Lightning notes the hook's name on the module, some hundred times in all,
+        and ``nn.Module`` looks each time whether the text is a parameter, a module or a buffer.
+        """
+        if name in self.__dict__ and (value is None or type(value) is str):
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def on_before_backward(self, loss: Tensor) -> None:
+        """Look at the loss of every step.
+
+        Raises:
+            RnnlabError: if it is no number, naming the step.
+        """
+        self.watch.add(self.global_step + 1, loss)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what a checkpoint needs to be loaded without the data, the config files or any flag.
+
+        Raises:
+            RnnlabError: if loss or weights are no numbers, so that no good checkpoint is overwritten.
+        """
+        self.watch.check()
+        check_weights(self, self.global_step)
+        checkpoint["rnnlab"] = {"format": CHECKPOINT_FORMAT, **self.passport}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Let a schedule go on over this training's length: with more epochs it is stretched."""
+        for schedule in checkpoint.get("lr_schedulers", []):
+            for name in OF_THE_LENGTH:
+                schedule.pop(name, None)
+
+    def tokens_in(self, batch: Any) -> Tensor:
+        """Return how many real tokens, padding excluded, the batch holds: an integer tensor ``()``."""
+        tokens: Tensor = batch.lengths.sum()
+        return tokens
+
+    def positions_in(self, batch: Any) -> int:
+        """Return a batch's places, padding included; its first part is ``(batch, time, …)``."""
+        sequences, steps = batch[0].shape[:2]
+        return int(sequences * steps)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return the parameter groups for the optimizer: weight decay spares the biases."""
+        return decayed_apart(self)
+
+    def training_steps(self) -> int:
+        """Return the optimizer steps of the whole training.
+
+        Raises:
+            ConfigError: if neither epochs nor steps are limited.
+
+        ``Trainer.estimated_stepping_batches`` would make the trainer's own loader before a checkpoint is
+        loaded, and Lightning then never hands it its place in the epoch: the run would go on with the
+        batches that it has already seen.
+        """
+        trainer = self.trainer
+        loader = trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
+        limit = trainer.limit_train_batches
+        batches = int(len(loader) * limit) if isinstance(limit, float) else min(len(loader), limit)
+        if trainer.max_epochs is None or trainer.max_epochs < 0:
+            if trainer.max_steps < 0:
+                raise ConfigError(
+                    "The schedule must know how long the training is: give trainer.max_epochs or "
+                    "trainer.max_steps, or take scheduler=none."
+                )
+            return int(trainer.max_steps)
+        steps = math.ceil(batches / trainer.accumulate_grad_batches) * trainer.max_epochs
+        return min(steps, trainer.max_steps) if trainer.max_steps > 0 else steps
+
+    def configure_optimizers(self) -> Any:
+        """Build the configured optimizer and schedule, in the form Lightning takes."""
+        if self.optimizer_config is None:
+            raise RuntimeError("This task was built without an optimizer: it can evaluate, not train.")
+        optimizer: Optimizer = build_optimizer(self.optimizer_config, self.parameter_groups())
+        if not self.scheduler_config:
+            return optimizer
+        schedule = build_schedule(
+            self.scheduler_config,
+            optimizer,
+            total_steps=self.training_steps(),
+            monitor=self.monitor,
+            mode=self.mode,
+        )
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
