@@ -34,15 +34,11 @@ def generate(arguments: Arguments) -> None:
     # Here, and not above: torch takes seconds to import, and --help needs none of it.
     from rnnlab.tasks.language_model.sampling import Sampling
     from rnnlab.named_classes import trusted_packages
-    from rnnlab.runs.loaded import load
-    from rnnlab.tasks.language_model.answers import TrainedLanguageModel
+    from rnnlab.runs.load import load
 
     sampling = Sampling(arguments.temperature, arguments.top_k, arguments.top_p)
     model = load(arguments.run, device=arguments.device, trust=trusted_packages(arguments.trust))
-    if not isinstance(model, TrainedLanguageModel):
-        raise model.refusal("write", "language_model")
-    unknown = model.unknown_words(arguments.prompt)
-    texts = model.generator.streams(
+    texts = model.streams(
         arguments.prompt,
         samples=arguments.samples,
         seed=arguments.seed,
@@ -50,6 +46,7 @@ def generate(arguments: Arguments) -> None:
         sampling=sampling,
         whole_document=arguments.whole_document,
     )
+    unknown = model.unknown_words(arguments.prompt)
     if unknown:
         print(f"Not in the vocabulary, read as <unk>: {', '.join(unknown)}", file=sys.stderr)
     for number, pieces in enumerate(texts, start=1):

@@ -13,7 +13,7 @@ from rnnlab.benchmarks.plain_language_model import PlainLoop
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.errors import ConfigError
-from rnnlab.training.assembly import assemble_data
+from rnnlab.training.fit import assemble_data
 from tests.benchmarks.composed import composed
 
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ import torch
 from rnnlab.corpora.memory_problems import Adding, FirstToken
 from rnnlab.tasks.memory.data import MemoryBatch, MemoryData, MemoryLoader
 from rnnlab.errors import ConfigError
-from rnnlab.training.assembly import assemble_data
+from rnnlab.training.fit import assemble_data
 
 Compose = Callable[..., dict[str, Any]]
 

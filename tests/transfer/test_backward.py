@@ -12,9 +12,9 @@ from rnnlab.tasks.language_model.data import from_its_end
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.runs.ensemble import evaluated_together, scores
 from rnnlab.runs.evaluation import evaluated
-from rnnlab.runs.loaded import load
+from rnnlab.runs.load import load
 from rnnlab.text.vocabulary import EOS_ID
-from rnnlab.training.assembly import assemble_data
+from rnnlab.training.fit import assemble_data
 from rnnlab.training.fit import fit
 from tests.transfer.conftest import LANGUAGE, Room, composed, run_script
 

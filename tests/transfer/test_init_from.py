@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from rnnlab.errors import ConfigError, RunError
-from rnnlab.runs.loaded import load
+from rnnlab.runs.load import load
 from rnnlab.text.vocabulary import Vocabulary
 from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.fit import fit

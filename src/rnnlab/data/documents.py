@@ -1,40 +1,19 @@
-"""From flat arrays of ids to padded batches."""
+"""Documents as padded batches, gathered from flat arrays of ids as they are asked for."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
+from rnnlab.data.batch import Batch
+from rnnlab.data.bucketing import BucketedBatches, PlannedBatch
+from rnnlab.data.loader import ResumableLoader
 from rnnlab.errors import ConfigError, nearest
 
 Truncate = Literal["head", "tail", "head_tail"]
 """What is kept of a document that is too long: its first tokens, its last, or half of each."""
-
-
-class DocumentBatch(NamedTuple):
-    """A right-padded batch of documents.
-
-    Attributes:
-        tokens: ids ``(batch, time)`` int64; padded positions hold 0 and must influence nothing.
-        lengths: ``(batch,)`` int64, tokens of each document, at least 1.
-        labels: ``(batch,)`` int64, -1 where there is none.
-        counted: ``(batch,)`` bool; False for a repeated document that only fills a distributed step and is
-            left out of losses and metrics.
-    """
-
-    tokens: Tensor
-    lengths: Tensor
-    labels: Tensor
-    counted: Tensor
-
-    def to(self, device: torch.device) -> "DocumentBatch":
-        """Return the batch on ``device``, itself if it is there: Lightning need not look at its parts."""
-        if self.tokens.device == device:
-            return self
-        return DocumentBatch(*(part.to(device, non_blocking=True) for part in self))
 
 
 class FlatDocuments(Protocol):
@@ -84,8 +63,8 @@ def collate(
     *,
     max_length: int | None = None,
     truncate: Truncate = "head",
-    counted: npt.NDArray[np.bool_] | None = None,
-) -> DocumentBatch:
+    valid: npt.NDArray[np.bool_] | None = None,
+) -> Batch:
     """Gather documents from flat arrays into one padded batch.
 
     Args:
@@ -94,7 +73,10 @@ def collate(
         max_length: tokens kept of each at most; None keeps all.
         truncate: which tokens are kept of a longer one. "head_tail" keeps the first half of ``max_length``
             (rounded up) and the last.
-        counted: ``(batch,)``; None counts all.
+        valid: ``(batch,)``; None counts all.
+
+    Returns:
+        Ids ``(batch, time)`` with the documents' lengths and, as targets, their classes.
     """
     numbers = np.asarray(documents, dtype=np.int64)
     starts = split.offsets[numbers]
@@ -111,10 +93,63 @@ def collate(
         places = starts[:, None] + steps + cut * (steps >= kept_head)
     tokens = np.take(split.tokens, places, mode="clip").astype(np.int64)
     tokens *= steps < lengths[:, None]
-    is_counted = np.ones(len(numbers), dtype=np.bool_) if counted is None else counted
-    return DocumentBatch(
+    counts = np.ones(len(numbers), dtype=np.bool_) if valid is None else valid
+    return Batch(
         torch.from_numpy(tokens),
         torch.from_numpy(lengths.astype(np.int64)),
         torch.from_numpy(np.asarray(split.labels[numbers], dtype=np.int64)),
-        torch.from_numpy(is_counted),
+        torch.from_numpy(counts),
     )
+
+
+class DocumentLoader(ResumableLoader[PlannedBatch, Batch]):
+    """Iterates over a split, batch by batch as planned, padding each to its longest document.
+
+    Args:
+        split: the documents.
+        batches: which of them come together, and when.
+        max_length: tokens kept of a document at most; None keeps all.
+        truncate: which tokens are kept: "head", "tail" or "head_tail".
+        pin_memory: whether batches lie in page-locked memory, for faster copies to a CUDA device.
+
+    Raises:
+        ConfigError: if ``truncate`` is unknown or ``max_length`` below 1.
+    """
+
+    def __init__(
+        self,
+        split: FlatDocuments,
+        batches: BucketedBatches,
+        *,
+        max_length: int | None = None,
+        truncate: Truncate = "head",
+        pin_memory: bool = False,
+    ) -> None:
+        super().__init__()
+        check_truncation(max_length, truncate)
+        self.batches = batches
+        self._split = split
+        self._max_length, self._truncate, self._pin_memory = max_length, truncate, pin_memory
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the plan."""
+        return self.batches.fingerprint
+
+    def plan(self, epoch: int) -> list[PlannedBatch]:
+        """Return the documents of each batch."""
+        return self.batches.batches(epoch)
+
+    def batch(self, planned: PlannedBatch) -> Batch:
+        """Return some documents as a batch."""
+        batch = collate(
+            self._split,
+            planned.documents,
+            max_length=self._max_length,
+            truncate=self._truncate,
+            valid=planned.valid,
+        )
+        return Batch(*(part.pin_memory() for part in batch)) if self._pin_memory else batch  # type: ignore[union-attr]

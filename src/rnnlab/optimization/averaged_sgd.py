@@ -1,11 +1,15 @@
 """Stochastic gradient descent whose weights are averaged once it stands still (NT-ASGD)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+import lightning
 import torch
+from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.optim import Optimizer
+
+from rnnlab.build import locate_class
 
 
 class AveragedSGD(Optimizer):
@@ -13,8 +17,7 @@ class AveragedSGD(Optimizer):
 
     It is plain SGD until a validation loss is worse than the best before the latest ``patience`` ones; from
     then on it also keeps the running mean of the weights after each step. That mean is
-    what is validated, kept in checkpoints and tested: call ``use_average`` before a validation and
-    ``use_trained`` before the next step, and ``observe`` with each validation's loss. All of it is in the
+    what is validated, kept in checkpoints and tested, as :class:`WeightAveraging` sees to. All of it is in the
     state dict, so that a resumed training goes on exactly.
 
     Args:
@@ -100,3 +103,30 @@ class AveragedSGD(Optimizer):
 
     def _weights(self) -> list[Tensor]:
         return [weight for group in self.param_groups for weight in group["params"]]
+
+
+class WeightAveraging(Callback):
+    """Lets an :class:`AveragedSGD` average, whatever the task: it is told of validations, and they see the mean."""
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Go on from the weights that are being trained, not from their average."""
+        cast(AveragedSGD, trainer.optimizers[0]).use_trained()
+
+    def on_validation_epoch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Score the average, where there is one."""
+        if trainer.optimizers:
+            cast(AveragedSGD, trainer.optimizers[0]).use_average()
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Tell the optimizer the loss."""
+        if trainer.optimizers and not trainer.sanity_checking:
+            cast(AveragedSGD, trainer.optimizers[0]).observe(float(trainer.callback_metrics["validation/loss"]))
+
+
+def averages(config: Mapping[str, Any]) -> bool:
+    """Return whether the optimizer that a configuration describes averages weights."""
+    return issubclass(locate_class(config.get("_target_", ""), Optimizer, "optimizer"), AveragedSGD)

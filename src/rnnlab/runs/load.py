@@ -1,67 +1,43 @@
-"""A trained task out of a run folder or a checkpoint, from that file alone."""
+"""``rnnlab.load``: a run folder or a checkpoint as a model that answers, from that file alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rnnlab.build import build, locate_class, taken_by
 from rnnlab.errors import RunError
-from rnnlab.tasks.task import Task
 from rnnlab.named_classes import foreign_classes, trust_needed
+from rnnlab.tasks.answers import OpenedRun, TrainedModel
+from rnnlab.tasks.task import Task
 from rnnlab.text.tokenizers import Characters, Tokenizer, tokenizer_from_dict
 from rnnlab.text.vocabulary import Vocabulary
-from rnnlab.training.assembly import task_arguments
 from rnnlab.training.checkpoints import read_checkpoint
+from rnnlab.training.fit import task_arguments
 from rnnlab.training.run_folder import RunFolder
 
 
-@dataclass(frozen=True)
-class OpenedRun:
-    """What a checkpoint holds, the network rebuilt."""
+def load(path: str | Path, *, device: str = "auto", trust: Sequence[str] = ()) -> TrainedModel:
+    """Return the trained model of a run, from its checkpoint alone.
 
-    checkpoint: Path
-    config: dict[str, Any]
-    """The run's resolved configuration."""
-    task: Task
-    """The trained network, in evaluation mode, on the CPU."""
-    reading: tuple[Tokenizer, Vocabulary] | None
-    """How text becomes ids; None for a model that reads no text."""
-    labels: tuple[str, ...]
-    """Class names in the order of their ids; empty for a language model."""
+    Neither the training data nor the configuration files nor any flag is needed. A checkpoint is read as
+    plain data: nothing in it is executed.
 
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """What cuts text into tokens.
+    Args:
+        path: a run folder (its best checkpoint is taken) or a checkpoint file.
+        device: ``cpu``, ``cuda`` or ``auto``: a GPU where there is one.
+        trust: packages besides rnnlab whose classes the checkpoint may name, such as that of an encoder of
+            your own.
 
-        Raises:
-            RunError: if the model reads no text.
-        """
-        return self.read_by()[0]
+    Returns:
+        A model of the kind that its task names: with ``predict``, ``predict_proba`` and ``explain``
+        (sentiment), or ``perplexity``, ``generate`` and ``explain`` (language model).
 
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The tokens' ids.
-
-        Raises:
-            RunError: if the model reads no text.
-        """
-        return self.read_by()[1]
-
-    def read_by(self) -> tuple[Tokenizer, Vocabulary]:
-        """Return tokenizer and vocabulary.
-
-        Raises:
-            RunError: if the model reads no text.
-        """
-        if self.reading is None:
-            raise RunError(f"{self.checkpoint} is a model of task={self.task_name}, which reads no text.")
-        return self.reading
-
-    @property
-    def task_name(self) -> str:
-        """What the model is for: ``sentiment``, ``language_model``..."""
-        return str(self.config["task"]["name"])
+    Raises:
+        RunError: if it can't be used; see :func:`open_run`.
+        ConfigError: if there is no such device.
+    """
+    run = open_run(path, trust)
+    return run.task.answers()(run, device)
 
 
 def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
@@ -79,21 +55,15 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
     """
     file = checkpoint_file(Path(path))
     content = read_checkpoint(file)
-    passport = content["rnnlab"]
+    metadata = content["rnnlab"]
     try:
-        config, labels = passport["config"], tuple(passport["labels"])
+        config, labels = metadata["config"], tuple(metadata.get("labels", ()))
         check_targets(config, file, trust)
-        reading = reading_of(passport)
-        facts = {**passport.get("facts", {}), "labels": labels}
-        if reading is not None:
-            tokenizer, vocabulary = reading
-            facts["vocabulary_size"] = len(vocabulary)
-            facts["characters"] = isinstance(tokenizer, Characters)
-            facts["reads_backward"] = bool(config["batches"].get("backward", False))
-        arguments = task_arguments(config)
-        wanted, _ = taken_by(locate_class(arguments["_target_"], Task, "task"))
-        known = {name: value for name, value in facts.items() if name in wanted}
-        task = build(arguments, Task, "task", model=config["model"], **known)
+        reading = reading_of(metadata)
+        arguments = metadata.get("model_arguments")
+        if arguments is None:
+            arguments = arguments_of_earlier(metadata, reading)
+        task = build(task_arguments(config), Task, "task", model=config["model"], **arguments)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise RunError(
             f"{file} is damaged: its configuration or vocabulary is not as rnnlab writes it."
@@ -102,20 +72,38 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
         task.load_state_dict(content["state_dict"])
     except (RuntimeError, KeyError) as error:
         raise RunError(f"{file} is damaged: its weights don't fit its configuration. {error}") from error
-    return OpenedRun(file, config, task.eval(), reading, labels)
+    return OpenedRun(file, config, task.eval(), arguments, reading, labels)
 
 
-def reading_of(passport: Mapping[str, Any]) -> tuple[Tokenizer, Vocabulary] | None:
+def arguments_of_earlier(
+    metadata: Mapping[str, Any], reading: tuple[Tokenizer, Vocabulary] | None
+) -> dict[str, Any]:
+    """Return what a network was made with of its data, of a checkpoint of a version that did not keep it."""
+    if reading is None:
+        return dict(metadata["facts"])
+    tokenizer, vocabulary = reading
+    config = metadata["config"]
+    known = {
+        "labels": metadata["labels"],
+        "vocabulary_size": len(vocabulary),
+        "characters": isinstance(tokenizer, Characters),
+        "reads_backward": bool(config["batches"].get("backward", False)),
+    }
+    wanted, _ = taken_by(locate_class(config["task"]["_target_"], Task, "task"))
+    return {name: value for name, value in known.items() if name in wanted}
+
+
+def reading_of(metadata: Mapping[str, Any]) -> tuple[Tokenizer, Vocabulary] | None:
     """Return the tokenizer and vocabulary in a checkpoint, None where the model reads no text.
 
     Raises:
         ConfigError: if there is no such tokenizer.
     """
-    if "facts" in passport:
+    if "vocabulary" not in metadata:
         return None
     # Importing its module makes a tokenizer of the user's own known by its name.
-    locate_class(passport["config"]["tokenizer"]["_target_"], object, "tokenizer")
-    return tokenizer_from_dict(passport["tokenizer"]), Vocabulary.from_dict(passport["vocabulary"])
+    locate_class(metadata["config"]["tokenizer"]["_target_"], object, "tokenizer")
+    return tokenizer_from_dict(metadata["tokenizer"]), Vocabulary.from_dict(metadata["vocabulary"])
 
 
 def checkpoint_file(path: Path) -> Path:

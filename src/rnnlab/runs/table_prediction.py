@@ -19,7 +19,7 @@ from rnnlab.runs.text_tables import (
     read_texts,
     row_writer,
 )
-from rnnlab.tasks.sentiment.answers import WINDOW, Prediction, TrainedClassifier
+from rnnlab.tasks.answers import WINDOW, Prediction, TrainedModel
 from rnnlab.terminal import errors
 
 WINDOW_CHARACTERS = 8 << 20  # a window of very long texts has fewer of them
@@ -57,7 +57,7 @@ class Tally:
 
 
 def predict_table(
-    model: TrainedClassifier, source: Path, target: Path, *, column: str = "text", overwrite: bool = False
+    model: TrainedModel, source: Path, target: Path, *, column: str = "text", overwrite: bool = False
 ) -> Tally:
     """Write each row of a table with the model's label and the probability of each class.
 
@@ -100,7 +100,7 @@ def predict_table(
 
 
 def predicted(
-    model: TrainedClassifier, rows: Iterable[TextRow], window: int = WINDOW
+    model: TrainedModel, rows: Iterable[TextRow], window: int = WINDOW
 ) -> Iterator[tuple[Columns, Prediction]]:
     """Yield each row's columns with the predicted ones added, and the prediction."""
     for chunk in windows(iter(rows), window):
@@ -126,7 +126,7 @@ def windows(rows: Iterator[TextRow], window: int) -> Iterator[list[TextRow]]:
         yield chunk
 
 
-def added_columns(model: TrainedClassifier, prediction: Prediction | None) -> Columns:
+def added_columns(model: TrainedModel, prediction: Prediction | None) -> Columns:
     """Return the columns that are added to a row; without values where there is no prediction."""
     shares = [None] * len(model.labels) if prediction is None else prediction.probabilities.tolist()
     names = [f"probability_{label}" for label in model.labels]

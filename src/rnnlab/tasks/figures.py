@@ -1,21 +1,77 @@
-"""What a finished run shows of its model besides numbers; each task has its own."""
+"""What a finished run shows of its model besides numbers; each task that shows something has its own."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
+import lightning
 import numpy as np
 import numpy.typing as npt
+import torch.distributed
 from lightning.pytorch.callbacks import Callback
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
-from rnnlab.data.task_data import TaskData
-from rnnlab.tasks.language_model.task import LanguageModel
-from rnnlab.tasks.sentiment.task import SentimentClassifier
-from rnnlab.tasks.task import Task
-
 SPLITS = ("validation", "test")
+
+Part = TypeVar("Part")
+
+
+class Recorder(Callback, ABC):
+    """Keeps what the steps of a validation or a test return; asks for nothing itself."""
+
+    @abstractmethod
+    def begin(self, loader: Any) -> None:
+        """Forget what was kept."""
+
+    @abstractmethod
+    def keep(self, outputs: Any, batch: Any, number: int) -> None:
+        """Keep what a step returned for the loader's batch ``number``, from 0."""
+
+    @abstractmethod
+    def end(self, trainer: lightning.Trainer) -> None:
+        """Join what all processes have kept."""
+
+    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Begin."""
+        self.begin(trainer.val_dataloaders)
+
+    def on_test_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Begin."""
+        self.begin(trainer.test_dataloaders)
+
+    def on_validation_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the step's answers."""
+        self.keep(outputs, batch, batch_idx)
+
+    def on_test_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the step's answers."""
+        self.keep(outputs, batch, batch_idx)
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """End."""
+        self.end(trainer)
+
+    def on_test_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """End."""
+        self.end(trainer)
 
 
 class TaskFigures(ABC):
@@ -28,12 +84,12 @@ class TaskFigures(ABC):
     recorders: Mapping[str, Callback]
 
     @abstractmethod
-    def publish(self, run: Path, writer: SummaryWriter, step: int) -> None:
-        """Write figures, texts and word vectors to TensorBoard, and into the run's ``figures``.
+    def publish(self, run: Path, writer: SummaryWriter | None, step: int) -> None:
+        """Write figures, texts and word vectors into the run's ``figures``, and to TensorBoard where it is on.
 
         Args:
             run: the run folder.
-            writer: TensorBoard's.
+            writer: TensorBoard's; None where there is none.
             step: of the training.
 
         Raises:
@@ -41,23 +97,13 @@ class TaskFigures(ABC):
         """
 
 
-def task_figures(task: Task, data: TaskData, words: int) -> TaskFigures | None:
-    """Return the figures of a task, ``None`` where it has none.
-
-    Args:
-        task: with the weights that are scored.
-        data: encoded.
-        words: how many words the embedding projector is to show.
-    """
-    # Here, and not above: matplotlib takes a while to import, and most of a training goes without.
-    from rnnlab.tasks.language_model.figures import LanguageFigures
-    from rnnlab.tasks.sentiment.figures import SentimentFigures
-
-    if isinstance(task, SentimentClassifier):
-        return SentimentFigures(task, data, words)
-    if isinstance(task, LanguageModel):
-        return LanguageFigures(task, data, words)
-    return None
+def gathered(part: Part, trainer: lightning.Trainer) -> list[Part]:
+    """Return every process's ``part``, in the order of their ranks; all of them must ask."""
+    if trainer.world_size == 1:
+        return [part]
+    parts: list[Any] = [None] * trainer.world_size
+    torch.distributed.all_gather_object(parts, part)
+    return parts
 
 
 def word_vectors(embedding: nn.Module, words: int) -> npt.NDArray[np.float32]:

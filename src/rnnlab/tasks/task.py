@@ -1,16 +1,26 @@
-"""What every task shares: its optimizer, its place in the checkpoint, and the metrics that others report."""
+"""What every task shares: its optimizer, its place in the checkpoint, and all that others ask of a task."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import lightning
-from torch import Tensor
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from rnnlab.errors import ConfigError
-from rnnlab.tasks.loss_watch import LossWatch, check_weights
 from rnnlab.optimization.building import build_optimizer, build_schedule, decayed_apart
+from rnnlab.tasks.loss_watch import LossWatch, check_weights
+
+if TYPE_CHECKING:
+    from rnnlab.data.task_data import TaskData
+    from rnnlab.tasks.answers import TrainedModel
+    from rnnlab.tasks.figures import TaskFigures
+    from rnnlab.tasks.starting import Starting
 
 CHECKPOINT_FORMAT = 1
 
@@ -22,25 +32,79 @@ class Task(lightning.LightningModule):
     """A LightningModule that is built from plain values and whose checkpoint is plain data.
 
     A subclass takes ``model`` (the encoder's configuration), ``optimizer`` and ``scheduler`` (their
-    configurations), facts about the data (vocabulary size, class names), and its own options. It logs
-    ``train/…``, ``validation/…`` and ``test/…`` metrics, always with ``loss`` among them.
+    configurations), what its data module's ``model_arguments`` tell of the data (vocabulary size, class names),
+    and its own options. It logs ``train/…``, ``validation/…`` and ``test/…`` metrics, always with ``loss`` among
+    them. All else that training, runs, sweeps and tables want to know of a task they ask here, and each answer
+    has a default that suits a small task.
 
     Attributes:
         monitor: the validation metric that chooses the best checkpoint.
         mode: whether that metric is best at its ``min`` or its ``max``.
-        passport: plain data that makes a checkpoint stand alone (config, vocabulary, tokenizer, labels);
+        prepared_keys: keys of the task's section that are no arguments of the constructor, but are read by
+            :meth:`prepare` or where a training starts from another run.
+        keeps_all_memory: whether the large blocks of memory of all training steps have the same sizes, so that
+            what one step frees fits the next.
+        metadata: plain data that makes a checkpoint stand alone (config, vocabulary, tokenizer, labels);
             set at assembly, written into every checkpoint under ``"rnnlab"``.
     """
 
     monitor: ClassVar[str]
     mode: ClassVar[Literal["min", "max"]]
+    prepared_keys: ClassVar[tuple[str, ...]] = ()
+    keeps_all_memory: ClassVar[bool] = False
 
     def __init__(self, optimizer: Mapping[str, Any] | None, scheduler: Mapping[str, Any] | None) -> None:
         super().__init__()
         self.optimizer_config = optimizer
         self.scheduler_config = scheduler
-        self.passport: dict[str, Any] = {}
+        self.metadata: dict[str, Any] = {}
         self.watch = LossWatch()
+
+    @classmethod
+    def answers(cls) -> "type[TrainedModel]":
+        """Return the kind of trained model that ``rnnlab.load`` gives; the default answers nothing by itself."""
+        from rnnlab.tasks.answers import TrainedModel
+
+        return TrainedModel
+
+    @classmethod
+    def starting(cls) -> "Starting | None":
+        """Return how a training starts from another run (``init_from``); None where it can't."""
+        return None
+
+    @classmethod
+    def questions(cls, run: Path) -> Sequence[str]:
+        """Return commands that ask a finished run something, for a person to try."""
+        return ()
+
+    def prepare(self, config: Mapping[str, Any], data: "TaskData") -> None:
+        """Do what is left to do before training, such as to take pretrained vectors.
+
+        Args:
+            config: the run's configuration.
+            data: prepared.
+        """
+
+    def logging_callbacks(self, logger: Mapping[str, Any]) -> list[Callback]:
+        """Return what writes to TensorBoard while this task is trained, besides what all tasks write.
+
+        Args:
+            logger: the configuration's section.
+        """
+        return []
+
+    def figures(self, data: "TaskData", words: int) -> "TaskFigures | None":
+        """Return what a finished run shows of its model besides numbers; None where there is nothing.
+
+        Args:
+            data: prepared.
+            words: how many words the embedding projector is to show.
+        """
+        return None
+
+    def recorder(self, data: "TaskData", split: str) -> Callback | None:
+        """Return what keeps the answers while a prepared split is scored, in its attribute ``scored``."""
+        return None
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; text goes the quick way.
@@ -69,7 +133,7 @@ class Task(lightning.LightningModule):
         """
         self.watch.check()
         check_weights(self, self.global_step)
-        checkpoint["rnnlab"] = {"format": CHECKPOINT_FORMAT, **self.passport}
+        checkpoint["rnnlab"] = {"format": CHECKPOINT_FORMAT, **self.metadata}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Let a schedule go on over this training's length: with more epochs it is stretched."""
@@ -78,13 +142,15 @@ class Task(lightning.LightningModule):
                 schedule.pop(name, None)
 
     def tokens_in(self, batch: Any) -> Tensor:
-        """Return how many real tokens, padding excluded, the batch holds: an integer tensor ``()``."""
+        """Return how many real tokens (or steps), padding excluded, the batch holds: an integer tensor ``()``."""
+        if batch.lengths is None:
+            return torch.tensor(self.positions_in(batch))
         tokens: Tensor = batch.lengths.sum()
         return tokens
 
     def positions_in(self, batch: Any) -> int:
-        """Return a batch's places, padding included; its first part is ``(batch, time, …)``."""
-        sequences, steps = batch[0].shape[:2]
+        """Return a batch's places, padding included; its inputs are ``(batch, time, …)``."""
+        sequences, steps = batch.inputs.shape[:2]
         return int(sequences * steps)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -130,3 +196,15 @@ class Task(lightning.LightningModule):
             mode=self.mode,
         )
         return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Switch dropout and gradients off, and afterwards dropout as it was."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)

@@ -15,6 +15,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 
 from rnnlab.atomic import written_beside
 from rnnlab.errors import RunError
+from rnnlab.renamed import up_to_date
 from rnnlab.tasks.task import CHECKPOINT_FORMAT
 from rnnlab.training.run_folder import RunFolder
 
@@ -74,11 +75,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
     if not isinstance(checkpoint, dict) or "rnnlab" not in checkpoint:
         raise RunError(f"{path} is no checkpoint of rnnlab's: it lacks the configuration and vocabulary.")
-    found = checkpoint["rnnlab"].get("format")
+    metadata = checkpoint["rnnlab"]
+    found = metadata.get("format")
     if not isinstance(found, int) or found > CHECKPOINT_FORMAT:
         raise RunError(
             f"{path} has checkpoint format {found}; this rnnlab reads up to {CHECKPOINT_FORMAT}: upgrade it."
         )
+    if isinstance(metadata.get("config"), dict):
+        metadata["config"] = up_to_date(metadata["config"])
     return checkpoint
 
 

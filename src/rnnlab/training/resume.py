@@ -115,18 +115,18 @@ def check_epochs(done: int, asked: int | None) -> None:
         raise ConfigError(f"trainer.max_epochs={asked}: the run has done {done} epochs already.")
 
 
-def check_same_corpus(passport: Mapping[str, Any], corpus: Mapping[str, str]) -> None:
+def check_same_corpus(metadata: Mapping[str, Any], corpus: Mapping[str, str]) -> None:
     """Check that the corpus is the one that the run was begun with, before anything is encoded.
 
     Args:
-        passport: what the checkpoint says of its data.
+        metadata: what the checkpoint says of its data.
         corpus: ``name`` and ``fingerprint`` of what is there now.
 
     Raises:
         RunError: if its content or settings changed, naming both fingerprints.
     """
-    before = passport.get("corpus", corpus)
-    if before["fingerprint"] != corpus["fingerprint"]:
+    before = metadata.get("corpus", corpus)
+    if before["fingerprint"] not in ("", corpus["fingerprint"]):  # earlier versions knew none of made-up data
         raise RunError(
             f"The corpus has changed since this run: {before['name']} had the fingerprint "
             f"{before['fingerprint'][:16]}, {corpus['name']} now has {corpus['fingerprint'][:16]}. "

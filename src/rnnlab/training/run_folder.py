@@ -11,6 +11,7 @@ import yaml
 
 from rnnlab.atomic import write_text
 from rnnlab.errors import RnnlabError, RunError
+from rnnlab.renamed import up_to_date
 from rnnlab.training.run_lock import held
 from rnnlab.training.run_state import RunState, state_of
 
@@ -133,7 +134,7 @@ class RunFolder:
             raise RunError(f"{self.config_file} is damaged: {error}") from error
         if not isinstance(config, dict):
             raise RunError(f"{self.config_file} is damaged: it holds no configuration.")
-        return config
+        return up_to_date(config)
 
     def is_finished_as(self, config: Mapping[str, Any]) -> bool:
         """Return whether the run is finished, and ``config`` asks for nothing else than it has done."""

@@ -25,7 +25,6 @@ from rnnlab.sweeps.trial_link import watchers
 from rnnlab.terminal import shown
 from rnnlab.training.automatic import run_folder, settled_config
 from rnnlab.training.fit import fit
-from rnnlab.training.init_from import completed
 from rnnlab.training.run_folder import RunFolder
 
 PRIMARY = "train"
@@ -102,7 +101,10 @@ def train_one(config: dict[str, Any], folder: Path, overrides: list[str], conf: 
         RnnlabError: for whatever the user can mend.
         Interrupted: if the user stopped the training.
     """
-    config = completed(config, overrides, HydraConfig.get().runtime.choices, conf)
+    if config["init_from"]:
+        from rnnlab.training.init_from import completed  # most trainings start from nothing
+
+        config = completed(config, overrides, HydraConfig.get().runtime.choices, conf)
     fit(settled_config(config, RunFolder(folder), overrides), folder, watchers())
 
 

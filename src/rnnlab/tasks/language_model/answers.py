@@ -1,20 +1,24 @@
 """A trained language model: it writes, and tells how probable a text is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, RunError
 from rnnlab.figures.explanation import Explanation
-from rnnlab.tasks.language_model.generation import TextGenerator, evaluating
+from rnnlab.tasks.language_model.generation import TextGenerator
 from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.tasks.language_model.sampling import Sampling
-from rnnlab.runs.load import OpenedRun
-from rnnlab.tasks.answers import TrainedModel
+from rnnlab.tasks.task import evaluating
+from rnnlab.tasks.answers import OpenedRun, TrainedModel
 from rnnlab.text.readable_tokens import readable, separator
 from rnnlab.text.vocabulary import EOS, EOS_ID
+
+if TYPE_CHECKING:
+    from rnnlab.tasks.language_model.exports import LanguageModelExports
 
 WINDOW = 256  # tokens that are scored together
 
@@ -27,6 +31,24 @@ class TrainedLanguageModel(TrainedModel):
     def __init__(self, run: OpenedRun, device: str = "auto") -> None:
         super().__init__(run, device)
         self.generator = TextGenerator(self.task, self.tokenizer, self.vocabulary)
+
+    @property
+    def exports(self) -> "LanguageModelExports":
+        """ONNX in float32 and int8, TorchScript, safetensors."""
+        from rnnlab.tasks.language_model.exports import LanguageModelExports
+
+        return LanguageModelExports(self)
+
+    def refusal(self, ability: str, tasks: str) -> RunError:
+        """Return the error for what it can't do, and what it can."""
+        return RunError(
+            f"{super().refusal(ability, tasks)} Write with this one (scripts/generate.py), or see each word's "
+            "surprise (scripts/predict.py text=… explain=true)."
+        )
+
+    def streams(self, prompt: str = "", **options: Any) -> Iterator[Iterator[str]]:
+        """Yield texts that begin with ``prompt``; see :meth:`TextGenerator.streams`."""
+        return self.generator.streams(prompt, **options)
 
     def generate(
         self,

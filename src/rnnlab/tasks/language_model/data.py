@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.tasks.language_model.baselines import language_baselines
 from rnnlab.corpora.corpus import Corpus
 from rnnlab.data.streams import StreamBatch, StreamLoader, TokenStream
 from rnnlab.data.text_data import TextData
@@ -78,7 +77,7 @@ class LanguageData(TextData):
             "test": ("test",),
         }
 
-    def facts(self) -> dict[str, Any]:
+    def model_arguments(self) -> dict[str, Any]:
         """Return the vocabulary's size, whether a token is a character, and the direction of reading.
 
         Raises:
@@ -133,6 +132,8 @@ class LanguageData(TextData):
 
     def baselines(self) -> dict[str, dict[str, float]]:
         """Return the test perplexity of an interpolated Kneser-Ney trigram model of the same ids."""
+        from rnnlab.tasks.language_model.baselines import language_baselines
+
         return language_baselines(
             self.text("train"),
             self.text("test"),

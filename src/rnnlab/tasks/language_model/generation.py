@@ -1,19 +1,22 @@
 """Text from a language model, token by token with the state carried along."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.tasks.language_model.task import LanguageModel
-from rnnlab.tasks.language_model.sampling import Sampling
 from rnnlab.models.scans import State
-from rnnlab.tasks.language_model.text_stream import TextStream
+from rnnlab.tasks.language_model.sampling import Sampling
+from rnnlab.tasks.task import evaluating
 from rnnlab.text.tokenizers import Tokenizer
-from rnnlab.text.vocabulary import EOS_ID, UNK_ID, Vocabulary
+from rnnlab.text.vocabulary import EOS, EOS_ID, UNK_ID, Vocabulary
+
+if TYPE_CHECKING:
+    from rnnlab.tasks.language_model.task import LanguageModel
+
+_UNFINISHED = "\ufffd"  # what bytes decode to before their character is whole
 
 
 class TextGenerator:
@@ -25,7 +28,7 @@ class TextGenerator:
         vocabulary: what its ids stand for.
     """
 
-    def __init__(self, model: LanguageModel, tokenizer: Tokenizer, vocabulary: Vocabulary) -> None:
+    def __init__(self, model: "LanguageModel", tokenizer: Tokenizer, vocabulary: Vocabulary) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.vocabulary = vocabulary
@@ -174,13 +177,43 @@ class TextGenerator:
         return scores, cast(State, state)
 
 
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Switch dropout and gradients off, and afterwards dropout as it was."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        model.train(was_training)
+class TextStream:
+    """Gives out text as soon as no later token can change it.
+
+    How a token is written may depend on the next one (an apostrophe joins what follows, a byte waits for
+    the rest of its character), so text comes one token late.
+
+    Args:
+        tokenizer: puts tokens together.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._line: list[str] = []  # tokens since the last <eos>, after which decoding starts anew
+        self._decoded = ""
+        self._given = 0  # characters of this line
+
+    def add(self, token: str) -> str:
+        """Take the next token and return the text that is settled now, perhaps none."""
+        if token == EOS:
+            return self.end() + "\n"
+        self._line.append(token)
+        before, self._decoded = self._decoded, self._tokenizer.decode(self._line)
+        settled = common_beginning(before, self._decoded).rstrip(_UNFINISHED)
+        new = settled[self._given :]
+        self._given += len(new)
+        return new
+
+    def end(self) -> str:
+        """Return the rest of the line, and begin a new one."""
+        rest = self._decoded[self._given :]
+        self._line, self._decoded, self._given = [], "", 0
+        return rest
+
+
+def common_beginning(one: str, other: str) -> str:
+    """Return what both texts begin with."""
+    for place, (here, there) in enumerate(zip(one, other, strict=False)):
+        if here != there:
+            return one[:place]
+    return one if len(one) < len(other) else other

@@ -1,25 +1,31 @@
 """Language modelling: embedding, recurrent encoder, decoder, and a state carried from window to window."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import torch
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from rnnlab.data.streams import StreamBatch
 from rnnlab.errors import ConfigError
-from rnnlab.optimization.averaged_sgd import AveragedSGD
 from rnnlab.models.carried_state import CarriedStates, of_all_ranks, of_this_rank
-from rnnlab.tasks.language_model.decoders import build_decoder
 from rnnlab.models.dropout import LockedDropout, check_shares
 from rnnlab.models.embedding import WordEmbedding
 from rnnlab.models.encoder import build_encoder
-from rnnlab.tasks.loss_watch import check_weights
 from rnnlab.models.scans import State
-from rnnlab.tasks.task import Task
+from rnnlab.tasks.language_model.decoders import build_decoder
 from rnnlab.tasks.language_model.token_scores import TokenScores
+from rnnlab.tasks.loss_watch import check_weights
 from rnnlab.tasks.running_mean import RunningMean
+from rnnlab.tasks.task import Task
+from rnnlab.terminal import shown
+
+if TYPE_CHECKING:
+    from rnnlab.tasks.language_model.answers import TrainedLanguageModel
+    from rnnlab.tasks.language_model.figures import LanguageFigures
 
 
 class LanguageModel(Task):
@@ -56,6 +62,7 @@ class LanguageModel(Task):
 
     monitor: ClassVar[str] = "validation/perplexity"
     mode: ClassVar[Literal["min", "max"]] = "min"
+    keeps_all_memory = True  # the logits of each window, several large blocks, are all of one shape
 
     def __init__(
         self,
@@ -108,6 +115,30 @@ class LanguageModel(Task):
         self.train_loss = RunningMean()
         self.scores = nn.ModuleDict({stage: TokenScores(characters) for stage in ("validation", "test")})
 
+    @classmethod
+    def answers(cls) -> "type[TrainedLanguageModel]":
+        """Return a model that writes, and tells how probable a text is."""
+        from rnnlab.tasks.language_model.answers import TrainedLanguageModel
+
+        return TrainedLanguageModel
+
+    @classmethod
+    def questions(cls, run: Path) -> Sequence[str]:
+        """Return a command that lets it write."""
+        return (f'python scripts/generate.py run={shown(run)} prompt="The film"',)
+
+    def logging_callbacks(self, logger: Mapping[str, Any]) -> list[Callback]:
+        """Return what writes a text after each validation."""
+        from rnnlab.tasks.language_model.text_samples import TextSamples
+
+        return [TextSamples.of(self, logger.get("prompt", ""))]
+
+    def figures(self, data: Any, words: int) -> "LanguageFigures":
+        """Return what shows which words the model finds hard, and where it was surprised most."""
+        from rnnlab.tasks.language_model.figures import LanguageFigures  # matplotlib takes a while to import
+
+        return LanguageFigures(self, data, words)
+
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return the hidden states ``(batch, time, output_size)`` and the state after the last token.
 
@@ -120,18 +151,18 @@ class LanguageModel(Task):
 
     def encoder_inputs(self, batch: StreamBatch) -> tuple[Tensor, None]:
         """Return the vectors that the encoder reads, ``(batch, time, embedding_size)``; none is padded."""
-        return self.input_dropout(self.embedding(batch.tokens)), None
+        return self.input_dropout(self.embedding(batch.inputs)), None
 
     def loss_of_outputs(self, outputs: Tensor, batch: StreamBatch) -> Tensor:
         """Return the sum of the tokens' losses from the encoder's outputs; nothing is counted or carried."""
         hidden = self.output_dropout(outputs).flatten(0, 1)
         losses = self.decoder.losses(hidden, batch.targets.flatten())
-        return (losses if batch.counted is None else losses * batch.counted.flatten()).sum()
+        return (losses if batch.valid is None else losses * batch.valid.flatten()).sum()
 
     def read(self, batch: StreamBatch, stage: str) -> Tensor:
         """Return the hidden states of a window ``(batch, time, output_size)``, carrying the stage's state."""
         before = None if batch.starts else self.carried.of(stage, like=self.embedding.weight)
-        hidden, after = cast(tuple[Tensor, State], self(batch.tokens, before))
+        hidden, after = cast(tuple[Tensor, State], self(batch.inputs, before))
         self.carried.keep(stage, after)
         return hidden
 
@@ -140,36 +171,33 @@ class LanguageModel(Task):
         hidden = self.read(batch, "train")  # (batch, time, output_size)
         dropped = self.output_dropout(hidden)
         losses = self.decoder.losses(dropped.flatten(0, 1), batch.targets.flatten())  # (batch * time,)
-        if batch.counted is not None:
-            losses = losses * batch.counted.flatten()
+        if batch.valid is not None:
+            losses = losses * batch.valid.flatten()
         total = losses.sum()
         loss = total / max(1, batch.predicted)
         self.train_loss.update(total.detach(), self.tokens_in(batch))
-        return loss + self.regularisation(hidden, dropped, batch.counted)
+        return loss + self.regularisation(hidden, dropped, batch.valid)
 
-    def regularisation(self, hidden: Tensor, dropped: Tensor, counted: Tensor | None) -> Tensor | float:
+    def regularisation(self, hidden: Tensor, dropped: Tensor, valid: Tensor | None) -> Tensor | float:
         """Return AWD-LSTM's penalties on large and on fast changing hidden states (Merity et al. 2017b).
 
         Args:
             hidden: the encoder's outputs ``(batch, time, output_size)``.
             dropped: the same after dropout.
-            counted: ``(batch, time)``, False where a column has ended; None where none has.
+            valid: ``(batch, time)``, False where a column has ended; None where none has.
         """
         penalty: Tensor | float = 0.0
         if self.activation_regularisation:
-            size = mean_over(dropped.pow(2).mean(dim=2), counted)
+            size = mean_over(dropped.pow(2).mean(dim=2), valid)
             penalty = penalty + self.activation_regularisation * size
         if self.temporal_regularisation and hidden.shape[1] > 1:
             changes = (hidden[:, 1:] - hidden[:, :-1]).pow(2).mean(dim=2)
-            change = mean_over(changes, None if counted is None else counted[:, 1:])
+            change = mean_over(changes, None if valid is None else valid[:, 1:])
             penalty = penalty + self.temporal_regularisation * change
         return penalty
 
     def on_train_batch_start(self, batch: StreamBatch, batch_index: int) -> None:
-        """Go on from the weights that are being trained, not their average; note the window's length."""
-        averaging = self.averaging()
-        if averaging is not None:
-            averaging.use_trained()
+        """Note the window's length."""
         self.learning_rate_scale = batch.learning_rate_scale
 
     def optimizer_step(
@@ -205,15 +233,12 @@ class LanguageModel(Task):
         hidden = self.read(batch, stage).flatten(0, 1)
         targets = batch.targets.flatten()
         losses, best = self.decoder.losses_and_best(hidden, targets)
-        counted = None if batch.counted is None else batch.counted.flatten()
-        cast(TokenScores, self.scores[stage]).update(losses, best == targets, counted)
+        valid = None if batch.valid is None else batch.valid.flatten()
+        cast(TokenScores, self.scores[stage]).update(losses, best == targets, valid)
         return losses.view_as(batch.targets)
 
     def on_validation_epoch_start(self) -> None:
-        """Score the averaged weights, where there are; forget what an interrupted pass counted."""
-        averaging = self.averaging()
-        if averaging is not None:
-            averaging.use_average()
+        """Forget what an interrupted pass counted."""
         cast(TokenScores, self.scores["validation"]).reset()
 
     def on_test_epoch_start(self) -> None:
@@ -226,28 +251,19 @@ class LanguageModel(Task):
         Raises:
             RnnlabError: if training has left weights that are no numbers.
         """
-        loss = self.report("validation")
+        self.report("validation")
         if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
             check_weights(self, self.global_step)
-            averaging = self.averaging()
-            if averaging is not None:
-                averaging.observe(float(loss))
 
     def on_test_epoch_end(self) -> None:
         """Log the test scores."""
         self.report("test")
 
-    def report(self, stage: str) -> Tensor:
-        """Log the scores of ``stage`` and return the loss ``()``."""
+    def report(self, stage: str) -> None:
+        """Log the scores of ``stage``."""
         scores = cast(TokenScores, self.scores[stage]).compute()
         self.carried.drop(stage)
         self.log_dict({f"{stage}/{name}": value.float() for name, value in scores.items()})
-        return scores["loss"]
-
-    def averaging(self) -> AveragedSGD | None:
-        """Return the optimizer of this training if it averages weights."""
-        optimizer = self.trainer.optimizers[0] if self.trainer.optimizers else None
-        return optimizer if isinstance(optimizer, AveragedSGD) else None
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the state carried through training, of all processes' columns, and the epoch's loss so far."""
@@ -272,8 +288,8 @@ class LanguageModel(Task):
         return torch.tensor(batch.predicted)
 
 
-def mean_over(values: Tensor, counted: Tensor | None) -> Tensor:
+def mean_over(values: Tensor, valid: Tensor | None) -> Tensor:
     """Return the mean of ``values (batch, time)`` over the places that count."""
-    if counted is None:
+    if valid is None:
         return values.mean()
-    return (values * counted).sum() / counted.sum().clamp(min=1)
+    return (values * valid).sum() / valid.sum().clamp(min=1)

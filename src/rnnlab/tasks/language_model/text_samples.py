@@ -7,7 +7,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.tasks.language_model.generation import TextGenerator
 from rnnlab.tasks.language_model.task import LanguageModel
-from rnnlab.text.tokenizers import Tokenizer
+from rnnlab.text.tokenizers import Tokenizer, tokenizer_from_dict
 from rnnlab.text.vocabulary import Vocabulary
 from rnnlab.figures.markdown import escaped
 
@@ -40,6 +40,12 @@ class TextSamples(Callback):
             self.generator.known(prompt)
         except DataError as error:
             raise ConfigError(f"logger.prompt: {error}") from error
+
+    @classmethod
+    def of(cls, task: LanguageModel, prompt: str) -> "TextSamples":
+        """Return the samples of a task that knows its data."""
+        tokenizer = tokenizer_from_dict(task.metadata["tokenizer"])
+        return cls(task, tokenizer, Vocabulary.from_dict(task.metadata["vocabulary"]), prompt)
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write a text."""

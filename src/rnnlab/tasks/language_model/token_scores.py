@@ -34,13 +34,13 @@ class TokenScores(Metric):
         self.add_state("correct", default=torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
         self.add_state("tokens", default=torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
-    def update(self, losses: Tensor, correct: Tensor, counted: Tensor | None) -> None:
+    def update(self, losses: Tensor, correct: Tensor, valid: Tensor | None) -> None:
         """Add a batch: nats and hits of each position (of one shape), and which of them count (None: all)."""
-        if counted is not None:
-            losses, correct = losses * counted, correct & counted
+        if valid is not None:
+            losses, correct = losses * valid, correct & valid
         self.loss += losses.sum(dtype=torch.float64)
         self.correct += correct.sum()
-        self.tokens += losses.numel() if counted is None else counted.sum()
+        self.tokens += losses.numel() if valid is None else valid.sum()
 
     def compute(self) -> dict[str, Tensor]:
         """Return the figures named above."""

@@ -1,36 +1,20 @@
 """A memory problem as batches: new sequences in every training step, fixed ones to score on."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from rnnlab.tasks.memory.baselines import memory_baselines
-from rnnlab.corpora.memory_problems import MemoryProblem, Sequences
+from rnnlab.corpora.memory_problems import CORRECT_WITHIN, MemoryProblem, Sequences
+from rnnlab.data.batch import Batch
+from rnnlab.data.loader import ResumableLoader
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
-from rnnlab.text.encoded import Progress
 
 STREAMS = {"train": 0, "validation": 1, "test": 2}
 """What each split's random numbers begin with, so that none shares a sequence with another by design."""
-
-
-class MemoryBatch(NamedTuple):
-    """Right-padded sequences with their answers.
-
-    Attributes:
-        inputs: ``(batch, time, input_size)`` float32, zero in the padding.
-        lengths: ``(batch,)`` int64, steps of each sequence.
-        answers: ``(batch, answers)`` for the last so many steps: int64 class ids, or float32 numbers.
-        counted: ``(batch,)`` bool; False for a sequence that only fills a distributed step.
-    """
-
-    inputs: Tensor
-    lengths: Tensor
-    answers: Tensor
-    counted: Tensor
 
 
 class MemoryData(TaskData):
@@ -60,7 +44,7 @@ class MemoryData(TaskData):
         validation: int = 1000,
         test: int = 1000,
     ) -> None:
-        super().__init__(seed=seed, overfit=overfit)
+        super().__init__(corpus=corpus, seed=seed, overfit=overfit)
         if not isinstance(corpus, MemoryProblem):
             raise ConfigError(
                 f"data={getattr(corpus, 'name', type(corpus).__name__)} is no memory problem: task=memory "
@@ -73,9 +57,6 @@ class MemoryData(TaskData):
             if value < 1:
                 raise ConfigError(f"batches.{name}={value}: expected at least 1.")
 
-    def encode(self, progress: Progress | None = None) -> None:
-        """Do nothing: sequences are made when they are asked for."""
-
     def describe(self) -> str:
         """Return the problem, its distance and the number of sequences."""
         sizes = ", ".join(f"{name} {size:,}" for name, size in self.sizes.items())
@@ -83,17 +64,17 @@ class MemoryData(TaskData):
             f"{self.problem.name}, distance {self.problem.distance}: {sizes} sequences, made from the seed."
         )
 
-    def passport(self) -> dict[str, Any]:
-        """Return the facts; there are no words and no names of classes."""
-        return {"facts": self.facts(), "labels": []}
-
-    def facts(self) -> dict[str, Any]:
+    def model_arguments(self) -> dict[str, Any]:
         """Return the size of a step's vector, how many answers there are, and of how many classes."""
         return {
             "input_size": self.problem.input_size,
             "answers": self.problem.answers,
             "classes": self.problem.classes,
         }
+
+    def size_of(self, split: str) -> int:
+        """Return how many sequences a split has."""
+        return self.sizes[split]
 
     def train_loader(self) -> "MemoryLoader":
         """Return the training batches."""
@@ -120,26 +101,6 @@ class MemoryData(TaskData):
             processes=processes,
         )
 
-    def probe_batch(self, sequences: int) -> MemoryBatch:
-        """Return the first sequences of the validation split."""
-        first = next(iter(self.loader("validation", fresh=False)))
-        count = min(sequences, len(first.lengths))
-        longest = int(first.lengths[:count].max())
-        return MemoryBatch(
-            first.inputs[:count, :longest],
-            first.lengths[:count],
-            first.answers[:count],
-            first.counted[:count],
-        )
-
-    def transfer_batch_to_device(
-        self, batch: MemoryBatch, device: torch.device, dataloader_idx: int
-    ) -> MemoryBatch:
-        """Move a batch, all but its lengths: on the CPU they can be read without waiting for the device."""
-        return MemoryBatch(
-            batch.inputs.to(device), batch.lengths, batch.answers.to(device), batch.counted.to(device)
-        )
-
     def baselines(self) -> dict[str, dict[str, float]]:
         """Return what answering without looking reaches on the test split."""
         return memory_baselines(self.problem, self.test_sequences())
@@ -147,14 +108,22 @@ class MemoryData(TaskData):
     def test_sequences(self) -> Iterator[Sequences]:
         """Yield the test split."""
         for batch in self.test_dataloader():
-            yield Sequences(batch.inputs.numpy(), batch.lengths.numpy(), batch.answers.numpy())
+            yield Sequences(batch.inputs.numpy(), batch.lengths.numpy(), batch.targets.numpy())
 
 
-class MemoryLoader:
-    """Makes the batches of a split one after another; its place in an epoch is part of a checkpoint.
+class Draw(NamedTuple):
+    """What a batch is made from, besides the split's seed: the epoch that it is drawn for, and its number."""
+
+    epoch: int
+    index: int
+
+
+class MemoryLoader(ResumableLoader[Draw, Batch]):
+    """Makes the batches of a split one after another.
 
     Batch ``i`` of epoch ``e`` follows from ``(seed, e, i)`` alone. With several processes a batch is made for
-    all of them, and each takes every so many-th sequence.
+    all of them, and each takes every so many-th sequence. A batch's inputs are ``(batch, time, input_size)``
+    float32, its targets ``(batch, answers)`` for the last so many steps: int64 class ids, or float32 numbers.
 
     Args:
         problem: makes the sequences.
@@ -165,8 +134,6 @@ class MemoryLoader:
         rank: the number of this process, from 0.
         processes: how many there are.
     """
-
-    batch_sampler: None = None  # Lightning asks for it wherever there is a sampler
 
     def __init__(
         self,
@@ -179,59 +146,58 @@ class MemoryLoader:
         rank: int = 0,
         processes: int = 1,
     ) -> None:
+        super().__init__()
         self.problem = problem
         self.sequences = sequences
         self.step = batch_size * processes
         self.seed = seed
         self.fresh = fresh
         self.rank, self.processes = rank, processes
-        self._epoch, self._next, self._resumed = 0, 0, False
 
     @property
-    def sampler(self) -> "MemoryLoader":
-        """Itself: Lightning calls ``set_epoch`` on a loader's sampler."""
-        return self
+    def fingerprint(self) -> str:
+        """What decides the sequences, in words."""
+        return f"{self.sequences} sequences of {self.problem.name}, {self.step} at a time, by seed {self.seed}"
 
     def __len__(self) -> int:
-        """Return how many batches an epoch has."""
         return -(-self.sequences // self.step)
 
-    def set_epoch(self, epoch: int) -> None:
-        """Go to the first batch of ``epoch``, unless that is the one being read."""
-        if epoch != self._epoch:
-            self._epoch, self._next, self._resumed = epoch, 0, False
+    def plan(self, epoch: int) -> list[Draw]:
+        """Return what each batch is made from."""
+        return [Draw(epoch if self.fresh else 0, index) for index in range(len(self))]
 
-    def state_dict(self) -> dict[str, int]:
-        """Return the epoch and the batch to be made next."""
-        return {"epoch": self._epoch, "next_batch": self._next}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on with the batch that ``state`` names."""
-        self._epoch, self._next, self._resumed = state["epoch"], state["next_batch"], True
-
-    def __iter__(self) -> Iterator[MemoryBatch]:
-        # The epoch is looked at when the first batch is asked for: Lightning makes the iterator before it
-        # calls set_epoch.
-        first = self._next if self._resumed else 0
-        self._resumed = False
-        for index in range(first, len(self)):
-            self._next = index + 1
-            yield self.batch(index)
-
-    def batch(self, index: int) -> MemoryBatch:
-        """Return this process's share of batch ``index`` of the current epoch."""
-        epoch = self._epoch if self.fresh else 0
-        chance = np.random.default_rng([*self.seed, epoch, index])
-        count = min(self.step, self.sequences - index * self.step)
+    def batch(self, planned: Draw) -> Batch:
+        """Return this process's share of a batch."""
+        chance = np.random.default_rng([*self.seed, planned.epoch, planned.index])
+        count = min(self.step, self.sequences - planned.index * self.step)
         made = self.problem.sequences(count, chance)
         mine = np.arange(self.rank, count, self.processes)
-        counted = np.ones(max(1, len(mine)), dtype=np.bool_)
+        valid = np.ones(max(1, len(mine)), dtype=np.bool_)
         if not len(mine):  # the last batch has not enough for all
-            mine, counted[:] = np.array([0]), False
+            mine, valid[:] = np.array([0]), False
         longest = int(made.lengths[mine].max())
-        return MemoryBatch(
+        return Batch(
             torch.from_numpy(made.inputs[mine, :longest]),
             torch.from_numpy(made.lengths[mine]),
             torch.from_numpy(made.answers[mine]),
-            torch.from_numpy(counted),
+            torch.from_numpy(valid),
         )
+
+
+def memory_baselines(problem: MemoryProblem, test: Iterable[Sequences]) -> dict[str, dict[str, float]]:
+    """Return accuracy and loss of guessing a class, or of always answering with the answers' mean.
+
+    Args:
+        problem: what is asked.
+        test: the test split.
+    """
+    if problem.classes is not None:
+        return {"guessing": {"accuracy": 1 / problem.classes, "loss": math.log(problem.classes)}}
+    answers = np.concatenate([part.answers.ravel() for part in test]).astype(np.float64)
+    errors = answers - answers.mean()
+    return {
+        "always the mean": {
+            "accuracy": float((np.abs(errors) < CORRECT_WITHIN).mean()),
+            "loss": float((errors**2).mean()),
+        }
+    }

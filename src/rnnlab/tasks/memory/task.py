@@ -8,12 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rnnlab.corpora.memory_problems import CORRECT_WITHIN
-from rnnlab.tasks.memory.data import MemoryBatch
+from rnnlab.data.batch import Batch
 from rnnlab.errors import ConfigError
 from rnnlab.models.encoder import build_encoder
-from rnnlab.tasks.loss_watch import LossWatch
-from rnnlab.tasks.task import Task
 from rnnlab.tasks.running_mean import RunningMean
+from rnnlab.tasks.task import Task
 
 
 class MemoryTask(Task):
@@ -59,7 +58,6 @@ class MemoryTask(Task):
                 "from the other end, too. Set model.bidirectional=false."
             )
         self.readout = nn.Linear(self.encoder.output_size, classes or 1)
-        self.watch = LossWatch()
         for stage in ("train", "validation", "test"):
             scores = {"loss": RunningMean(), "accuracy": RunningMean()}
             self.add_module(f"{stage}_scores", nn.ModuleDict(scores))
@@ -96,39 +94,37 @@ class MemoryTask(Task):
             return ((answers - wanted).abs() < CORRECT_WITHIN).float().mean(dim=1)
         return (answers.argmax(dim=2) == wanted).float().mean(dim=1)
 
-    def encoder_inputs(self, batch: MemoryBatch) -> tuple[Tensor, Tensor]:
+    def encoder_inputs(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Return what the encoder reads: vectors ``(batch, time, input_size)`` and lengths ``(batch,)``."""
         return batch.inputs, batch.lengths
 
-    def loss_of_outputs(self, outputs: Tensor, batch: MemoryBatch) -> Tensor:
+    def loss_of_outputs(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Return the sum of the sequences' losses from the encoder's outputs; nothing is counted."""
-        return self.losses_of(self.read(outputs, batch.lengths), batch.answers).sum()
+        return self.losses_of(self.read(outputs, batch.lengths), batch.targets).sum()
 
-    def training_step(self, batch: MemoryBatch, batch_index: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the mean loss of the sequences that count."""
-        loss = self.count(batch, "train")
-        self.watch.add(self.global_step + 1, loss)
-        return loss
+        return self.count(batch, "train")
 
-    def validation_step(self, batch: MemoryBatch, batch_index: int) -> None:
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Count the batch into the validation scores."""
         self.count(batch, "validation")
 
-    def test_step(self, batch: MemoryBatch, batch_index: int) -> None:
+    def test_step(self, batch: Batch, batch_index: int) -> None:
         """Count the batch into the test scores."""
         self.count(batch, "test")
 
-    def count(self, batch: MemoryBatch, stage: str) -> Tensor:
+    def count(self, batch: Batch, stage: str) -> Tensor:
         """Add the batch to the scores of ``stage`` and return its mean loss."""
         answers = self(batch.inputs, batch.lengths)
-        counted = batch.counted.to(answers.dtype)
-        losses = self.losses_of(answers, batch.answers) * counted
+        valid = cast(Tensor, batch.valid).to(answers.dtype)
+        losses = self.losses_of(answers, batch.targets) * valid
         with torch.no_grad():
-            total = counted.sum()
-            hits = self.hits(answers, batch.answers) * counted
+            total = valid.sum()
+            hits = self.hits(answers, batch.targets) * valid
             self.scores(stage)["loss"].update(losses.detach().sum(), total)
             self.scores(stage)["accuracy"].update(hits.sum(), total)
-        return losses.sum() / counted.sum().clamp(min=1)
+        return losses.sum() / valid.sum().clamp(min=1)
 
     def on_validation_epoch_start(self) -> None:
         """Forget what an interrupted pass counted."""
@@ -164,12 +160,3 @@ class MemoryTask(Task):
         self.log_dict(
             {f"{stage}/{name}": mean.value_and_reset() for name, mean in self.scores(stage).items()}
         )
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the passport.
-
-        Raises:
-            RnnlabError: if a loss was no number, so that no good checkpoint is overwritten.
-        """
-        self.watch.check()
-        super().on_save_checkpoint(checkpoint)

@@ -1,57 +1,44 @@
 """A trained classifier: texts in, classes and probabilities out, in the order of the texts."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from rnnlab.data.batch import Batch
 from rnnlab.data.bucketing import BucketedBatches
-from rnnlab.data.documents import DocumentBatch, collate, truncated_lengths
+from rnnlab.data.documents import collate, truncated_lengths
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.figures.explanation import Explanation
-from rnnlab.tasks.sentiment.task import SentimentClassifier
-from rnnlab.runs.load import OpenedRun
-from rnnlab.tasks.answers import TrainedModel
+from rnnlab.tasks.sentiment.task import SentimentClassifier, evaluation_metrics
+from rnnlab.tasks.answers import WINDOW, Answered, OpenedRun, Prediction, TrainedModel
 from rnnlab.text.encoded import EncodedSplit
 from rnnlab.text.readable_tokens import readable, separator
 from rnnlab.text.vocabulary import EOS, EOS_ID, Ids
 
-WINDOW = 4096  # texts that are sorted by length together
+if TYPE_CHECKING:
+    from rnnlab.tasks.sentiment.exports import ClassifierExports
+
 BATCH = 256  # texts
 BATCH_TOKENS = 1 << 15  # padding included
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the model says of one text.
-
-    Attributes:
-        label: the most probable class.
-        probabilities: of each class, in the order of the model's labels, ``(classes,)``.
-        tokens: how many tokens the text has; 0 for an empty one.
-        read: how many the model read of them; an empty text is read as a lone ``<eos>``.
-    """
-
-    label: str
-    probabilities: npt.NDArray[np.float32]
-    tokens: int
-    read: int
 
 
 class TrainedClassifier(TrainedModel):
     """A sentiment model that answers; see :class:`TrainedModel` for what it is made of."""
 
     task: SentimentClassifier
+    tells_classes = True
 
     def __init__(self, run: OpenedRun, device: str = "auto") -> None:
         super().__init__(run, device)
         batches = run.config["batches"]
         self.kept: dict[str, Any] = {key: batches[key] for key in ("max_length", "truncate")}
+        self.max_length = self.kept["max_length"]
 
     def predict(self, texts: Iterable[str]) -> list[str]:
         """Return the most probable class of each text."""
@@ -100,8 +87,8 @@ class TrainedClassifier(TrainedModel):
         ids = self.encode(text)
         tokens = self.tokenizer.encode(text) or [EOS]
         batch = self.batch(in_a_row([ids if len(ids) else lone_end()]), [0])
-        places = self.batch(in_a_row([np.arange(len(tokens), dtype=np.int32)]), [0]).tokens[0].tolist()
-        found = self.task.word_shares(batch.tokens[0].to(self.device), chosen)
+        places = self.batch(in_a_row([np.arange(len(tokens), dtype=np.int32)]), [0]).inputs[0].tolist()
+        found = self.task.word_shares(batch.inputs[0].to(self.device), chosen)
         probability = float(prediction.probabilities[chosen])
         return Explanation(
             title=f"{label}: probability {probability:.1%}",
@@ -114,12 +101,25 @@ class TrainedClassifier(TrainedModel):
             separator=separator(self.tokenizer),
         )
 
+    @property
+    def exports(self) -> "ClassifierExports":
+        """ONNX in float32 and int8, TorchScript, safetensors."""
+        from rnnlab.tasks.sentiment.exports import ClassifierExports
+
+        return ClassifierExports(self)
+
+    def answered(self, data: Any) -> Answered:
+        """Return what the model says of the documents of a prepared split."""
+        (documents,) = data.encoded.splits.values()
+        scores = partial(classifier_scores, targets=documents.labels, labels=self.labels)
+        return Answered(self.labels, documents.labels, self.probabilities(documents), scores)
+
     def encode(self, text: str) -> Ids:
         """Return the ids of a text's tokens, whole, ``(tokens,)``; none for an empty text."""
         tokens = self.tokenizer.encode(text)
         return np.fromiter(map(self.vocabulary.id_of, tokens), dtype=np.int32, count=len(tokens))
 
-    def batch(self, documents: EncodedSplit, numbers: npt.ArrayLike) -> DocumentBatch:
+    def batch(self, documents: EncodedSplit, numbers: npt.ArrayLike) -> Batch:
         """Return some documents as one batch, truncated as in training."""
         return collate(documents, np.asarray(numbers, dtype=np.int64), **self.kept)
 
@@ -127,10 +127,10 @@ class TrainedClassifier(TrainedModel):
         """Return the probability of each class ``(documents, classes)``, in batches of like length."""
         lengths = truncated_lengths(documents, self.kept["max_length"])
         found = np.empty((len(documents), len(self.labels)), dtype=np.float32)
-        for numbers, _ in BucketedBatches(lengths, BATCH, BATCH_TOKENS, shuffle=False):
+        for numbers, _ in BucketedBatches(lengths, BATCH, BATCH_TOKENS, shuffle=False).batches(0):
             batch = self.batch(documents, numbers)
             with torch.inference_mode():
-                logits = cast(Tensor, self.task(batch.tokens.to(self.device), batch.lengths))
+                logits = cast(Tensor, self.task(batch.inputs.to(self.device), batch.lengths))
                 found[numbers] = self.task.probabilities(logits).cpu().numpy()
         return found
 
@@ -144,3 +144,24 @@ def in_a_row(texts: Sequence[Ids]) -> EncodedSplit:
 def lone_end() -> Ids:
     """Return what an empty text is read as."""
     return np.array([EOS_ID], dtype=np.int32)
+
+
+def classifier_scores(
+    probabilities: npt.NDArray[np.floating[Any]], targets: npt.NDArray[np.int64], labels: Sequence[str]
+) -> dict[str, float]:
+    """Return the metrics that training reports.
+
+    Args:
+        probabilities: of each class, ``(documents, classes)``.
+        targets: the documents' classes ``(documents,)``.
+        labels: class names in id order.
+    """
+    metrics = evaluation_metrics(len(labels))
+    given = torch.from_numpy(np.asarray(probabilities, dtype=np.float64))
+    metrics.update(given[:, 1] if len(labels) == 2 else given, torch.from_numpy(targets))
+    found = dict(metrics.compute())
+    for name in [name for name in found if name.endswith("_per_class")]:
+        for label, value in zip(labels, found.pop(name), strict=True):
+            found[f"{name.removesuffix('_per_class')}/{label}"] = value
+    chosen = np.clip(given.numpy()[np.arange(len(targets)), targets], np.finfo(np.float64).tiny, None)
+    return {**{name: float(value) for name, value in found.items()}, "loss": float(-np.log(chosen).mean())}

@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
-from rnnlab.tasks.sentiment.baselines import sentiment_baselines
 from rnnlab.corpora.corpus import Corpus
+from rnnlab.data.batch import Batch
 from rnnlab.data.bucketing import BucketedBatches
-from rnnlab.data.documents import DocumentBatch, Truncate, check_truncation, collate, truncated_lengths
-from rnnlab.data.document_loader import DocumentLoader
+from rnnlab.data.documents import DocumentLoader, Truncate, check_truncation, collate, truncated_lengths
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.text.tokenizers import Tokenizer
@@ -69,7 +67,7 @@ class SentimentData(TextData):
             )
         return {"train": ("train",), "validation": ("validation",), "test": ("test",)}
 
-    def facts(self) -> dict[str, Any]:
+    def model_arguments(self) -> dict[str, Any]:
         """Return the vocabulary's size and the class names."""
         if not len(self.encoded.splits["train"]):
             raise DataError(f"{self.corpus.name}: the training split is empty.")
@@ -115,16 +113,7 @@ class SentimentData(TextData):
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
         )
 
-    def transfer_batch_to_device(
-        self, batch: DocumentBatch, device: torch.device, dataloader_idx: int
-    ) -> DocumentBatch:
-        """Move a batch, all but its lengths: on the CPU they can be read without waiting for the device."""
-        tokens, labels, counted = (
-            part.to(device, non_blocking=True) for part in (batch.tokens, batch.labels, batch.counted)
-        )
-        return DocumentBatch(tokens, batch.lengths, labels, counted)
-
-    def probe_batch(self, sequences: int) -> DocumentBatch:
+    def probe_batch(self, sequences: int) -> Batch:
         """Return validation documents of all lengths, from the longest to the shortest."""
         split = self.encoded.splits["validation"]
         by_length = np.argsort(-truncated_lengths(split, self.max_length), kind="stable")
@@ -133,11 +122,13 @@ class SentimentData(TextData):
 
     def describe_batches(self) -> str:
         """Return the number of training batches, their sizes, and how much of them is padding."""
-        batches = self.loader("train", shuffle=True).batch_sampler
+        batches = self.loader("train", shuffle=True).batches
         most = f"{self.batch_size} documents" if self.batch_size else f"{self.max_tokens} tokens"
         share = 100 * batches.padding_share()
         return f"{len(batches)} training batches of at most {most}, {share:.1f} % of them padding."
 
     def baselines(self) -> dict[str, dict[str, float]]:
         """Return the accuracy of the majority class and of a bag of bigrams on the test split."""
+        from rnnlab.tasks.sentiment.baselines import sentiment_baselines
+
         return sentiment_baselines(self.corpus)

@@ -19,7 +19,7 @@ from rnnlab.figures.ranking_curves import precision_recall_figure, roc_figure
 from rnnlab.figures.reliability import reliability_figure
 from rnnlab.figures.saved import publish
 from rnnlab.figures.scored_documents import ScoredDocuments
-from rnnlab.tasks.language_model.generation import evaluating
+from rnnlab.tasks.task import evaluating
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.text.readable_tokens import readable, separator
 from rnnlab.figures.explained_texts import as_markdown
@@ -54,7 +54,7 @@ class SentimentFigures(TaskFigures):
             split: RecordedDocuments(self.data.encoded.splits[split].lengths, task.labels) for split in SPLITS
         }
 
-    def publish(self, run: Path, writer: SummaryWriter, step: int) -> None:
+    def publish(self, run: Path, writer: SummaryWriter | None, step: int) -> None:
         """See :class:`TaskFigures`."""
         folder = run / "figures"
         scored = {split: recorder.scored for split, recorder in self.recorders.items()}
@@ -66,18 +66,19 @@ class SentimentFigures(TaskFigures):
         publish(reliability_figure(scored), folder, "reliability", writer, step)
         publish(accuracy_by_length_figure(scored), folder, "accuracy_by_length", writer, step)
         self.show_most_wrong(scored["validation"], folder, writer, step)
-        if self.words:
+        if self.words and writer is not None:
             self.show_words(Path(writer.log_dir))
 
     def show_most_wrong(
-        self, scored: ScoredDocuments, folder: Path, writer: SummaryWriter, step: int
+        self, scored: ScoredDocuments, folder: Path, writer: SummaryWriter | None, step: int
     ) -> None:
         """Show the most confidently wrong documents: coloured as figure and page, and as text."""
         title = "Most confidently wrong, validation"
         explanations = self.most_wrong(scored)
         save_pages(title, COLOURS, explanations, folder / "most_wrong.html")
         publish(coloured_words_figure(title, COLOURS, explanations), folder, "most_wrong", writer, step)
-        writer.add_text("errors/most_confidently_wrong", as_markdown(LETTERS, explanations), step)
+        if writer is not None:
+            writer.add_text("errors/most_confidently_wrong", as_markdown(LETTERS, explanations), step)
 
     def most_wrong(self, scored: ScoredDocuments) -> list[Explanation]:
         """Return what led to the wrong answers that were given with the highest probability."""
@@ -96,7 +97,7 @@ class SentimentFigures(TaskFigures):
         split = self.data.encoded.splits["validation"]
         kept = {"max_length": self.data.max_length, "truncate": self.data.truncate}
         batch = collate(split, [document], **kept)  # type: ignore[arg-type]
-        ids = batch.tokens[0].to(self.task.device)
+        ids = batch.inputs[0].to(self.task.device)
         found = self.task.word_shares(ids, answer, most_steps=STEPS)
         vocabulary, tokenizer = self.data.encoded.vocabulary, self.data.encoded.tokenizer
         given, right = (scored.classes[label] for label in (answer, int(scored.labels[row])))

@@ -47,13 +47,13 @@ class LanguageLoss(nn.Module):
             cutoffs=cutoffs,
         )
 
-    def forward(self, parts: list[ReadDocuments], tokens: Tensor, counted: Tensor) -> Tensor:
+    def forward(self, parts: list[ReadDocuments], tokens: Tensor, valid: Tensor) -> Tensor:
         """Return the loss ``()`` in nats a token.
 
         Args:
             parts: the batch as it was read.
             tokens: ids ``(batch, time)`` in the order in which they were read.
-            counted: ``(batch,)`` False for a document that only fills a distributed step.
+            valid: ``(batch,)`` False for a document that only fills a distributed step.
         """
         totals, numbers = [], []
         for part in parts:
@@ -61,7 +61,7 @@ class LanguageLoss(nn.Module):
             lengths = part.lengths.to(tokens.device).unsqueeze(1)
             of_part = tokens[chosen][:, : part.outputs.shape[1]]
             steps = torch.arange(of_part.shape[1], device=tokens.device)
-            kept = ((steps < lengths) & counted[chosen].unsqueeze(1)).flatten()
+            kept = ((steps < lengths) & valid[chosen].unsqueeze(1)).flatten()
             targets = following(of_part, lengths).flatten()
             losses = self.decoder.losses(part.outputs.flatten(0, 1), targets)
             totals.append((losses * kept).sum())

@@ -5,20 +5,18 @@ from typing import Any
 import lightning
 import numpy as np
 import numpy.typing as npt
-from lightning.pytorch.callbacks import Callback
-from torch import Tensor
 
-from rnnlab.data.documents import DocumentBatch
-from rnnlab.data.document_loader import DocumentLoader
+from rnnlab.data.batch import Batch
+from rnnlab.data.documents import DocumentLoader
 from rnnlab.figures.scored_documents import ScoredDocuments
-from rnnlab.tasks.all_processes import gathered
+from rnnlab.tasks.figures import Recorder, gathered
 
 Rows = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]
 """Documents' numbers, probabilities, right classes."""
 
 
-class RecordedDocuments(Callback):
-    """Keeps the probabilities that the steps of a validation or a test return; asks for none itself.
+class RecordedDocuments(Recorder):
+    """Keeps the probabilities that the steps of a validation or a test return.
 
     Args:
         lengths: tokens of each document of the split ``(documents,)``.
@@ -38,18 +36,18 @@ class RecordedDocuments(Callback):
     def begin(self, loader: Any) -> None:
         """Forget what was kept, and see which documents will come in which batch."""
         assert isinstance(loader, DocumentLoader)
-        batches = loader.batch_sampler
         self.rows = []
-        self.plan = [batch.documents for batch in batches.batches(batches.epoch)]
+        self.plan = [batch.documents for batch in loader.plan(loader.epoch)]
 
-    def keep(self, probabilities: Tensor, batch: DocumentBatch, number: int) -> None:
+    def keep(self, outputs: Any, batch: Batch, number: int) -> None:
         """Keep what was said of the documents that count."""
-        counted = batch.counted.cpu().numpy()
+        assert batch.valid is not None
+        valid = batch.valid.cpu().numpy()
         self.rows.append(
             (
-                self.plan[number][counted],
-                probabilities.float().cpu().numpy()[counted],
-                batch.labels.cpu().numpy()[counted],
+                self.plan[number][valid],
+                outputs.float().cpu().numpy()[valid],
+                batch.targets.cpu().numpy()[valid],
             )
         )
 
@@ -65,43 +63,3 @@ class RecordedDocuments(Callback):
             lengths=self.lengths[documents[order]],
             classes=self.classes,
         )
-
-    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Begin."""
-        self.begin(trainer.val_dataloaders)
-
-    def on_test_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Begin."""
-        self.begin(trainer.test_dataloaders)
-
-    def on_validation_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Keep the batch's probabilities."""
-        self.keep(outputs, batch, batch_idx)
-
-    def on_test_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Keep the batch's probabilities."""
-        self.keep(outputs, batch, batch_idx)
-
-    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """End."""
-        self.end(trainer)
-
-    def on_test_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """End."""
-        self.end(trainer)

@@ -1,10 +1,13 @@
 """Sentiment classification: embedding, recurrent encoder, pooling, linear classifier."""
 
+import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
+from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 from torchmetrics.classification import (
@@ -15,19 +18,27 @@ from torchmetrics.classification import (
     MulticlassF1Score,
 )
 
-from rnnlab.data.documents import DocumentBatch
+from rnnlab.data.batch import Batch
 from rnnlab.errors import ConfigError
 from rnnlab.models.dropout import check_shares
 from rnnlab.models.embedding import WordEmbedding
 from rnnlab.models.encoder import build_encoder
-from rnnlab.tasks.sentiment.fine_tuning import FineTunedTask
 from rnnlab.models.integrated_gradients import MOST, Attribution, integrated_gradients
-from rnnlab.tasks.sentiment.language_loss import build_language_loss
-from rnnlab.tasks.sentiment.long_documents import ReadDocuments, check_bptt, in_batch_order, read_documents
-from rnnlab.tasks.sentiment.metrics import MeanAUROC
 from rnnlab.models.padding import turned_round
 from rnnlab.models.pooling import build_pooling
 from rnnlab.tasks.running_mean import RunningMean
+from rnnlab.tasks.sentiment.fine_tuning import FineTunedTask
+from rnnlab.tasks.sentiment.language_loss import build_language_loss
+from rnnlab.tasks.sentiment.long_documents import ReadDocuments, check_bptt, in_batch_order, read_documents
+from rnnlab.tasks.sentiment.metrics import MeanAUROC
+from rnnlab.terminal import shown
+
+if TYPE_CHECKING:
+    from rnnlab.tasks.sentiment.answers import TrainedClassifier
+    from rnnlab.tasks.sentiment.figures import SentimentFigures
+    from rnnlab.tasks.sentiment.init_from import FromLanguageModel
+
+log = logging.getLogger(__name__)
 
 
 class SentimentClassifier(FineTunedTask):
@@ -63,6 +74,7 @@ class SentimentClassifier(FineTunedTask):
 
     monitor: ClassVar[str] = "validation/accuracy"
     mode: ClassVar[Literal["min", "max"]] = "max"
+    prepared_keys = ("vectors", "vocabulary")
 
     def __init__(
         self,
@@ -109,6 +121,49 @@ class SentimentClassifier(FineTunedTask):
         self.metrics = nn.ModuleDict({stage: metrics.clone() for stage in ("validation", "test")})
         self.losses = nn.ModuleDict({stage: RunningMean() for stage in ("validation", "test")})
 
+    @classmethod
+    def answers(cls) -> "type[TrainedClassifier]":
+        """Return a classifier of texts."""
+        from rnnlab.tasks.sentiment.answers import TrainedClassifier
+
+        return TrainedClassifier
+
+    @classmethod
+    def starting(cls) -> "FromLanguageModel":
+        """Return the start from a language model's embedding and encoder."""
+        from rnnlab.tasks.sentiment.init_from import FromLanguageModel
+
+        return FromLanguageModel()
+
+    @classmethod
+    def questions(cls, run: Path) -> Sequence[str]:
+        """Return a command that explains an answer."""
+        return (f'python scripts/predict.py run={shown(run)} text="A moving film." explain=true',)
+
+    def prepare(self, config: Mapping[str, Any], data: Any) -> None:
+        """Start the embedding from pretrained vectors, and report how much of the vocabulary they cover."""
+        name = config["task"].get("vectors")
+        if not name:
+            return
+        from rnnlab.text.vectors import initial_embedding  # most trainings take none
+
+        weight = self.embedding.weight
+        initial = initial_embedding(data.encoded.vocabulary, name, weight.shape[1], seed=config["seed"])
+        weight.data.copy_(initial.weight)
+        log.info("Pretrained vectors %s cover %.1f %% of the vocabulary.", name, 100 * initial.covered)
+
+    def figures(self, data: Any, words: int) -> "SentimentFigures":
+        """Return what shows where the answers are right, and what words mean to the model."""
+        from rnnlab.tasks.sentiment.figures import SentimentFigures  # matplotlib takes a while to import
+
+        return SentimentFigures(self, data, words)
+
+    def recorder(self, data: Any, split: str) -> Callback:
+        """Return what keeps the probabilities of each document."""
+        from rnnlab.tasks.sentiment.recorded_documents import RecordedDocuments
+
+        return RecordedDocuments(data.encoded.splits[split].lengths, self.labels)
+
     @property
     def is_binary(self) -> bool:
         """Whether one logit tells the two classes apart."""
@@ -141,8 +196,15 @@ class SentimentClassifier(FineTunedTask):
         logits: Tensor = self.classifier(self.dropout(in_batch_order(pooled, parts)))  # (batch, 1 or classes)
         return logits.squeeze(-1) if self.is_binary else logits
 
+    def training_losses_of(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return what training makes small for each document ``(batch,)``: here what is reported, too.
+
+        What is to change training alone (label smoothing, weights of classes) belongs here.
+        """
+        return self.losses_of(logits, labels)
+
     def losses_of(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return each document's cross-entropy ``(batch,)`` in nats."""
+        """Return each document's cross-entropy ``(batch,)`` in nats, as validation and test report it."""
         if self.is_binary:
             return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), reduction="none")
         return F.cross_entropy(logits, labels, reduction="none")
@@ -154,14 +216,14 @@ class SentimentClassifier(FineTunedTask):
             return torch.stack([1 - positive, positive], dim=-1)
         return torch.softmax(logits, dim=-1)
 
-    def encoder_inputs(self, batch: DocumentBatch) -> tuple[Tensor, Tensor]:
+    def encoder_inputs(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Return what the encoder reads: vectors ``(batch, time, embedding_size)``, lengths ``(batch,)``."""
-        return self.embedding(self.as_read(batch.tokens, batch.lengths)), batch.lengths
+        return self.embedding(self.as_read(batch.inputs, batch.lengths)), batch.lengths
 
-    def loss_of_outputs(self, outputs: Tensor, batch: DocumentBatch) -> Tensor:
-        """Return the sum of the documents' losses from the encoder's outputs; nothing is counted."""
+    def loss_of_outputs(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """Return the sum of the training losses from the encoder's outputs; nothing is counted."""
         logits = self.classifier(self.dropout(self.pooling(outputs, batch.lengths)))
-        return self.losses_of(logits.squeeze(-1) if self.is_binary else logits, batch.labels).sum()
+        return self.training_losses_of(logits.squeeze(-1) if self.is_binary else logits, batch.targets).sum()
 
     def word_shares(self, tokens: Tensor, label: int, most_steps: int = MOST) -> Attribution:
         """Return how much each word pushed the logit for a class, by integrated gradients.
@@ -182,21 +244,21 @@ class SentimentClassifier(FineTunedTask):
             vectors = self.embedding(tokens.unsqueeze(0))[0]
         return integrated_gradients(score, vectors, most_steps)
 
-    def training_step(self, batch: DocumentBatch, batch_index: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the batch's mean loss over the documents that count, and the language model's beside it."""
-        tokens = self.as_read(batch.tokens, batch.lengths)
+        tokens = self.as_read(batch.inputs, batch.lengths)
         parts = self.read(self.embedding(tokens), batch.lengths)
         logits = self.logits_of(parts)
-        documents = batch.counted.sum()
+        documents = batch.valid.sum()
         # A filler document's loss is zero; dividing by all documents keeps the step's scale on every rank.
-        total = (self.losses_of(logits, batch.labels) * batch.counted).sum()
+        total = (self.training_losses_of(logits, batch.targets) * batch.valid).sum()
         loss = total / documents.clamp(min=1)
         with torch.no_grad():
             predicted = logits > 0 if self.is_binary else logits.argmax(dim=-1)
             self.train_loss.update(total, documents)
-            self.train_accuracy.update(((predicted == batch.labels) & batch.counted).sum(), documents)
+            self.train_accuracy.update(((predicted == batch.targets) & batch.valid).sum(), documents)
         if self.language_loss is not None:
-            loss = loss + self.language_weight * self.language_loss(parts, tokens, batch.counted)
+            loss = loss + self.language_weight * self.language_loss(parts, tokens, batch.valid)
         return loss
 
     def on_train_epoch_end(self) -> None:
@@ -204,18 +266,18 @@ class SentimentClassifier(FineTunedTask):
         self.log("train/loss", self.train_loss.value_and_reset())
         self.log("train/accuracy", self.train_accuracy.value_and_reset())
 
-    def validation_step(self, batch: DocumentBatch, batch_index: int) -> Tensor:
+    def validation_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Count the batch into the validation metrics; return its probabilities ``(batch, classes)``."""
         return self.count(batch, "validation")
 
-    def test_step(self, batch: DocumentBatch, batch_index: int) -> Tensor:
+    def test_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Count the batch into the test metrics; return its probabilities ``(batch, classes)``."""
         return self.count(batch, "test")
 
-    def count(self, batch: DocumentBatch, stage: str) -> Tensor:
+    def count(self, batch: Batch, stage: str) -> Tensor:
         """Add the documents that count to the metrics of ``stage``; return the probabilities of all."""
-        kept, labels = batch.counted, batch.labels[batch.counted]
-        logits = self(batch.tokens, batch.lengths).float()
+        kept, labels = batch.valid, batch.targets[batch.valid]
+        logits = self(batch.inputs, batch.lengths).float()
         probabilities = self.probabilities(logits)
         scores = probabilities[:, 1] if self.is_binary else probabilities
         self.metrics[stage].update(scores[kept], labels)  # type: ignore[operator]

@@ -1,0 +1,31 @@
+"""A run's processes: which is the first, and how much each of them says."""
+
+import logging
+import warnings
+
+from lightning.fabric.utilities.rank_zero import _get_rank
+
+from rnnlab.terminal import TerminalHandler
+
+
+def is_first_process() -> bool:
+    """Return whether this is the first of a run's processes, known before there is a trainer."""
+    return not _get_rank()
+
+
+def quieten() -> None:
+    """Silence what Lightning, and a run's other processes, say on every run; warnings and errors stay."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if not is_first_process():  # the first says the same; each has a log file of its own
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, TerminalHandler):
+                handler.setLevel(logging.WARNING)
+    # Metrics are reduced over all processes by torchmetrics already.
+    warnings.filterwarnings("ignore", message=".*It is recommended to use `self.log.*sync_dist=True.*")
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+    # A run that goes on between an epoch's last step and its end has its means from the checkpoint.
+    warnings.filterwarnings("ignore", message=".*method of metric RunningMean was called before.*")
+    warnings.filterwarnings(
+        "ignore", message=".*The number of training batches .* is smaller than the logging.*"
+    )
