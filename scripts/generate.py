@@ -32,9 +32,9 @@ class Arguments:
 def generate(arguments: Arguments) -> None:
     """Print the texts as they come; what the vocabulary lacks goes to standard error."""
     # Here, and not above: torch takes seconds to import, and --help needs none of it.
-    from rnnlab.tasks.language_model.sampling import Sampling
     from rnnlab.named_classes import trusted_packages
     from rnnlab.runs.load import load
+    from rnnlab.tasks.language_model.sampling import Sampling
 
     sampling = Sampling(arguments.temperature, arguments.top_k, arguments.top_p)
     model = load(arguments.run, device=arguments.device, trust=trusted_packages(arguments.trust))

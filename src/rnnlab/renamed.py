@@ -1,4 +1,4 @@
-"""What classes were called when a run was made, and are called now: runs of earlier versions are read as ever."""
+"""What classes were called in earlier versions, whose runs are read as ever."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ RENAMED = {
 def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
     """Return a run's configuration as this version would write it.
 
-    Classes have their new names; a tokenizer is left out where the data has no vocabulary, as nothing ever read
-    it there.
+    Classes have their new names; a tokenizer is left out where the data has no vocabulary, as nothing ever
+    read it there.
     """
     new: dict[str, Any] = with_new_names(config)
     data = new.get("data")

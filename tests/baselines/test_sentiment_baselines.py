@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from rnnlab.corpora.tables import Table
 from rnnlab.tasks.sentiment import baselines as sentiment
 from rnnlab.tasks.sentiment.baselines import sentiment_baselines
-from rnnlab.corpora.tables import Table
 from tests.training.conftest import write_reviews
 
 

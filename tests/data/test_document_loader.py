@@ -7,11 +7,11 @@ import lightning
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from rnnlab.data.document_loader import DocumentLoader
 from torch import Tensor, nn
 
 from rnnlab.data.bucketing import BucketedBatches
 from rnnlab.data.documents import DocumentBatch, truncated_lengths
-from rnnlab.data.document_loader import DocumentLoader
 from rnnlab.errors import ConfigError
 from tests.data.flat_split import FlatSplit
 

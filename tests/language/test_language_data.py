@@ -12,8 +12,8 @@ from rnnlab.corpora.imdb import Imdb
 from rnnlab.corpora.penn_treebank import PennTreebank
 from rnnlab.corpora.rotten_tomatoes import RottenTomatoes
 from rnnlab.corpora.wikitext2 import WikiText2
-from rnnlab.tasks.language_model.data import LanguageData
 from rnnlab.errors import ConfigError, DataError
+from rnnlab.tasks.language_model.data import LanguageData
 from rnnlab.text.tokenizers import BytePairs, Characters, Whitespace
 
 TEXTS = {

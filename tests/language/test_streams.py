@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from rnnlab.data.windows import random_windows
 
 from rnnlab.data.streams import StreamBatch, StreamLoader, TokenStream
-from rnnlab.data.windows import random_windows
 from rnnlab.errors import ConfigError, DataError
 
 EOS = 1

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from rnnlab.corpora.memory_problems import Adding, FirstToken
-from rnnlab.tasks.memory.data import MemoryBatch, MemoryData, MemoryLoader
 from rnnlab.errors import ConfigError
+from rnnlab.tasks.memory.data import MemoryBatch, MemoryData, MemoryLoader
 from rnnlab.training.fit import assemble_data
 
 Compose = Callable[..., dict[str, Any]]

@@ -11,8 +11,8 @@ import torch
 import rnnlab
 from rnnlab.command_line import Interrupted
 from rnnlab.errors import ConfigError, RnnlabError, RunError
-from rnnlab.tasks.memory.task import MemoryTask
 from rnnlab.runs.evaluation import evaluated
+from rnnlab.tasks.memory.task import MemoryTask
 from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.fit import fit
 from rnnlab.training.interruption import StopCleanly

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from rnnlab.errors import ConfigError
 from rnnlab.models.encoder import RecurrentEncoder
-from rnnlab.tasks.sentiment.long_documents import in_batch_order, read_documents
 from rnnlab.models.pooling import POOLINGS
 from rnnlab.models.regularised import RegularisedEncoder
+from rnnlab.tasks.sentiment.long_documents import in_batch_order, read_documents
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 LENGTHS = torch.tensor([3, 11, 1, 7, 5])

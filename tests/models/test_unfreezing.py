@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 import torch
+from rnnlab.tasks.sentiment.unfreezing import GradualUnfreezing, layers_from_bottom
 from torch import nn
 
 from rnnlab.errors import ConfigError
 from rnnlab.optimization.schedules import SlantedTriangular
 from rnnlab.tasks.sentiment.task import SentimentClassifier
-from rnnlab.tasks.sentiment.unfreezing import GradualUnfreezing, layers_from_bottom
 
 ADAM = {"_target_": "torch.optim.Adam", "lr": 0.1}
 RECURRENT = {"_target_": "rnnlab.models.encoder.RecurrentEncoder", "hidden_size": 4, "layers": 2}

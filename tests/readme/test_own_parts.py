@@ -11,10 +11,10 @@ import torch
 
 import rnnlab
 from rnnlab.errors import ConfigError, RunError
-from rnnlab.training.train import configuration
 from rnnlab.tasks.sentiment.answers import TrainedClassifier
 from rnnlab.text.tokenizers import Tokenizer, tokenizer_from_dict
 from rnnlab.training.init_from import adopted, read_initial_run
+from rnnlab.training.train import configuration
 from tests.readme.text import commands, words_of
 
 Command = Callable[..., int]

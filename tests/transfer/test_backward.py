@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnlab.tasks.language_model.data import from_its_end
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.runs.ensemble import evaluated_together, scores
 from rnnlab.runs.evaluation import evaluated
 from rnnlab.runs.load import load
+from rnnlab.tasks.language_model.data import from_its_end
 from rnnlab.text.vocabulary import EOS_ID
-from rnnlab.training.fit import assemble_data
-from rnnlab.training.fit import fit
+from rnnlab.training.fit import assemble_data, fit
 from tests.transfer.conftest import LANGUAGE, Room, composed, run_script
 
 Compose = Callable[..., dict[str, Any]]

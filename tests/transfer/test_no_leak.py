@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from rnnlab.corpora.imdb import Imdb
-from rnnlab.training.fit import assemble_data
-from rnnlab.training.fit import fit
+from rnnlab.training.fit import assemble_data, fit
 from rnnlab.training.init_from import read_initial_run
 from tests.transfer.conftest import LANGUAGE, composed
 

@@ -30,8 +30,8 @@ from rnnlab.command_line import check_sections
 from rnnlab.tasks.task import Task
 from rnnlab.terminal import console
 from rnnlab.training.allocation import keep_freed_memory
-from rnnlab.training.processes import quieten
 from rnnlab.training.hardware import check_accelerator
+from rnnlab.training.processes import quieten
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Turn, paired, summary, take_turns
 from rnnlab.data.text_data import TextData
-from rnnlab.training.fit import assemble_data, assemble_task
 from rnnlab.training.encoding_progress import encoding_progress
+from rnnlab.training.fit import assemble_data, assemble_task
 
 log = logging.getLogger(__name__)
 

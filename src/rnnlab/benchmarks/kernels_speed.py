@@ -11,8 +11,8 @@ from torch import Tensor
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.data.documents import truncated_lengths
 from rnnlab.tasks.sentiment.data import SentimentData
-from rnnlab.training.fit import assemble_data
 from rnnlab.training.encoding_progress import encoding_progress
+from rnnlab.training.fit import assemble_data
 
 log = logging.getLogger(__name__)
 

@@ -15,11 +15,11 @@ from rnnlab.benchmarks.plain_language_model import PlainLanguageModel, PlainLoop
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Turn, paired, summary, take_turns
-from rnnlab.tasks.language_model.data import LanguageData
 from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, decayed_apart
-from rnnlab.training.fit import assemble_data, assemble_task
+from rnnlab.tasks.language_model.data import LanguageData
 from rnnlab.training.encoding_progress import encoding_progress
+from rnnlab.training.fit import assemble_data, assemble_task
 
 log = logging.getLogger(__name__)
 

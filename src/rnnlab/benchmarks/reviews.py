@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch.nn.functional as F
 
-from rnnlab.data.bucketing import Documents, padding_share
 from rnnlab.data.batch import Batch
+from rnnlab.data.bucketing import Documents, padding_share
 from rnnlab.data.documents import FlatDocuments, Truncate, collate, truncated_lengths
 
 

@@ -18,12 +18,12 @@ from rnnlab.benchmarks.reviews import Batches, ChosenReviews
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Turn, paired, summary, take_turns
-from rnnlab.tasks.sentiment.data import SentimentData
 from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, decayed_apart
+from rnnlab.tasks.sentiment.data import SentimentData
 from rnnlab.tasks.sentiment.task import SentimentClassifier
-from rnnlab.training.fit import assemble_data, assemble_task
 from rnnlab.training.encoding_progress import encoding_progress
+from rnnlab.training.fit import assemble_data, assemble_task
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from rnnlab.benchmarks.turns import Pass, Turn
 from rnnlab.benchmarks.unseen_terminal import unseen_terminal
 from rnnlab.command_line import Interrupted
 from rnnlab.tasks.task import Task
-from rnnlab.training.fit import assemble_trainer
 from rnnlab.training.clock import TrainingClock
+from rnnlab.training.fit import assemble_trainer
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.run_folder import RunFolder
 

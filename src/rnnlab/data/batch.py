@@ -12,24 +12,25 @@ class Batch(NamedTuple):
     """Right-padded sequences with what is to be told of them.
 
     A batch with more to say, as :class:`rnnlab.data.streams.StreamBatch`, is a NamedTuple of its own that
-    begins with these four.
+    begins with these four, of which ``lengths`` may be None where every sequence fills the time axis, and
+    ``valid`` where all counts.
 
     Attributes:
         inputs: ids ``(batch, time)`` int64, or vectors ``(batch, time, size)`` float32; zero in the padding,
             which must influence nothing.
-        lengths: ``(batch,)`` int64, steps of each sequence, at least 1. They stay on the CPU, where they can be
-            read without waiting for the device. None where every sequence fills the time axis.
+        lengths: ``(batch,)`` int64, steps of each sequence, at least 1. They stay on the CPU, where they can
+            be read without waiting for the device.
         targets: what is to be told: a class ``(batch,)``, several classes or numbers ``(batch, targets)``, or
             something at each step ``(batch, time)``. -1 where a class is not known.
         valid: False for what only fills the batch and is left out of losses and metrics, such as a sequence
             that is here because every process needs as many steps as the others: bool ``(batch,)``, or
-            ``(batch, time)`` where each step is told something. None where all count.
+            ``(batch, time)`` where each step is told something.
     """
 
     inputs: Tensor
-    lengths: Tensor | None
+    lengths: Tensor
     targets: Tensor
-    valid: Tensor | None
+    valid: Tensor
 
     def to(self, device: torch.device, **options: Any) -> "Batch":
         """Return the batch on ``device``, itself if it is there: Lightning need not look at its parts."""
@@ -45,13 +46,11 @@ def moved(batch: AnyBatch, device: torch.device) -> AnyBatch:
         for name, part in batch._asdict().items()
         if isinstance(part, Tensor) and name != "lengths"
     }
-    return batch._replace(**parts)
+    there: AnyBatch = batch._replace(**parts)
+    return there
 
 
 def first_of(batch: Batch, count: int) -> Batch:
     """Return the first ``count`` sequences of a batch, without steps that are padding in all of them."""
-    inputs, lengths, targets, valid = (None if part is None else part[:count] for part in batch[:4])
-    assert inputs is not None
-    assert targets is not None
-    longest = inputs.shape[1] if lengths is None else int(lengths.max())
-    return Batch(inputs[:, :longest], lengths, targets, valid)
+    inputs, lengths, targets, valid = (part[:count] for part in batch)
+    return Batch(inputs[:, : int(lengths.max())], lengths, targets, valid)

@@ -54,8 +54,8 @@ class BucketedBatches:
         seed: together with the epoch's number, all that the order depends on.
         rank: the number of this process, from 0.
         processes: how many there are.
-        max_padding: the share of padding, from 0 to below 1, that is borne for the sake of shuffling: pools are
-            as small as it allows. One pool is the most, so a larger share is possible where lengths vary
+        max_padding: the share of padding, from 0 to below 1, that is borne for the sake of shuffling: pools
+            are as small as it allows. One pool is the most, so a larger share is possible where lengths vary
             widely; a ``max_tokens`` pads less there.
 
     Raises:

@@ -152,4 +152,4 @@ class DocumentLoader(ResumableLoader[PlannedBatch, Batch]):
             truncate=self._truncate,
             valid=planned.valid,
         )
-        return Batch(*(part.pin_memory() for part in batch)) if self._pin_memory else batch  # type: ignore[union-attr]
+        return Batch(*(part.pin_memory() for part in batch)) if self._pin_memory else batch

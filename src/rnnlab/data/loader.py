@@ -1,7 +1,8 @@
 """One loader under all data: it needs no worker process, and goes on in mid-epoch.
 
-What is in which batch of which epoch is decided by a plan, made from seeds alone, so that every process, and a
-run that goes on after an interruption, sees the same one. The place in it is written down and found again here.
+What is in which batch of which epoch is decided by a plan, made from seeds alone, so that every process, and
+a run that goes on after an interruption, sees the same one. The place in it is written down and found again
+here.
 """
 
 from abc import ABC, abstractmethod
@@ -21,8 +22,8 @@ POSITIONS = ("position", "next_window", "next_batch")
 class ResumableLoader(ABC, Generic[Planned, Given]):
     """Iterates over the batches of an epoch; its place in it is part of a checkpoint.
 
-    Lightning sets the epoch of ``sampler`` before each pass, and saves and restores a training loader that has
-    ``state_dict`` and ``load_state_dict``: a run that goes on does so with the very next batch. Outside
+    Lightning sets the epoch of ``sampler`` before each pass, and saves and restores a training loader that
+    has ``state_dict`` and ``load_state_dict``: a run that goes on does so with the very next batch. Outside
     Lightning call ``set_epoch`` before each pass. Each ``iter`` reads the epoch from its first batch, or once
     from where ``load_state_dict`` put it.
     """

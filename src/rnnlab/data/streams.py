@@ -104,7 +104,7 @@ class TokenStream:
         self._sequence = np.concatenate([np.array([first_input], dtype=tokens.dtype), tokens])
 
     def window(self, start: int, length: int) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return inputs, targets ``(batch, length)`` and, where a column has ended, the mask of what counts."""
+        """Return inputs, targets ``(batch, length)`` and, where a column has ended, what is valid."""
         steps = np.arange(start, start + length)
         valid = steps < self._lengths[:, None]
         if valid.all():

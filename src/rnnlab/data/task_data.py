@@ -29,7 +29,8 @@ class TaskData(lightning.LightningDataModule):
 
     Attributes:
         reads_text: whether the constructor takes a ``tokenizer`` and a ``vocabulary``, too.
-        out_of_vocabulary: the share of a prepared split's tokens that the vocabulary lacks; None without text.
+        out_of_vocabulary: the share of a prepared split's tokens that the vocabulary lacks; None without
+            text.
     """
 
     reads_text: bool = False
@@ -81,8 +82,8 @@ class TaskData(lightning.LightningDataModule):
         own = plain(self.model_arguments())
         if own != run.model_arguments:
             raise ConfigError(
-                f"The model was trained on {run.config['data']['name']} and {self.corpus.name} has other inputs "
-                f"or answers ({run.model_arguments} and {own})."
+                f"The model was trained on {run.config['data']['name']} and {self.corpus.name} has other "
+                f"inputs or answers ({run.model_arguments} and {own})."
             )
 
     def corpus_facts(self) -> dict[str, str]:
@@ -95,8 +96,8 @@ class TaskData(lightning.LightningDataModule):
             if not hasattr(self.corpus, name):
                 raise ConfigError(
                     f"data.corpus: {type(self.corpus).__name__} has no {name}. A corpus needs a name, and a "
-                    "fingerprint by which a run that goes on notices changed data: a digest of all that decides "
-                    "its content, as rnnlab.corpora.corpus.fingerprint_of makes it."
+                    "fingerprint by which a run that goes on notices changed data: a digest of all that "
+                    "decides its content, as rnnlab.corpora.corpus.fingerprint_of makes it."
                 )
         return {"name": str(self.corpus.name), "fingerprint": str(self.corpus.fingerprint)}
 

@@ -49,8 +49,8 @@ class TextData(TaskData):
         super().__init__(corpus=corpus, seed=seed, overfit=overfit)
         if not hasattr(corpus, "documents"):
             raise ConfigError(
-                f"data={getattr(corpus, 'name', type(corpus).__name__)} has no documents, and this task reads "
-                "text: take another task, such as task=memory for a memory problem, or other data."
+                f"data={getattr(corpus, 'name', type(corpus).__name__)} has no documents, and this task "
+                "reads text: take another task, such as task=memory for a memory problem, or other data."
             )
         self.tokenizer = tokenizer
         for name, value in vocabulary.items():

@@ -17,8 +17,8 @@ class AveragedSGD(Optimizer):
 
     It is plain SGD until a validation loss is worse than the best before the latest ``patience`` ones; from
     then on it also keeps the running mean of the weights after each step. That mean is
-    what is validated, kept in checkpoints and tested, as :class:`WeightAveraging` sees to. All of it is in the
-    state dict, so that a resumed training goes on exactly.
+    what is validated, kept in checkpoints and tested, as :class:`WeightAveraging` sees to. All of it is in
+    the state dict, so that a resumed training goes on exactly.
 
     Args:
         params: tensors, or groups of them.
@@ -106,7 +106,7 @@ class AveragedSGD(Optimizer):
 
 
 class WeightAveraging(Callback):
-    """Lets an :class:`AveragedSGD` average, whatever the task: it is told of validations, and they see the mean."""
+    """Lets an :class:`AveragedSGD` average: it is told of validations, and they see the mean."""
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
@@ -124,7 +124,9 @@ class WeightAveraging(Callback):
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Tell the optimizer the loss."""
         if trainer.optimizers and not trainer.sanity_checking:
-            cast(AveragedSGD, trainer.optimizers[0]).observe(float(trainer.callback_metrics["validation/loss"]))
+            cast(AveragedSGD, trainer.optimizers[0]).observe(
+                float(trainer.callback_metrics["validation/loss"])
+            )
 
 
 def averages(config: Mapping[str, Any]) -> bool:

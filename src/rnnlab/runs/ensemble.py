@@ -53,7 +53,7 @@ def evaluated_together(
             )
         found.append(result)
         answers.append(answer)
-    mean = np.mean([answer.probabilities for answer in answers], axis=0, dtype=np.float64)
+    mean = np.asarray(np.mean([answer.probabilities for answer in answers], axis=0, dtype=np.float64))
     return found, answers[0].scores(mean)
 
 
@@ -75,7 +75,7 @@ def answered(
     config = {**run.config, "data": run.config["data"] if data is None else dict(data)}
     accelerator = device or str(config["trainer"]["accelerator"])
     check_accelerator(accelerator)
-    model = run.task.answers()(run, "cpu" if accelerator == "cpu" else "auto")
+    model = run.task.trained_model()(run, "cpu" if accelerator == "cpu" else "auto")
     if not model.tells_classes:
         raise RunError(f"{path} is a run of task={run.task_name}; ensemble=true is for task=sentiment.")
     module = prepared_split(run, config, split, labels)

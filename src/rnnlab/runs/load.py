@@ -37,7 +37,7 @@ def load(path: str | Path, *, device: str = "auto", trust: Sequence[str] = ()) -
         ConfigError: if there is no such device.
     """
     run = open_run(path, trust)
-    return run.task.answers()(run, device)
+    return run.task.trained_model()(run, device)
 
 
 def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from rnnlab.errors import ConfigError, DataError, RunError
+from rnnlab.errors import ConfigError, DataError
 from rnnlab.figures.explanation_views import save_page, terminal_view
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.load import load

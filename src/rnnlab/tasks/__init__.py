@@ -1,1 +1,1 @@
-"""One folder a task: its LightningModule, its data module, its figures, its answers, its baselines, its exports."""
+"""One folder a task: its LightningModule, data module, figures, answers, baselines and exports."""

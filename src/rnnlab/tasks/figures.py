@@ -85,7 +85,8 @@ class TaskFigures(ABC):
 
     @abstractmethod
     def publish(self, run: Path, writer: SummaryWriter | None, step: int) -> None:
-        """Write figures, texts and word vectors into the run's ``figures``, and to TensorBoard where it is on.
+        """Write figures, texts and word vectors into the run's ``figures``, and to TensorBoard where it is
+        on.
 
         Args:
             run: the run folder.

@@ -1,4 +1,4 @@
-"""How a training starts from another run: what it takes of its configuration, its data's form and its weights."""
+"""How a training starts from another run: what it takes of its configuration, its data and its weights."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping

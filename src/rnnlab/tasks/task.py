@@ -32,18 +32,18 @@ class Task(lightning.LightningModule):
     """A LightningModule that is built from plain values and whose checkpoint is plain data.
 
     A subclass takes ``model`` (the encoder's configuration), ``optimizer`` and ``scheduler`` (their
-    configurations), what its data module's ``model_arguments`` tell of the data (vocabulary size, class names),
-    and its own options. It logs ``train/…``, ``validation/…`` and ``test/…`` metrics, always with ``loss`` among
-    them. All else that training, runs, sweeps and tables want to know of a task they ask here, and each answer
-    has a default that suits a small task.
+    configurations), what its data module's ``model_arguments`` tell of the data (vocabulary size, class
+    names), and its own options. It logs ``train/…``, ``validation/…`` and ``test/…`` metrics, always with
+    ``loss`` among them. All else that training, runs, sweeps and tables want to know of a task they ask here,
+    and each answer has a default that suits a small task.
 
     Attributes:
         monitor: the validation metric that chooses the best checkpoint.
         mode: whether that metric is best at its ``min`` or its ``max``.
         prepared_keys: keys of the task's section that are no arguments of the constructor, but are read by
             :meth:`prepare` or where a training starts from another run.
-        keeps_all_memory: whether the large blocks of memory of all training steps have the same sizes, so that
-            what one step frees fits the next.
+        keeps_all_memory: whether the large blocks of memory of all training steps have the same sizes, so
+            that what one step frees fits the next.
         metadata: plain data that makes a checkpoint stand alone (config, vocabulary, tokenizer, labels);
             set at assembly, written into every checkpoint under ``"rnnlab"``.
     """
@@ -61,8 +61,8 @@ class Task(lightning.LightningModule):
         self.watch = LossWatch()
 
     @classmethod
-    def answers(cls) -> "type[TrainedModel]":
-        """Return the kind of trained model that ``rnnlab.load`` gives; the default answers nothing by itself."""
+    def trained_model(cls) -> "type[TrainedModel]":
+        """Return the kind of trained model that ``rnnlab.load`` gives; the default refuses every question."""
         from rnnlab.tasks.answers import TrainedModel
 
         return TrainedModel
@@ -142,7 +142,7 @@ class Task(lightning.LightningModule):
                 schedule.pop(name, None)
 
     def tokens_in(self, batch: Any) -> Tensor:
-        """Return how many real tokens (or steps), padding excluded, the batch holds: an integer tensor ``()``."""
+        """Return how many real tokens or steps, padding excluded, the batch holds: an integer ``()``."""
         if batch.lengths is None:
             return torch.tensor(self.positions_in(batch))
         tokens: Tensor = batch.lengths.sum()

@@ -33,8 +33,8 @@ def built_entries(
 
     Args:
         section: of the configuration, for errors.
-        entries: by a name of the user's choice: ``_target_``, a class of ``kind``, and its arguments; null for
-            none.
+        entries: by a name of the user's choice: ``_target_``, a class of ``kind``, and its arguments; null
+            for none.
         kind: Lightning's ``Callback`` or ``Logger``.
         offered: arguments that each class gets which takes them, if the entry does not say otherwise.
 

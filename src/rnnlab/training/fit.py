@@ -194,7 +194,9 @@ def assemble_data(config: Mapping[str, Any]) -> TaskData:
     text: dict[str, Any] = {}
     if locate_class(batches["_target_"], TaskData, "batches").reads_text:  # type: ignore[type-abstract]
         if "tokenizer" not in config:
-            raise ConfigError("This task's data reads text, and no tokenizer is chosen: tokenizer=basic_english.")
+            raise ConfigError(
+                "This task's data reads text, and no tokenizer is chosen: tokenizer=basic_english."
+            )
         text["tokenizer"] = build(config["tokenizer"], object, "tokenizer")
         text["vocabulary"] = data.get("vocabulary", {})
     elif "tokenizer" in config:
@@ -356,7 +358,9 @@ def finish(
     recorders: Mapping[str, Callback] = drawn.recorders if drawn else {}
     device = device_name(trainer.strategy.root_device)  # scoring leaves the task on the CPU
     scores = {
-        split: evaluate(task, data, split, config["trainer"], [recorders[split]] if split in recorders else [])
+        split: evaluate(
+            task, data, split, config["trainer"], [recorders[split]] if split in recorders else []
+        )
         for split in SPLITS
     }
     metrics: dict[str, Any] = {

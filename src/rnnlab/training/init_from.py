@@ -34,7 +34,9 @@ def completed(
     if not config["init_from"]:
         return config
     starting = starting_of(config)
-    return starting.adopted(config, read_source(config["init_from"], starting), said_keys(overrides, choices, conf))
+    return starting.adopted(
+        config, read_source(config["init_from"], starting), said_keys(overrides, choices, conf)
+    )
 
 
 def starting_of(config: Mapping[str, Any]) -> Starting:

@@ -83,8 +83,8 @@ def loggers(config: Mapping[str, Any], folder: RunFolder, done_steps: int | None
     Args:
         config: the run's configuration.
         folder: where they write.
-        done_steps: the steps behind a run that goes on: curves go on there, and what TensorBoard has beyond it
-            is hidden.
+        done_steps: the steps behind a run that goes on: curves go on there, and what TensorBoard has beyond
+            it is hidden.
 
     Raises:
         ConfigError: if an entry is no logger, or its package is not installed.
@@ -96,7 +96,7 @@ def loggers(config: Mapping[str, Any], folder: RunFolder, done_steps: int | None
         place: dict[str, Any] = {"save_dir": folder.path, "name": "", "version": "tensorboard"}
         found.append(RunLogger(**place, default_hp_metric=False, **goes_on))
     offered = {"save_dir": str(folder.path), "done_steps": done_steps}
-    return found + built_entries("logger", settings.extra, Logger, offered)
+    return found + built_entries("logger", settings.extra, Logger, offered)  # type: ignore[type-abstract]
 
 
 class RunLogger(TensorBoardLogger):
@@ -171,7 +171,9 @@ def log_result(
     """
     step = trainer.global_step
     best = {
-        f"best/{split}/{name}": value for split in ("validation", "test") for name, value in metrics[split].items()
+        f"best/{split}/{name}": value
+        for split in ("validation", "test")
+        for name, value in metrics[split].items()
     }
     writer = None
     for logger in trainer.loggers:

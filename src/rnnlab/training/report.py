@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.table import Table
 
-from rnnlab.tasks.task import Task
 from rnnlab.named_classes import trust_needed
+from rnnlab.tasks.task import Task
 from rnnlab.terminal import console, shown
 from rnnlab.training.readable_numbers import figure, thousands
 from rnnlab.training.run_folder import RunFolder

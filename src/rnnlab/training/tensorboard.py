@@ -1,4 +1,4 @@
-"""What every run writes to TensorBoard besides its metrics: the run in words, the layout of charts, its HParams row."""
+"""What every run writes to TensorBoard besides metrics: its words, its charts, its HParams row."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from rnnlab.runs.exports.answers import language_answers
 
 import rnnlab
 from rnnlab.corpora.imdb import Imdb
 from rnnlab.errors import ConfigError, DataError, RunError
 from rnnlab.runs.exports import export as exporting
 from rnnlab.runs.exports import likeness
-from rnnlab.runs.exports.answers import language_answers
 from rnnlab.runs.exports.tokenizing import tokenizing
-from rnnlab.tasks.sentiment.answers import TrainedClassifier
 from rnnlab.tasks.language_model.answers import TrainedLanguageModel
+from rnnlab.tasks.sentiment.answers import TrainedClassifier
 from rnnlab.text.tokenizers import BasicEnglish, Characters, Tokenizer, Whitespace
 from tests.readme.text import module
 from tests.runs.conftest import Finished

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
-
-from rnnlab.errors import ConfigError
-from rnnlab.models.pooling import POOLINGS
 from rnnlab.runs.exports.answers import (
     OnnxAnswers,
     classifier_answers,
     language_answers,
     scripted_answers,
 )
+from torch import nn
+
+from rnnlab.errors import ConfigError
+from rnnlab.models.pooling import POOLINGS
 from rnnlab.runs.exports.network_parts import stacked
-from rnnlab.tasks.sentiment.torchscript import PlainClassifier
 from rnnlab.tasks.language_model.torchscript import PlainLanguageModel
+from rnnlab.tasks.sentiment.torchscript import PlainClassifier
 from tests.runs.exports.networks import ENCODERS, LANGUAGE_ENCODERS, WORDS, classifier, language_model
 
 pytest.importorskip("onnxruntime")
@@ -28,8 +28,8 @@ pytest.importorskip("onnx")
 
 from rnnlab.runs.exports.int8_layers import WEIGHT_TOP, Int8Layers, product_with, quantised
 from rnnlab.runs.exports.layers import FloatLayers
-from rnnlab.tasks.sentiment.onnx import classifier_model
 from rnnlab.tasks.language_model.onnx import language_model as language_graph
+from rnnlab.tasks.sentiment.onnx import classifier_model
 
 EXACT, ROUNDED = 2e-5, 0.08  # of a probability; int8 networks of a few units are rough
 HEADS = [("full", True), ("full", False), ("adaptive", True), ("adaptive", False)]

@@ -22,6 +22,7 @@ DEFAULTS = {
 }
 """The formats, and the file each writes where none is named."""
 
+
 def export(
     run: str,
     format: str,

@@ -9,11 +9,11 @@ import torch
 
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.figures.explanation import Explanation
-from rnnlab.tasks.language_model.generation import TextGenerator
-from rnnlab.tasks.language_model.task import LanguageModel
-from rnnlab.tasks.language_model.sampling import Sampling
-from rnnlab.tasks.task import evaluating
 from rnnlab.tasks.answers import OpenedRun, TrainedModel
+from rnnlab.tasks.language_model.generation import TextGenerator
+from rnnlab.tasks.language_model.sampling import Sampling
+from rnnlab.tasks.language_model.task import LanguageModel
+from rnnlab.tasks.task import evaluating
 from rnnlab.text.readable_tokens import readable, separator
 from rnnlab.text.vocabulary import EOS, EOS_ID
 
@@ -42,8 +42,8 @@ class TrainedLanguageModel(TrainedModel):
     def refusal(self, ability: str, tasks: str) -> RunError:
         """Return the error for what it can't do, and what it can."""
         return RunError(
-            f"{super().refusal(ability, tasks)} Write with this one (scripts/generate.py), or see each word's "
-            "surprise (scripts/predict.py text=… explain=true)."
+            f"{super().refusal(ability, tasks)} Write with this one (scripts/generate.py), or see each "
+            "word's surprise (scripts/predict.py text=… explain=true)."
         )
 
     def streams(self, prompt: str = "", **options: Any) -> Iterator[Iterator[str]]:

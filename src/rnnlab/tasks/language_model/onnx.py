@@ -6,11 +6,11 @@ import torch
 from onnx import TensorProto
 from torch import nn
 
-from rnnlab.tasks.language_model.decoders import AdaptiveDecoder, Decoder, FullDecoder
-from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.runs.exports.graph import Graph, value
 from rnnlab.runs.exports.layers import Layers
 from rnnlab.runs.exports.network_parts import Direction, stacked
+from rnnlab.tasks.language_model.decoders import AdaptiveDecoder, Decoder, FullDecoder
+from rnnlab.tasks.language_model.task import LanguageModel
 
 
 def language_model(task: LanguageModel, layers: type[Layers], form: str) -> Any:

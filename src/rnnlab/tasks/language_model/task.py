@@ -42,7 +42,8 @@ class LanguageModel(Task):
         characters: whether a token is a character, for bits per character.
         reads_backward: whether the text comes from its end to its beginning.
         embedding_size: components of a token's vector.
-        head: ``full`` (softmax) or ``adaptive`` (adaptive softmax), see :mod:`rnnlab.tasks.language_model.decoders`.
+        head: ``full`` (softmax) or ``adaptive`` (adaptive softmax), see
+            :mod:`rnnlab.tasks.language_model.decoders`.
         cutoffs: where the adaptive head's clusters begin; ``None`` for a tenth and three tenths.
         tie_weights: predict tokens by the vectors they are read by.
         word_dropout: share of the vocabulary's vectors hidden from a window.
@@ -116,7 +117,7 @@ class LanguageModel(Task):
         self.scores = nn.ModuleDict({stage: TokenScores(characters) for stage in ("validation", "test")})
 
     @classmethod
-    def answers(cls) -> "type[TrainedLanguageModel]":
+    def trained_model(cls) -> "type[TrainedLanguageModel]":
         """Return a model that writes, and tells how probable a text is."""
         from rnnlab.tasks.language_model.answers import TrainedLanguageModel
 

@@ -5,11 +5,11 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from rnnlab.errors import ConfigError, DataError
+from rnnlab.figures.markdown import escaped
 from rnnlab.tasks.language_model.generation import TextGenerator
 from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.text.tokenizers import Tokenizer, tokenizer_from_dict
 from rnnlab.text.vocabulary import Vocabulary
-from rnnlab.figures.markdown import escaped
 
 TOKENS = 60
 SEED = 1

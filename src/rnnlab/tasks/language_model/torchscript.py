@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from rnnlab.runs.exports.network_parts import Direction, embedding_of, stacked
 from rnnlab.tasks.language_model.decoders import AdaptiveDecoder, Decoder, FullDecoder
 from rnnlab.tasks.language_model.task import LanguageModel
-from rnnlab.runs.exports.network_parts import Direction, embedding_of, stacked
 
 
 class Layer(nn.Module):

@@ -115,7 +115,7 @@ class Draw(NamedTuple):
     """What a batch is made from, besides the split's seed: the epoch that it is drawn for, and its number."""
 
     epoch: int
-    index: int
+    number: int
 
 
 class MemoryLoader(ResumableLoader[Draw, Batch]):
@@ -157,19 +157,21 @@ class MemoryLoader(ResumableLoader[Draw, Batch]):
     @property
     def fingerprint(self) -> str:
         """What decides the sequences, in words."""
-        return f"{self.sequences} sequences of {self.problem.name}, {self.step} at a time, by seed {self.seed}"
+        return (
+            f"{self.sequences} sequences of {self.problem.name}, {self.step} at a time, by seed {self.seed}"
+        )
 
     def __len__(self) -> int:
         return -(-self.sequences // self.step)
 
     def plan(self, epoch: int) -> list[Draw]:
         """Return what each batch is made from."""
-        return [Draw(epoch if self.fresh else 0, index) for index in range(len(self))]
+        return [Draw(epoch if self.fresh else 0, number) for number in range(len(self))]
 
     def batch(self, planned: Draw) -> Batch:
         """Return this process's share of a batch."""
-        chance = np.random.default_rng([*self.seed, planned.epoch, planned.index])
-        count = min(self.step, self.sequences - planned.index * self.step)
+        chance = np.random.default_rng([*self.seed, planned.epoch, planned.number])
+        count = min(self.step, self.sequences - planned.number * self.step)
         made = self.problem.sequences(count, chance)
         mine = np.arange(self.rank, count, self.processes)
         valid = np.ones(max(1, len(mine)), dtype=np.bool_)

@@ -94,7 +94,7 @@ class MemoryTask(Task):
             return ((answers - wanted).abs() < CORRECT_WITHIN).float().mean(dim=1)
         return (answers.argmax(dim=2) == wanted).float().mean(dim=1)
 
-    def encoder_inputs(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+    def encoder_inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return what the encoder reads: vectors ``(batch, time, input_size)`` and lengths ``(batch,)``."""
         return batch.inputs, batch.lengths
 
@@ -117,7 +117,7 @@ class MemoryTask(Task):
     def count(self, batch: Batch, stage: str) -> Tensor:
         """Add the batch to the scores of ``stage`` and return its mean loss."""
         answers = self(batch.inputs, batch.lengths)
-        valid = cast(Tensor, batch.valid).to(answers.dtype)
+        valid = batch.valid.to(answers.dtype)
         losses = self.losses_of(answers, batch.targets) * valid
         with torch.no_grad():
             total = valid.sum()

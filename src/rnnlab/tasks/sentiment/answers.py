@@ -15,8 +15,8 @@ from rnnlab.data.bucketing import BucketedBatches
 from rnnlab.data.documents import collate, truncated_lengths
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.figures.explanation import Explanation
-from rnnlab.tasks.sentiment.task import SentimentClassifier, evaluation_metrics
 from rnnlab.tasks.answers import WINDOW, Answered, OpenedRun, Prediction, TrainedModel
+from rnnlab.tasks.sentiment.task import SentimentClassifier, evaluation_metrics
 from rnnlab.text.encoded import EncodedSplit
 from rnnlab.text.readable_tokens import readable, separator
 from rnnlab.text.vocabulary import EOS, EOS_ID, Ids

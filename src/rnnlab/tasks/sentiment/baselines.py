@@ -3,9 +3,9 @@
 import logging
 from collections import Counter
 
-from rnnlab.tasks.kept_baselines import Figures, kept
 from rnnlab.corpora.corpus import Corpus
 from rnnlab.errors import DataError
+from rnnlab.tasks.kept_baselines import Figures, kept
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""``init_from`` of a classifier: the language model that its training starts from, and what follows from it."""
+"""``init_from`` of a classifier: the language model that its training starts from."""
 
 import logging
 from collections.abc import Collection, Mapping
@@ -37,8 +37,8 @@ class FromLanguageModel(Starting):
     def adopted(self, config: Mapping[str, Any], source: Source, said: Collection[str]) -> dict[str, Any]:
         """See :class:`Starting`.
 
-        The encoder, the embedding's size, the tokenizer, the direction of reading and the head of the language
-        model's loss are the run's. What was said stays, for :meth:`check_agreement` to judge.
+        The encoder, the embedding's size, the tokenizer, the direction of reading and the head of the
+        language model's loss are the run's. What was said stays, for :meth:`check_agreement` to judge.
         """
         for section in ("model", "tokenizer"):
             check_own(section, source.config[section]["_target_"], config[section].get("_target_"))
@@ -66,19 +66,27 @@ class FromLanguageModel(Starting):
         if task["vocabulary"] not in VOCABULARIES:
             hint = nearest(str(task["vocabulary"]), VOCABULARIES)
             raise ConfigError(f"task.vocabulary={task['vocabulary']}: unknown. {hint}")
-        pairs = {f"model.{key}": (source.config["model"].get(key), config["model"].get(key)) for key in ARCHITECTURE}
+        pairs = {
+            f"model.{key}": (source.config["model"].get(key), config["model"].get(key))
+            for key in ARCHITECTURE
+        }
         pairs["task.embedding_size"] = (source.config["task"]["embedding_size"], task["embedding_size"])
-        pairs["task.backward"] = (bool(source.config["batches"].get("backward", False)), bool(task["backward"]))
+        pairs["task.backward"] = (
+            bool(source.config["batches"].get("backward", False)),
+            bool(task["backward"]),
+        )
         for key in sorted({*source.config["tokenizer"], *config["tokenizer"]}):
             pairs[f"tokenizer.{key}"] = (source.config["tokenizer"].get(key), config["tokenizer"].get(key))
         wrong = [
-            f"{key}: the run has {had}, asked for {asked}" for key, (had, asked) in pairs.items() if had != asked
+            f"{key}: the run has {had}, asked for {asked}"
+            for key, (had, asked) in pairs.items()
+            if had != asked
         ]
         if wrong:
             listed = "\n  ".join(wrong)
             raise ConfigError(
-                f"init_from: this training does not fit the language model in {source.checkpoint}:\n  {listed}\n"
-                "What is not said comes from the run."
+                f"init_from: this training does not fit the language model in {source.checkpoint}:\n"
+                f"  {listed}\nWhat is not said comes from the run."
             )
 
     def read_as(self, data: Any, source: Source, config: Mapping[str, Any]) -> None:

@@ -6,10 +6,10 @@ import numpy as np
 from onnx import TensorProto
 
 from rnnlab.models.pooling import AttentionPooling
-from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.runs.exports.graph import Graph, array_of, value
 from rnnlab.runs.exports.layers import Layers
 from rnnlab.runs.exports.network_parts import MOMENTS, stacked
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 
 def classifier_model(task: SentimentClassifier, pooling: str, layers: type[Layers], form: str) -> Any:

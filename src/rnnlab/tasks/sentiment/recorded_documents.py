@@ -41,7 +41,6 @@ class RecordedDocuments(Recorder):
 
     def keep(self, outputs: Any, batch: Batch, number: int) -> None:
         """Keep what was said of the documents that count."""
-        assert batch.valid is not None
         valid = batch.valid.cpu().numpy()
         self.rows.append(
             (

@@ -122,7 +122,7 @@ class SentimentClassifier(FineTunedTask):
         self.losses = nn.ModuleDict({stage: RunningMean() for stage in ("validation", "test")})
 
     @classmethod
-    def answers(cls) -> "type[TrainedClassifier]":
+    def trained_model(cls) -> "type[TrainedClassifier]":
         """Return a classifier of texts."""
         from rnnlab.tasks.sentiment.answers import TrainedClassifier
 
@@ -216,7 +216,7 @@ class SentimentClassifier(FineTunedTask):
             return torch.stack([1 - positive, positive], dim=-1)
         return torch.softmax(logits, dim=-1)
 
-    def encoder_inputs(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+    def encoder_inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return what the encoder reads: vectors ``(batch, time, embedding_size)``, lengths ``(batch,)``."""
         return self.embedding(self.as_read(batch.inputs, batch.lengths)), batch.lengths
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from rnnlab.models.pooling import AttentionPooling
-from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.runs.exports.network_parts import MOMENTS, Direction, embedding_of, stacked
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 
 class Forwards(nn.Module):
