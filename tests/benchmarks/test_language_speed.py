@@ -45,7 +45,7 @@ def test_plain_loop_and_trainer_reach_the_same_weights(
         config: dict[str, Any] = {**found, "model": {**ENCODER, "cell": cell}}
     config["task"]["embedding_size"] = 6
     data = assemble_data(config)
-    data.encode()
+    data.prepare()
     windows = first_windows(data, 4, sweeps=2)  # type: ignore[arg-type]
     ours, plain = (
         contestant(name, config, data, tmp_path, CPU)  # type: ignore[arg-type]

@@ -7,10 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from rnnlab.tasks.language_model.text_stream import TextStream
 
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.tasks.language_model.generation import TextGenerator
+from rnnlab.tasks.language_model.generation import TextGenerator, TextStream
 from rnnlab.tasks.language_model.sampling import Sampling
 from rnnlab.text.tokenizers import BasicEnglish, BytePairs, Characters, Tokenizer, Whitespace
 from rnnlab.text.vocabulary import EOS_ID, Vocabulary

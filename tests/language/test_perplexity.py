@@ -69,10 +69,10 @@ def test_places_behind_a_columns_end_teach_nothing() -> None:
     options = {"activation_regularisation": 2.0, "temporal_regularisation": 1.0}
     model = language_model(**options)
     *_, last = StreamLoader(TokenStream(text(23), first_input=1, batch_size=3), 3)
-    assert last.counted is not None
+    assert last.valid is not None
     gradients = []
     for filler in (0, 5):
-        changed = torch.where(last.counted, last.tokens, filler)
+        changed = torch.where(last.valid, last.inputs, filler)
         loss = loss_alone(model, last._replace(tokens=changed))
         gradients.append(torch.autograd.grad(loss, list(model.parameters())))
     for one, other in zip(*gradients, strict=True):
@@ -83,10 +83,10 @@ def test_training_loss_is_the_mean_over_what_counts() -> None:
     torch.manual_seed(4)
     model = language_model()
     *_, last = StreamLoader(TokenStream(text(23), first_input=1, batch_size=3), 3)
-    assert last.counted is not None
-    hidden, _ = model(last.tokens)
+    assert last.valid is not None
+    hidden, _ = model(last.inputs)
     logits = model.decoder.log_probabilities(hidden.flatten(0, 1))
-    expected = F.nll_loss(logits[last.counted.flatten()], last.targets[last.counted])
+    expected = F.nll_loss(logits[last.valid.flatten()], last.targets[last.valid])
     torch.testing.assert_close(loss_alone(model, last), expected)
 
 

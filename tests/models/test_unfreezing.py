@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 import torch
-from rnnlab.tasks.sentiment.unfreezing import GradualUnfreezing, layers_from_bottom
 from torch import nn
 
 from rnnlab.errors import ConfigError
 from rnnlab.optimization.schedules import SlantedTriangular
+from rnnlab.tasks.sentiment.fine_tuning import GradualUnfreezing, layers_from_bottom
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 ADAM = {"_target_": "torch.optim.Adam", "lr": 0.1}

@@ -13,7 +13,7 @@ import rnnlab
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.tasks.sentiment.answers import TrainedClassifier
 from rnnlab.text.tokenizers import Tokenizer, tokenizer_from_dict
-from rnnlab.training.init_from import adopted, read_initial_run
+from rnnlab.training.init_from import read_source, starting_of
 from rnnlab.training.train import configuration
 from tests.readme.text import commands, words_of
 
@@ -140,8 +140,10 @@ def test_init_from_imports_no_tokenizer_unasked(command: Command, importable: Ca
     assert command("train", "task=language_model", *own, *small, *QUICK) == 0
     (metrics,) = Path("logs").rglob("metrics.json")
     importable()
-    config, run = configuration(), read_initial_run(metrics.parent)
+    config = configuration()
+    starting = starting_of(config)
+    source = read_source(metrics.parent, starting)
     with pytest.raises(ConfigError, match=r"tokenizer is my_tokenizer\.Negated.*tokenizer=custom"):
-        adopted(config, run, ())
+        starting.adopted(config, source, ())
     importable()
     assert command("train", f"init_from={metrics.parent}", *own, "model.backend=torch", *QUICK) == 0

@@ -54,15 +54,7 @@ class LanguageModelExports(Exports):
 
     def answers_of(self, exported: OnnxAnswers) -> Answers:
         """See :class:`Exports`."""
-
-        def answers(tokens: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, Any]:
-            _, *inputs = exported.session.get_inputs()
-            before = state or [torch.zeros(len(tokens), given.shape[1]) for given in inputs]
-            named = {given.name: part for given, part in zip(inputs, before, strict=True)}
-            found, *after = exported.run({"tokens": tokens, **named})
-            return found, tuple(after)
-
-        return answers
+        return onnx_answers(exported)
 
     def answering(self, answers: Answers) -> LanguageModel:
         """See :class:`Exports`."""
@@ -95,6 +87,19 @@ class Scored(nn.Module):
         """Return the losses and the most probable id at each position, both ``(positions,)``."""
         losses = -log_probabilities.gather(1, targets.unsqueeze(1)).squeeze(1)
         return losses, log_probabilities.argmax(dim=1)
+
+
+def onnx_answers(exported: OnnxAnswers) -> Answers:
+    """Return what an ONNX file of a language model answers: log-probabilities and the state after them."""
+
+    def answers(tokens: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, Any]:
+        _, *inputs = exported.session.get_inputs()
+        before = state or [torch.zeros(len(tokens), given.shape[1]) for given in inputs]
+        named = {given.name: part for given, part in zip(inputs, before, strict=True)}
+        found, *after = exported.run({"tokens": tokens, **named})
+        return found, tuple(after)
+
+    return answers
 
 
 def answers_of(task: LanguageModel) -> Answers:

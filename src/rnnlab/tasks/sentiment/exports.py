@@ -55,12 +55,7 @@ class ClassifierExports(Exports):
 
     def answers_of(self, exported: OnnxAnswers) -> Answers:
         """See :class:`Exports`."""
-
-        def answers(tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-            logits, probabilities = exported.run({"tokens": tokens, "lengths": lengths})
-            return logits, probabilities
-
-        return answers
+        return onnx_answers(exported)
 
     def answering(self, answers: Answers) -> SentimentClassifier:
         """See :class:`Exports`."""
@@ -82,6 +77,16 @@ class ClassifierExports(Exports):
             found, expected = (answers(batch.inputs, batch.lengths)[1] for answers in (exported, ours))
             differences.append(float((found - expected).abs().max()))
         return largest_of(differences)
+
+
+def onnx_answers(exported: OnnxAnswers) -> Answers:
+    """Return what an ONNX file of a classifier answers: logits and probabilities."""
+
+    def answers(tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        logits, probabilities = exported.run({"tokens": tokens, "lengths": lengths})
+        return logits, probabilities
+
+    return answers
 
 
 def answers_of(task: SentimentClassifier) -> Answers:
