@@ -80,8 +80,8 @@ def test_a_trained_model_says_that_it_reads_no_text(compose: Compose, tmp_path: 
         model.predict(["a"])
     with pytest.raises(RunError, match="task=memory, which reads no text"):
         model.unknown_words("a")
-    metadata = read_checkpoint(RunFolder(tmp_path / "run").best)["rnnlab"]
-    assert json.loads(json.dumps(metadata["model_arguments"])) == {"input_size": 16, "answers": 1, "classes": 8}
+    arguments = read_checkpoint(RunFolder(tmp_path / "run").best)["rnnlab"]["model_arguments"]
+    assert json.loads(json.dumps(arguments)) == {"input_size": 16, "answers": 1, "classes": 8}
 
 
 def test_a_bidirectional_encoder_is_refused(compose: Compose, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def figure_of_memory(folders: Sequence[str | Path]) -> Figure:
     blind = 0.0
     for folder in finished_runs([Path(folder) for folder in folders]):
         config = folder.config()
-        if config["task"]["name"] != "memory":
+        if "distance" not in config["data"]:  # it is no memory problem's
             continue
         metrics = json.loads(folder.metrics_file.read_text(encoding="utf-8"))
         problems.add(str(config["data"]["name"]))

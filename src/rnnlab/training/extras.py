@@ -1,6 +1,7 @@
 """Callbacks and loggers of one's own: entries of a section that name a class each."""
 
 import inspect
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
@@ -27,7 +28,7 @@ def built_entries(
     section: str,
     entries: Mapping[str, Any] | None,
     kind: type[Entry],
-    offered: Mapping[str, Any] | None = None,
+    offered: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Entry]:
     """Return what the entries of ``extra`` describe.
 
@@ -36,7 +37,7 @@ def built_entries(
         entries: by a name of the user's choice: ``_target_``, a class of ``kind``, and its arguments; null
             for none.
         kind: Lightning's ``Callback`` or ``Logger``.
-        offered: arguments that each class gets which takes them, if the entry does not say otherwise.
+        offered: for each entry, arguments that its class gets where it takes them.
 
     Raises:
         ConfigError: if an entry names no such class, an argument is unknown, or a package is not installed.
@@ -50,7 +51,8 @@ def built_entries(
             raise ConfigError(f"{where}={entry}: expected _target_, a {kind.__name__}, and its arguments.")
         try:
             takes = inspect.signature(locate_class(entry.get("_target_", ""), kind, where)).parameters
-            more = {key: value for key, value in (offered or {}).items() if key in takes and key not in entry}
+            own = (offered or {}).get(name, {})
+            more = {key: value for key, value in own.items() if key in takes and key not in entry}
             found.append(build(entry, kind, where, **more))
         except ModuleNotFoundError as error:
             raise ConfigError(f"{where}: {needed(name, error)}") from error
@@ -61,5 +63,6 @@ def built_entries(
 
 def needed(name: str, error: ModuleNotFoundError) -> str:
     """Return what to install for an entry whose class lacks a package."""
-    lacking = (error.name or name).split(".")[0]
+    required = re.search(r"Requirement '([\w-]+)", str(error))  # as Lightning says it
+    lacking = required[1] if required else (error.name or name).split(".")[0]
     return f"it needs a package that is not installed: pip install {lacking}"

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.keeping import KeepBest, KeepLast
 from rnnlab.training.loggers import LoggerSettings, closing, log_result, loggers
 from rnnlab.training.overhead import Unprofiled, leave_out_empty_hooks
-from rnnlab.training.processes import is_first_process, quieten
+from rnnlab.training.processes import check_free, is_first_process, only_worker, quieten
 from rnnlab.training.progress import TrainingProgress
 from rnnlab.training.random_states import RandomStates
 from rnnlab.training.report import describe_task, final_table
@@ -120,25 +120,6 @@ def check(config: Mapping[str, Any]) -> None:
         raise ConfigError(f"baselines={config['baselines']}: expected true or false.")
 
 
-def check_free(folder: RunFolder) -> None:
-    """Check that no run lives in ``folder`` yet; the first of several processes does it for all.
-
-    Raises:
-        RunError: if one does.
-    """
-    if is_first_process():
-        folder.check_free()
-
-
-def only_worker(folder: RunFolder) -> AbstractContextManager[None]:
-    """Return a context in which no other training works on the run; its first process sees to it for all.
-
-    Raises:
-        RunError: on entering, if another one does already.
-    """
-    return folder.held() if is_first_process() else nullcontext()
-
-
 def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskData, Task]:
     """Return the data and the task, checked against the checkpoint that the run goes on from.
 
@@ -155,7 +136,11 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
     corpus = data.corpus_facts()
     if start is not None:
         check_same_corpus(start.content["rnnlab"], corpus)
-    begins_from = starting_point(config, start) if config.get("init_from") else None
+    begins_from = None
+    if config.get("init_from"):
+        from rnnlab.training.init_from import starting_point  # most trainings start from nothing
+
+        begins_from = starting_point(config, start)
     if begins_from is not None:
         begins_from.read_as(data, config)
     with encoding_progress() as progress:
@@ -170,13 +155,6 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
     if start is not None:
         check_same_vocabulary(start.content["rnnlab"], task.metadata)
     return data, task
-
-
-def starting_point(config: Mapping[str, Any], start: Resumable | None) -> Any:
-    """Return what ``init_from`` names; see :func:`rnnlab.training.init_from.starting_point`."""
-    from rnnlab.training import init_from  # most trainings start from nothing
-
-    return init_from.starting_point(config, start)
 
 
 def assemble_data(config: Mapping[str, Any]) -> TaskData:
@@ -295,18 +273,13 @@ def callbacks(
     if settings["early_stopping"]["patience"] is not None:
         found.append(RememberedEarlyStopping(**stopping, **settings["early_stopping"]))
     if settings.get("diagnostics") is not None:
-        found.append(diagnostics(settings["diagnostics"], task, folder))
+        from rnnlab.diagnostics.callback import Diagnostics  # it draws: matplotlib takes a while to import
+
+        facts: dict[str, Any] = {"run": folder.path, "task": task}
+        check_arguments(Diagnostics, settings["diagnostics"], facts, "callbacks.diagnostics")
+        found.append(Diagnostics(**facts, **settings["diagnostics"]))
     found += LoggerSettings.of(config).callbacks(config, task, clock)
     return found + built_entries("callbacks", settings.get("extra"), Callback)
-
-
-def diagnostics(settings: Mapping[str, Any], task: Task, folder: RunFolder) -> Callback:
-    """Return what looks inside the network during the training."""
-    from rnnlab.diagnostics.callback import Diagnostics  # it draws: matplotlib takes a while to import
-
-    facts: dict[str, Any] = {"run": folder.path, "task": task}
-    check_arguments(Diagnostics, settings, facts, "callbacks.diagnostics")
-    return Diagnostics(**facts, **settings)
 
 
 def begin(config: dict[str, Any], folder: RunFolder, resuming: bool) -> None:

@@ -95,7 +95,9 @@ def loggers(config: Mapping[str, Any], folder: RunFolder, done_steps: int | None
         goes_on: dict[str, Any] = {} if done_steps is None else {"purge_step": done_steps + 1}
         place: dict[str, Any] = {"save_dir": folder.path, "name": "", "version": "tensorboard"}
         found.append(RunLogger(**place, default_hp_metric=False, **goes_on))
-    offered = {"save_dir": str(folder.path), "done_steps": done_steps}
+    offered = {
+        name: {"save_dir": str(folder.path / name), "done_steps": done_steps} for name in settings.extra or {}
+    }
     return found + built_entries("logger", settings.extra, Logger, offered)  # type: ignore[type-abstract]
 
 
@@ -114,12 +116,12 @@ class RunLogger(TensorBoardLogger):
 
 
 class RunTable(CSVLogger):
-    """Metrics as a table, ``csv/metrics.csv`` in the run's folder.
+    """Metrics as a table, ``metrics.csv``.
 
-    Lightning's begins its file anew, so a run that goes on writes beside it: ``csv_from_step_120``.
+    Lightning's begins its file anew, so a run that goes on writes in a folder beside it: ``from_step_120``.
 
     Args:
-        save_dir: the run folder.
+        save_dir: where to.
         done_steps: the steps behind a run that goes on; None for a new one.
         flush_logs_every_n_steps: how often what is logged is written.
     """
@@ -127,7 +129,7 @@ class RunTable(CSVLogger):
     def __init__(
         self, save_dir: str | Path, done_steps: int | None = None, flush_logs_every_n_steps: int = 100
     ) -> None:
-        version = "csv" if done_steps is None else f"csv_from_step_{done_steps}"
+        version = "" if done_steps is None else f"from_step_{done_steps}"
         super().__init__(save_dir, "", version, flush_logs_every_n_steps=flush_logs_every_n_steps)
 
 
@@ -141,6 +143,8 @@ def closing(every: Sequence[Logger], config: Mapping[str, Any]) -> Iterator[None
     status = "failed"
     try:
         for logger in others:
+            if logger.save_dir:
+                Path(logger.save_dir).mkdir(parents=True, exist_ok=True)
             logger.log_hyperparams(dict(config))
         yield
         status = "success"

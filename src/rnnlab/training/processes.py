@@ -2,15 +2,36 @@
 
 import logging
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 
 from lightning.fabric.utilities.rank_zero import _get_rank
 
 from rnnlab.terminal import TerminalHandler
+from rnnlab.training.run_folder import RunFolder
 
 
 def is_first_process() -> bool:
     """Return whether this is the first of a run's processes, known before there is a trainer."""
     return not _get_rank()
+
+
+def check_free(folder: RunFolder) -> None:
+    """Check that no run lives in ``folder`` yet; the first of several processes does it for all.
+
+    Raises:
+        RunError: if one does.
+    """
+    if is_first_process():
+        folder.check_free()
+
+
+def only_worker(folder: RunFolder) -> AbstractContextManager[None]:
+    """Return a context in which no other training works on the run; its first process sees to it for all.
+
+    Raises:
+        RunError: on entering, if another one does already.
+    """
+    return folder.held() if is_first_process() else nullcontext()
 
 
 def quieten() -> None:

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import lightning
 import torch
@@ -64,8 +64,7 @@ class StepScalars(Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Count tokens and padding together; note the learning rate that the step will have."""
-        assert isinstance(pl_module, Task)
-        self.positions += pl_module.positions_in(batch)
+        self.positions += cast(Task, pl_module).positions_in(batch)
         if self.is_due(trainer.global_step + 1):
             self.rates = learning_rates(trainer.optimizers)
 
