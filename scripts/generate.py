@@ -35,6 +35,8 @@ def generate(arguments: Arguments) -> None:
     from rnnlab.named_classes import trusted_packages
     from rnnlab.runs.load import load
     from rnnlab.tasks.language_model.sampling import Sampling
+    from rnnlab.terminal import errors
+    from rnnlab.visible import visible
 
     sampling = Sampling(arguments.temperature, arguments.top_k, arguments.top_p)
     model = load(arguments.run, device=arguments.device, trust=trusted_packages(arguments.trust))
@@ -48,12 +50,12 @@ def generate(arguments: Arguments) -> None:
     )
     unknown = model.unknown_words(arguments.prompt)
     if unknown:
-        print(f"Not in the vocabulary, read as <unk>: {', '.join(unknown)}", file=sys.stderr)
+        errors.print(f"Not in the vocabulary, read as <unk>: {', '.join(unknown)}")
     for number, pieces in enumerate(texts, start=1):
         if arguments.samples > 1:
             print(f"--- {number}")
         for piece in pieces:
-            print(piece, end="", flush=True)
+            print(visible(piece, lines=True), end="", flush=True)
         print()
 
 

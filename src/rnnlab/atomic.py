@@ -75,6 +75,6 @@ def force_to_disk(path: Path) -> None:
 
 
 def write_text(target: Path, text: str) -> None:
-    """Write ``text`` to ``target`` as UTF-8, whole or not at all."""
+    """Write ``text`` to ``target`` as UTF-8, whole or not at all; half a surrogate pair as its escape."""
     with written_beside(target) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
+        unfinished.write_text(text, encoding="utf-8", errors="backslashreplace")

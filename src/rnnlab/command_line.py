@@ -25,8 +25,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from rnnlab.added_configurations import check_added
 from rnnlab.errors import ConfigError, RnnlabError, nearest
-from rnnlab.terminal import errors
+from rnnlab.terminal import errors, spell_what_lacks
 from rnnlab.unknown_choice import unknown_choice
 
 JOBS_FAILED = 1
@@ -81,6 +82,7 @@ def run_hydra(
     mistakes: list[BaseException] = []
 
     def main() -> None:
+        check_added(sys.argv[1:])
         job = hydra_job(work, mistakes)
         hydra.main(config_path=str(conf), config_name=config_name, version_base="1.3")(job)()
         for error in mistakes:
@@ -190,6 +192,7 @@ def exit_by(work: Callable[[], Any], explain: Callable[[Exception], str | None] 
         work: what to do.
         explain: turns a user's mistake into its message.
     """
+    spell_what_lacks()
     before = signal.signal(signal.SIGTERM, stop_at_once)
     try:
         work()

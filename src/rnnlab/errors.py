@@ -24,6 +24,10 @@ class RunError(RnnlabError):
     """A run folder or a checkpoint that can't be used."""
 
 
+class DamagedFileError(RunError):
+    """A file that rnnlab wrote, or should have written, and that holds something else now."""
+
+
 def nearest(word: str, choices: Iterable[str], count: int = 3, listed: Iterable[str] | None = None) -> str:
     """Return a sentence that names the choices closest to ``word``, or lists them where none is close.
 

@@ -11,9 +11,9 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any, TypeVar, get_args, get_type_hints
 
-import yaml
-
 from rnnlab.errors import ConfigError, nearest
+from rnnlab.files.shapes import NotPlainError
+from rnnlab.files.yaml_file import parsed_yaml
 
 Arguments = TypeVar("Arguments")
 
@@ -72,8 +72,8 @@ def value_of(key: str, text: str, kinds: Sequence[type]) -> Any:
     if str in kinds:
         return text
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = parsed_yaml(text)
+    except NotPlainError:
         value = text
     if float in kinds and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)

@@ -1,21 +1,57 @@
 """The one terminal that log lines, progress bars and tables share, so that none garbles another."""
 
+import io
 import logging
 import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from rnnlab.visible import visible
+
+
+class Terminal(Console):
+    """A console on which text is text: no markup or emoji code in it counts, nothing in it steers.
+
+    Words, labels and file names of anybody's come here; a style is said beside them (``style="red"``).
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(soft_wrap=True, highlight=False, markup=False, emoji=False, **settings)
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        """Return a text as rich draws it; here already, so that a column is as wide as what it shows."""
+        return super().render_str(visible(text, lines=True), **settings)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Yield what is written, and rich's own control codes."""
+        for segment in super().render(renderable, options):
+            if segment.control or (segment.text.isascii() and segment.text.isprintable()):
+                yield segment
+            else:
+                yield Segment(visible(segment.text, lines=True), segment.style)
+
+
+class VisibleFormatter(logging.Formatter):
+    """Lines for a log file, which ends in a terminal, too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's line or lines."""
+        return visible(super().format(record), lines=True)
+
 
 # Colour and width degrade by themselves where output is a file or NO_COLOR is set. A notebook gets plain
 # text, too: rich would make a block of HTML of each line, and a line of each state of a bar.
 _plain: dict[str, Any] = {"force_jupyter": False, "force_terminal": False} if Console().is_jupyter else {}
-console = Console(soft_wrap=True, highlight=False, **_plain)
-errors = Console(stderr=True, soft_wrap=True, highlight=False, **_plain)
-_lines = Console(soft_wrap=True, highlight=False, **_plain)
+console = Terminal(**_plain)
+errors = Terminal(stderr=True, **_plain)
+_lines = Terminal(**_plain)
 
 STYLES = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "red"}
 
@@ -29,12 +65,11 @@ class TerminalHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print the record."""
         try:
-            text, style = escape(self.format(record)), STYLES.get(record.levelno)
-            line = f"[{style}]{text}[/{style}]" if style else text
+            text, style = self.format(record), STYLES.get(record.levelno, "")
             if self.speaker is None:
-                console.print(line)
+                console.print(text, style=style)
             else:
-                _lines.print(f"[dim]{escape(self.speaker)}:[/dim] {line}")
+                _lines.print(Text.assemble((f"{self.speaker}:", "dim"), " ", (text, style)))
         except Exception:  # noqa: BLE001  a log line must never end a run; logging reports it instead
             self.handleError(record)
 
@@ -48,6 +83,13 @@ def speak_as(speaker: str) -> Iterator[None]:
         yield
     finally:
         TerminalHandler.speaker, console.quiet = before, was_quiet
+
+
+def spell_what_lacks() -> None:
+    """Let both streams spell what their encoding lacks, such as ``…`` in Latin-1, rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def shown(path: Path) -> str:

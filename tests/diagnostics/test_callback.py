@@ -20,8 +20,8 @@ from rnnlab.diagnostics.record import read_records
 from rnnlab.diagnostics.stepwise import traced
 from rnnlab.diagnostics.trace import EncoderTrace, LayerTrace
 from rnnlab.errors import ConfigError, RunError
+from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.tasks.language_model.task import LanguageModel
-from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.fit import fit
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.resume import resumed_config

@@ -11,9 +11,9 @@ import torch
 import rnnlab
 from rnnlab.command_line import Interrupted
 from rnnlab.errors import ConfigError, RnnlabError, RunError
+from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.runs.evaluation import evaluated
 from rnnlab.tasks.memory.task import MemoryTask
-from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.fit import fit
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.resume import resumed_config

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import math
 import runpy
 import subprocess
@@ -109,6 +110,33 @@ def test_grouped_by_any_key(logs: Path, command: Command) -> None:
     assert lines[2].startswith("| 32 | 0.7860 ± 0.0623 | 0.7760 ± 0.0623 | 3 |")
     assert lines[2].endswith("| 5 finished |")
     assert lines[3].startswith("| 64 | 0.9100 | 0.9000 | 1 |")
+
+
+def test_runs_of_two_corpora_are_never_averaged(logs: Path, command: Command, tmp_path: Path) -> None:
+    for name, data in (("gru1", "a" * 64), ("gru2", "a" * 64), ("gru3", "b" * 64)):
+        (logs / name / "origin.json").write_text(json.dumps({"data": data}))
+    for words in ([], ["group=cell"], ["group=hidden_size,cell"], ["where=cell=gru"]):
+        _, out, err = command(logs, *words, "format=csv")
+        found = [(row["fingerprint.data"], row["runs"]) for row in rows_of(out) if row["fingerprint.data"]]
+        assert found == [("sha-aaaaaaaa", "2"), ("sha-bbbbbbbb", "1")], words
+        assert ("Runs without a fingerprint" in err) is (words != ["where=cell=gru"])
+    status, _, err = command(logs, f"plot={tmp_path / 'a.png'}", "x=cell")
+    assert status == 2
+    assert "made from different data or code (fingerprint.data: " in err
+    apart = [f"plot={tmp_path / 'a.png'}", "x=cell", "where=fingerprint.data=sha-aaaaaaaa"]
+    assert command(logs, *apart)[0] == 0
+
+
+def test_code_of_ones_own_parts_rows_and_the_same_origin_does_not(logs: Path, command: Command) -> None:
+    for name, code in (("gru1", "a"), ("gru2", "b"), ("gru3", "a"), ("rnn1", "a"), ("rnn2", "a")):
+        (logs / name / "origin.json").write_text(json.dumps({"data": "d" * 64, "code of my.Cell": code}))
+    _, out, _ = command(logs, "format=csv")
+    assert sorted(row["runs"] for row in rows_of(out)) == ["1", "2", "2"]
+    assert "fingerprint.data" not in out
+    (logs / "gru2" / "origin.json").write_text("{")
+    _, out, err = command(logs, "format=csv")
+    assert "origin.json is damaged" in err
+    assert sorted(row["runs"] for row in rows_of(out)) == ["2", "2"]
 
 
 def test_unfinished_runs_have_their_best_validation(logs: Path, command: Command) -> None:

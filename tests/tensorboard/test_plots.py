@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from rnnlab.errors import DataError
-from rnnlab.runs.event_files import records_in, scalars_of
+from rnnlab.errors import DamagedFileError
+from rnnlab.files.event_file import records_in, scalars_of
 from rnnlab.runs.named_runs import short_names
 from tests.tensorboard.conftest import Twins
 
@@ -158,7 +158,7 @@ def test_a_record_that_is_no_event_is_named(tmp_path: Path) -> None:
     _, problems = scalars_of(tmp_path)
     assert "record 1: it is no event" in problems[0]
     (tmp_path / "cut").write_bytes(head)
-    with pytest.raises(DataError):
+    with pytest.raises(DamagedFileError):
         list(records_in(tmp_path / "cut"))
 
 

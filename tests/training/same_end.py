@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from rnnlab.training.checkpoints import read_checkpoint
+from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.training.run_folder import RunFolder
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from rnnlab.errors import RunError
-from rnnlab.training.checkpoints import read_checkpoint
+from rnnlab.files.checkpoint_file import read_checkpoint
 
 
 class Payload:

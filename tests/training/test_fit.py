@@ -13,7 +13,7 @@ import yaml
 
 from rnnlab.errors import ConfigError, RnnlabError, RunError
 from rnnlab.training import checkpoints
-from rnnlab.training.fit import fit
+from rnnlab.training.fit import fit, prepare
 from tests.training.conftest import write_reviews
 
 Compose = Callable[..., dict[str, Any]]
@@ -82,6 +82,20 @@ def test_more_than_two_classes(compose: Compose, tmp_path: Path) -> None:
     table = write_reviews(tmp_path / "three.csv", labels=("good", "bad", "odd"))
     metrics = fit(compose(f"data.corpus.train={table}"), tmp_path / "run")
     assert {"accuracy", "f1", "auroc", "loss", "f1/bad", "f1/good", "f1/odd"} <= set(metrics["test"])
+
+
+def test_a_run_begins_with_its_classes_and_what_is_odd_about_them(
+    compose: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = tmp_path / "x.csv"
+    rows = "".join(f"text {i},{('good', 'Good', 'bad')[i % 3]}\n" for i in range(60))
+    table.write_text(f"text,label\n{rows}")
+    config = compose(f"data.corpus.train={table}", "data.labelled=30")
+    with caplog.at_level("INFO"):
+        prepare(config, None)
+    assert "3 classes, with their documents in train: Good 10, bad 10, good 10." in caplog.messages
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert any("'Good' (20), 'good' (20)" in warning for warning in warnings)
 
 
 def test_overfit_learns_its_batches_by_heart(compose: Compose, tmp_path: Path) -> None:

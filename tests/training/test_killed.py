@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rnnlab.training.checkpoints import read_checkpoint
+from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.training.run_folder import RunFolder
 from tests.training.conftest import write_reviews
 from tests.training.same_end import assert_same_end

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from rnnlab.errors import ConfigError
+from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.tasks.sentiment.metrics import MeanAUROC
-from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.fit import fit
 from rnnlab.training.run_folder import RunFolder
 

@@ -16,13 +16,13 @@ from omegaconf import OmegaConf
 
 from rnnlab.command_line import Interrupted, register_resolvers
 from rnnlab.errors import ConfigError, RnnlabError, RunError
+from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.tasks.task import Task
 from rnnlab.training import checkpoints
 from rnnlab.training import fit as fit_module
 from rnnlab.training.automatic import newest_unfinished
-from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.fit import fit
 from rnnlab.training.resume import resumed_config
 from rnnlab.training.run_folder import RunFolder
@@ -361,6 +361,55 @@ def test_a_corpus_that_changed_is_refused_with_both_fingerprints(
         file.write("one more,good\n")
     with pytest.raises(RunError, match=f"had the fingerprint {began[:16]}, csv now has (?!{began[:16]})"):
         sentiment.go_on(tmp_path / "run", word)
+
+
+def test_the_same_file_elsewhere_is_gone_on_with_and_another_is_not(
+    sentiment: Example, at_step: Happen, tmp_path: Path
+) -> None:
+    run, moved, other = tmp_path / "run", tmp_path / "moved.csv", tmp_path / "other.csv"
+    at_step(4, Died())
+    with pytest.raises(Died):
+        fit(sentiment.config(), run)
+    moved.write_bytes(sentiment.corpus.read_bytes())
+    other.write_bytes(sentiment.corpus.read_bytes().replace(b",good", b",fine"))
+    with pytest.raises(RunError, match="The corpus has changed"):
+        sentiment.go_on(run, f"data.corpus.train={other}")
+    with pytest.raises(ConfigError, match=r"data\.corpus\.text_column: the run has text"):
+        sentiment.go_on(run, "data.corpus.text_column=review")
+    sentiment.go_on(run, f"data.corpus.train={moved}")
+    assert_same_end(sentiment.whole, run)
+    assert RunFolder(run).config()["data"]["corpus"]["train"] == str(moved)
+
+
+def test_a_run_keeps_what_it_was_made_from_and_tells_when_that_changed(
+    sentiment: Example, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = tmp_path / "reviews.csv"
+    table.write_bytes(sentiment.corpus.read_bytes())
+    word = f"data.corpus.train={table}"
+    fit(sentiment.config(word), tmp_path / "run")
+    origin = RunFolder(tmp_path / "run").origin()
+    kept = read_checkpoint(RunFolder(tmp_path / "run").best)["rnnlab"]
+    assert origin == kept["origin"] == {"data": kept["corpus"]["fingerprint"]}
+    sentiment.go_on(tmp_path / "run", word)
+    assert "changed since" not in caplog.text
+    table.write_bytes(table.read_bytes().replace(b",good", b",fine"))
+    sentiment.go_on(tmp_path / "run", word)
+    assert "changed since: data." in caplog.text
+
+
+def test_a_run_from_before_goes_on(sentiment: Example, at_step: Happen, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    at_step(4, Died())
+    with pytest.raises(Died):
+        fit(sentiment.config(), folder.path)
+    folder.origin_file.unlink()
+    content = torch.load(folder.last, weights_only=True)
+    for name in ("origin", "probe"):
+        del content["rnnlab"][name]
+    torch.save(content, folder.last)
+    sentiment.go_on(folder.path)
+    assert_same_end(sentiment.whole, folder.path)
 
 
 def test_a_finished_run_has_nothing_left_to_do_but_more_epochs(

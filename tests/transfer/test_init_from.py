@@ -12,9 +12,9 @@ import torch
 import yaml
 
 from rnnlab.errors import ConfigError, RunError
+from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.runs.load import load
 from rnnlab.text.vocabulary import Vocabulary
-from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.fit import fit
 from tests.transfer.conftest import LANGUAGE, SHARED, Room, composed, digest, run_script
 

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import IO, Protocol, cast
 
 from rnnlab.errors import DataError
+from rnnlab.folders import leads_out
 
 _CHUNK = 1 << 16
+_HEADERS = 1 << 20  # bytes before a member: its name, and room; tarfile holds all of them in memory
 
 
 def tar_members(
@@ -40,6 +42,7 @@ def tar_members(
         with tarfile.open(fileobj=cast(IO[bytes], bounded), mode="r|") as tar:
             while (member := tar.next()) is not None:
                 tar.members = []  # type: ignore[attr-defined]  # it would keep every header it has seen
+                bounded.stop_at(member.offset_data + member.size + _HEADERS)
                 name = _inside(member.name, archive)
                 if member.isdir():
                     continue
@@ -52,6 +55,7 @@ def tar_members(
                 content = tar.extractfile(member)
                 assert content is not None  # only links and folders have none
                 yield name, content.read()
+        bounded.stop_at(largest_total)
         # tarfile takes a damaged header for the end of the archive; after the true end come only zeros.
         while rest := bounded.read(_CHUNK):
             if rest.count(0) != len(rest):
@@ -87,13 +91,20 @@ class _Bounded:
     """A stream that refuses to yield more than ``largest`` bytes."""
 
     def __init__(self, stream: _Readable, largest: int, archive: Path) -> None:
-        self._stream, self._left, self._largest, self._archive = stream, largest, largest, archive
+        self._stream, self._largest, self._archive = stream, largest, archive
+        self._place, self._stop = 0, _HEADERS
+
+    def stop_at(self, place: int) -> None:
+        """Say how far from the beginning one may read: to the end of the next member's headers."""
+        self._stop = place
 
     def read(self, size: int) -> bytes:
         chunk = self._stream.read(size)
-        self._left -= len(chunk)
-        if self._left < 0:
+        self._place += len(chunk)
+        if self._place > self._largest:
             raise _unsafe(self._archive, f"it unpacks to more than {self._largest:,} bytes")
+        if self._place > self._stop:
+            raise _unsafe(self._archive, f"a member's headers have more than {_HEADERS:,} bytes")
         return chunk
 
 
@@ -118,11 +129,7 @@ def _damage_reported(archive: Path) -> Iterator[None]:
 
 def _inside(name: str, archive: Path) -> str:
     """Return the member's name without ``./``, or refuse one that leaves the archive's folder."""
-    if (
-        name[:1] in ("/", "\\")
-        or name[1:2] == ":"
-        or (".." in name and ".." in name.replace("\\", "/").split("/"))
-    ):
+    if leads_out(name):
         raise _unsafe(archive, f"{name} leads out of its folder")
     return name.removeprefix("./")
 

@@ -41,7 +41,6 @@ class MemoryProblem(Protocol):
         input_size: components of a step's vector.
         answers: how many of a sequence's last steps are answers.
         classes: classes of an answer; None where it is a number.
-        fingerprint: digest of all that decides what :meth:`sequences` draws.
     """
 
     name: str
@@ -49,11 +48,6 @@ class MemoryProblem(Protocol):
     input_size: int
     answers: int
     classes: int | None
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the problem's settings."""
-        ...
 
     def sequences(self, count: int, chance: np.random.Generator) -> Sequences:
         """Draw ``count`` sequences."""

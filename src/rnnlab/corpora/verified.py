@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rnnlab.atomic import write_text
+from rnnlab.errors import DamagedFileError
+from rnnlab.files.json_file import read_json
 from rnnlab.folders import cache_folder
 
 
@@ -37,7 +39,7 @@ def examined_once(path: Path, examine: Callable[[Path], str], version: str) -> s
 def _read(note: Path) -> str | None:
     """Return the digest that a note holds; None where there is no note or it is damaged."""
     try:
-        digest = json.loads(note.read_text(encoding="utf-8"))["digest"]
-    except (OSError, ValueError, KeyError, TypeError):
+        digest: str = read_json(note, {"digest": str})["digest"]
+    except (OSError, DamagedFileError):
         return None
-    return digest if isinstance(digest, str) else None
+    return digest

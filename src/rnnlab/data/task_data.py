@@ -28,11 +28,13 @@ class TaskData(lightning.LightningDataModule):
         overfit: if given, train on this many batches only, the same in every epoch.
 
     Attributes:
+        corpora: what kind of class the corpus must be of.
         reads_text: whether the constructor takes a ``tokenizer`` and a ``vocabulary``, too.
         out_of_vocabulary: the share of a prepared split's tokens that the vocabulary lacks; None without
             text.
     """
 
+    corpora: Any = object
     reads_text: bool = False
     out_of_vocabulary: float | None = None
 
@@ -102,8 +104,12 @@ class TaskData(lightning.LightningDataModule):
         return {"name": str(self.corpus.name), "fingerprint": str(self.corpus.fingerprint)}
 
     def describe(self) -> str:
-        """Return a line on the data: their name, how much there is, what was left out."""
+        """Return a line or two on the data: their name, how much there is, what was left out."""
         return f"{self.corpus.name}."
+
+    def warnings(self) -> Sequence[str]:
+        """Return sentences on the data that a person should read before training."""
+        return ()
 
     def describe_batches(self) -> str:
         """Return a line on the training batches."""

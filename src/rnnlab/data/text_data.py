@@ -9,9 +9,12 @@ import numpy as np
 
 from rnnlab.argument_types import fits, said
 from rnnlab.corpora.corpus import Corpus, check_split
+from rnnlab.corpora.labels import Classes
+from rnnlab.corpora.memory_problems import MemoryProblem
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
 from rnnlab.text.encoded import EncodedCorpus, EncodedSplit, Progress, encoded_corpus
+from rnnlab.text.tokenizer_identity import probed
 from rnnlab.text.tokenizers import Tokenizer
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ class TextData(TaskData):
         ConfigError: if the corpus has no documents, or the vocabulary's sizes are no whole numbers.
     """
 
+    corpora = (Corpus, MemoryProblem)  # of which the latter is refused with a reason
     reads_text = True
 
     def __init__(
@@ -112,9 +116,14 @@ class TextData(TaskData):
         told = f" Held out of its training documents: {held_out}." if held_out else ""
         return f"{corpus}{told}"
 
+    def warnings(self) -> Sequence[str]:
+        """Return the corpus's."""
+        return self.corpus.warnings()
+
     def metadata(self) -> dict[str, Any]:
-        """Return vocabulary, tokenizer and class names."""
+        """Return vocabulary, tokenizer and class names, and by what tokens the tokenizer is known again."""
         return {
+            "probe": probed(self.encoded.tokenizer, self.encoded.vocabulary.tokens),
             "vocabulary": self.encoded.vocabulary.to_dict(),
             "tokenizer": self.encoded.tokenizer.to_dict(),
             "labels": list(self.encoded.labels),
@@ -132,14 +141,15 @@ def model_ids(model: Sequence[str], corpus: Sequence[str], named: Sequence[str])
     Raises:
         ConfigError: if the corpus has a class that the model has not, under the names given.
     """
-    called = list(named) or list(model)
-    strange = [name for name in corpus if name not in called]
-    if len(called) != len(model) or len(set(called)) != len(called) or strange:
+    called = Classes(list(named) or list(model))
+    ids = [called.id_of(name) for name in corpus]
+    known = [number for number in ids if number is not None]
+    if len(called.names) != len(model) or len(set(called.names)) != len(model) or len(known) < len(ids):
         raise ConfigError(
             f"The model tells {', '.join(model)}; the data has {', '.join(corpus)}. Say what the data calls "
             f"the model's, in the order {', '.join(model)}: labels={','.join(corpus)}, or turned round."
         )
-    return [called.index(name) for name in corpus]
+    return known
 
 
 def relabelled(split: EncodedSplit, ids: Sequence[int]) -> EncodedSplit:

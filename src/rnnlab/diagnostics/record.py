@@ -12,10 +12,18 @@ from torch import Tensor
 from rnnlab.atomic import write_text
 from rnnlab.diagnostics.gradient_flow import Flow, effective_memory
 from rnnlab.diagnostics.probe import LayerMeasurement
-from rnnlab.errors import RunError
+from rnnlab.files.json_file import read_json
 
 FILE = "diagnostics.json"
 FORMAT = 1
+_LARGEST = 256 << 20
+_VALUE = (int, float, type(None))
+_CURVE = {"norm": [_VALUE], "relative": [_VALUE]}
+_LAYER = {
+    **{"hidden": _CURVE, "memory?": _CURVE, "gates": {str: {str: _VALUE}}},
+    **{"squashed": {str: _VALUE}, "spectral_radius": {str: _VALUE}},
+}
+_SHAPE = {"epochs": [{"epoch": int, "step": int, "layers": {str: _LAYER}}]}
 
 
 @dataclass(frozen=True)
@@ -89,16 +97,14 @@ def read_records(run: Path) -> list[Record]:
     """Return what was measured in a run, by epoch; nothing where nothing was.
 
     Raises:
-        RunError: if the file is damaged.
+        DamagedFileError: if the file is damaged.
     """
     file = run / FILE
-    if not file.is_file():
-        return []
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        return [_from_plain(found) for found in content["epochs"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{file} is damaged: it is not as rnnlab writes it ({error}).") from error
+        content = read_json(file, _SHAPE, largest=_LARGEST, mend="Remove it: what comes is measured anew.")
+    except FileNotFoundError:
+        return []
+    return [_from_plain(found) for found in content["epochs"]]
 
 
 def add_record(run: Path, new: Record) -> list[Record]:
@@ -134,7 +140,7 @@ def _from_plain(plain: Mapping[str, Any]) -> Record:
     layers = {
         name: LayerRecord(
             hidden=_curve_from_plain(layer["hidden"]),
-            memory=None if layer["memory"] is None else _curve_from_plain(layer["memory"]),
+            memory=None if layer.get("memory") is None else _curve_from_plain(layer["memory"]),
             gates={gate: _numbers(values) for gate, values in layer["gates"].items()},
             squashed=_numbers(layer["squashed"]),
             spectral_radius=_numbers(layer["spectral_radius"]),

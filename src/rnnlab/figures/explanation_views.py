@@ -9,6 +9,7 @@ from rich.text import Text
 
 from rnnlab.atomic import write_text
 from rnnlab.figures.explanation import Explanation
+from rnnlab.visible import visible
 
 FOR, AGAINST = (27, 120, 200), (214, 96, 20)  # blue and orange: told apart by colour-blind readers too
 
@@ -31,13 +32,18 @@ body {{ font: 1rem/1.9 system-ui, sans-serif; max-width: 46rem; margin: 3rem aut
 """
 
 
+def as_html(text: str) -> str:
+    """Return a text as HTML shows it, letter by letter."""
+    return escape(visible(text, lines=True))
+
+
 def save_page(explanation: Explanation, path: str | Path) -> None:
     """Write a self-contained HTML page, whole or not at all.
 
     Raises:
         RnnlabError: if the disk is full or the folder can't be written.
     """
-    write_text(Path(path), PAGE.format(title=escape(explanation.title), body=body(explanation)))
+    write_text(Path(path), PAGE.format(title=as_html(explanation.title), body=body(explanation)))
 
 
 def save_pages(title: str, meaning: str, explanations: Sequence[Explanation], path: str | Path) -> None:
@@ -52,32 +58,32 @@ def save_pages(title: str, meaning: str, explanations: Sequence[Explanation], pa
     Raises:
         RnnlabError: if the disk is full or the folder can't be written.
     """
-    sections = "\n".join(f"<h2>{escape(one.title)}</h2>\n{coloured_paragraph(one)}" for one in explanations)
-    content = f"<h1>{escape(title)}</h1>\n<p>{escape(meaning)}</p>\n{sections or '<p>There are none.</p>'}"
-    write_text(Path(path), PAGE.format(title=escape(title), body=content))
+    sections = "\n".join(f"<h2>{as_html(one.title)}</h2>\n{coloured_paragraph(one)}" for one in explanations)
+    content = f"<h1>{as_html(title)}</h1>\n<p>{as_html(meaning)}</p>\n{sections or '<p>There are none.</p>'}"
+    write_text(Path(path), PAGE.format(title=as_html(title), body=content))
 
 
 def coloured_paragraph(explanation: Explanation) -> str:
     """Return the coloured words as an HTML paragraph; each tells its number when pointed at."""
     spans = [
         f'<span style="background: {css_colour(strength)}; border-radius: .2em; padding: .1em 0" '
-        f'title="{value:+.4f} {explanation.unit}">{escape(word)}</span>'
+        f'title="{value:+.4f} {explanation.unit}">{as_html(word)}</span>'
         for word, value, strength in drawn(explanation)
     ]
-    return f'<p style="white-space: pre-wrap">{escape(explanation.separator).join(spans)}</p>'
+    return f'<p style="white-space: pre-wrap">{as_html(explanation.separator).join(spans)}</p>'
 
 
 def body(explanation: Explanation) -> str:
     """Return title, coloured words and legend as HTML that needs nothing else."""
     swatches = "".join(
-        f'<span style="background: {css_colour(strength)}; padding: .1em .6em">{escape(name)}</span> '
+        f'<span style="background: {css_colour(strength)}; padding: .1em .6em">{as_html(name)}</span> '
         for name, strength in legend(explanation)
     )
     return (
-        f"<h1>{escape(explanation.title)}</h1>\n"
+        f"<h1>{as_html(explanation.title)}</h1>\n"
         f"{coloured_paragraph(explanation)}\n"
         f"<p>{swatches}</p>\n"
-        f"<p><small>{escape(explanation.method)} {escape(sum_line(explanation))}</small></p>"
+        f"<p><small>{as_html(explanation.method)} {as_html(sum_line(explanation))}</small></p>"
     )
 
 
@@ -104,7 +110,8 @@ def terminal_view(explanation: Explanation) -> Group:
 
 def drawn(explanation: Explanation) -> list[tuple[str, float, float]]:
     """Return each word with its value and its strength in [-1, 1]."""
-    return list(zip(explanation.words, explanation.values, explanation.strengths(), strict=True))
+    words = [visible(word, lines=True) for word in explanation.words]
+    return list(zip(words, explanation.values, explanation.strengths(), strict=True))
 
 
 def legend(explanation: Explanation) -> list[tuple[str, float]]:

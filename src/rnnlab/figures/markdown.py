@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from rnnlab.visible import visible
+
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!])")
 _ENTITIES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord("|"): "&#124;", ord("~"): "&#126;"}
 
@@ -13,12 +15,12 @@ def escaped(text: str) -> str:
     >>> escaped("a *bold* <unk>")
     'a \\\\*bold\\\\* &lt;unk&gt;'
     """
-    return _SPECIAL.sub(r"\\\1", text).translate(_ENTITIES).replace("\n", "  \n")
+    return _SPECIAL.sub(r"\\\1", visible(text, lines=True)).translate(_ENTITIES).replace("\n", "  \n")
 
 
 def code(text: str) -> str:
     """Return Markdown that shows lines as they are, in a fixed width."""
-    return "\n".join(f"    {line}" for line in text.splitlines())
+    return "\n".join(f"    {line}" for line in visible(text, lines=True).splitlines())
 
 
 def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnlab.atomic import write_text
+from rnnlab.visible import visible
 
 FOLDER = "projector"
 
@@ -48,8 +49,10 @@ def write_projector(
 def cell(value: object) -> str:
     """Return a value as a table's cell: tabs and line breaks become signs, nothing at all a space's sign.
 
+    What else can't be seen is spelt out.
+
     >>> cell("a\\tb"), cell(0.25), cell(" ")
     ('a⇥b', '0.25', '␣')
     """
-    text = str(value).translate(_SHOWN)
+    text = visible(str(value).translate(_SHOWN))
     return text if text.strip() else "␣" * max(1, len(text))

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,9 +10,13 @@ from typing import TYPE_CHECKING
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter
 
 from rnnlab.atomic import written_beside
 from rnnlab.figures.style import house_style
+from rnnlab.folders import within
+from rnnlab.visible import visible
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -40,6 +45,7 @@ def rendered(figure: Figure) -> Rendered:
 
     Each is drawn once by its canvas: ``Figure.savefig`` draws both twice, and works out the layout again.
     """
+    spell_out(figure)
     png, svg = io.BytesIO(), io.BytesIO()
     bitmap = FigureCanvasAgg(figure)
     with warnings.catch_warnings():
@@ -51,6 +57,23 @@ def rendered(figure: Figure) -> Rendered:
         FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})  # type: ignore[no-untyped-call]
         figure.dpi = dpi
     return Rendered(png.getvalue(), svg.getvalue(), width, height)
+
+
+def spell_out(figure: Figure) -> None:
+    """Let all texts of a figure show what can't be seen: labels are anybody's, and XML bears no controls."""
+    for axis in (axis for panel in figure.axes for axis in (panel.xaxis, panel.yaxis)):
+        for formatter in (axis.get_major_formatter(), axis.get_minor_formatter()):
+            if isinstance(formatter, FuncFormatter):  # what ``set_xticks`` with labels makes, too
+                formatter.func = spelt(formatter.func)
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+        if visible(text.get_text(), lines=True) != text.get_text():
+            text.set_text(visible(text.get_text(), lines=True))
+
+
+def spelt(label_of: Callable[..., str]) -> Callable[..., str]:
+    """Return what makes a tick's label, with what can't be seen spelt out."""
+    return lambda *place: visible(label_of(*place), lines=True)
 
 
 def save(figure: Figure, folder: Path, name: str) -> Rendered:
@@ -65,11 +88,12 @@ def save(figure: Figure, folder: Path, name: str) -> Rendered:
         What was written.
 
     Raises:
-        RnnlabError: if the disk is full or the folder can't be written.
+        RnnlabError: if the disk is full or the folder can't be written, or the name leads out of it: some are
+            of what files say, as the layers in ``diagnostics.json``.
     """
     found = rendered(figure)
     for ending, content in (("png", found.png), ("svg", found.svg)):
-        target = folder / f"{name}.{ending}"
+        target = within(folder, f"{name}.{ending}", "The figure")
         with written_beside(target) as unfinished:
             unfinished.write_bytes(content)
     return found

@@ -9,6 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnlab.atomic import written_beside
+from rnnlab.files.array_file import Kind, read_packed
+from rnnlab.files.bounded import damaged
+
+_KINDS = {
+    **{"documents": Kind("i", 1), "probabilities": Kind("f", 2), "labels": Kind("i", 1)},
+    **{"lengths": Kind("i", 1), "classes": Kind("U", 1)},
+}
 
 
 @dataclass(frozen=True)
@@ -85,16 +92,20 @@ class ScoredDocuments:
         """Read what :meth:`save` wrote.
 
         Raises:
-            OSError, ValueError, KeyError, zipfile.BadZipFile: if the file is missing or damaged.
+            FileNotFoundError: if there is none.
+            DamagedFileError: if it is damaged.
         """
-        with np.load(path, allow_pickle=False) as found:
-            return cls(
-                documents=found["documents"],
-                probabilities=found["probabilities"],
-                labels=found["labels"],
-                lengths=found["lengths"],
-                classes=tuple(map(str, found["classes"])),
-            )
+        found = read_packed(path, _KINDS)
+        classes = tuple(map(str, found.pop("classes")))
+        count = len(found["labels"])
+        sizes = {len(found[name]) for name in ("documents", "lengths", "probabilities")}
+        if sizes != {count} or found["probabilities"].shape[1] != len(classes) or not classes:
+            raise damaged(path, "its arrays do not fit one another")
+        if count and not 0 <= found["labels"].min() <= found["labels"].max() < len(classes):
+            raise damaged(path, "it has labels of classes that it does not name")
+        if count and found["lengths"].min() < 0:
+            raise damaged(path, "it has documents that are shorter than nothing")
+        return cls(**found, classes=classes)
 
 
 def told_unknown(scored: Mapping[str, ScoredDocuments]) -> str:

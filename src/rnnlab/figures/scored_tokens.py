@@ -7,6 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnlab.atomic import written_beside
+from rnnlab.files.array_file import Kind, read_packed
+from rnnlab.files.bounded import damaged
+
+_KINDS = {"frequencies": Kind("i", 1), "counts": Kind("i", 1), "nats": Kind("f", 1)}
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,12 @@ class ScoredTokens:
         """Read what :meth:`save` wrote.
 
         Raises:
-            OSError, ValueError, KeyError, zipfile.BadZipFile: if the file is missing or damaged.
+            FileNotFoundError: if there is none.
+            DamagedFileError: if it is damaged.
         """
-        with np.load(path, allow_pickle=False) as found:
-            return cls(found["frequencies"], found["counts"], found["nats"])
+        found = read_packed(path, _KINDS)
+        if len({len(array) for array in found.values()}) != 1:
+            raise damaged(path, "its arrays do not fit one another")
+        if min(found["counts"].min(initial=0), found["frequencies"].min(initial=0)) < 0:
+            raise damaged(path, "it has words that occur less than never")
+        return cls(**found)

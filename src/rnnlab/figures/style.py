@@ -66,6 +66,7 @@ RC: Any = {
     "legend.edgecolor": "none",
     "legend.framealpha": 0.85,
     "legend.fontsize": 10,
+    "text.parse_math": False,  # a label with dollar signs is a label
     "svg.fonttype": "path",  # letters look alike where the font is missing
     "svg.hashsalt": "rnnlab",  # the same figure has the same identifiers, and so the same bytes
 }

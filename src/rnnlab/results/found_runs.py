@@ -1,17 +1,18 @@
 """The runs under a folder, each as what its files tell; what can't be read is told, not left out."""
 
+import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from rnnlab.errors import RunError
+from rnnlab.errors import DamagedFileError, RunError
+from rnnlab.folders import leads_out
+from rnnlab.results.differing_keys import FINGERPRINT
 from rnnlab.results.job_words import told_by_words
-from rnnlab.training.run_folder import SWEEP_FILE, RunFolder
-from rnnlab.training.run_state import progress_of
+from rnnlab.training.origin import CODE
+from rnnlab.training.run_folder import SWEEP_FILE, RunFolder, read_sweep
 
 SPLITS = ("validation", "test")
 TRACES = ("config.yaml", "metrics.json", "error.txt", "run.lock", "checkpoints")
@@ -29,7 +30,8 @@ class FoundRun:
         status: ``finished``, ``running``, ``interrupted``, ``failed``, ``empty``, ``pruned``, ``broken``, or
             ``waiting``: a sweep's job that has no folder yet.
         reason: why it failed or is broken; empty elsewhere.
-        config: the resolved configuration, dotted keys and plain values; empty where it is not known.
+        config: the resolved configuration, dotted keys and plain values, and ``fingerprint.data`` and such of
+            what the run was made from; empty where it is not known.
         metrics: by name, such as ``test/accuracy``, and those of simple methods on the same test split, such
             as ``bag of bigrams/accuracy``; of an unfinished run the best validation so far.
         seconds: how long it took; None where nothing tells.
@@ -54,10 +56,12 @@ class Findings:
     Attributes:
         runs: in the order of their paths.
         left_out: sweeps that were started over, whose old runs are not counted again.
+        problems: a sentence for each sweep's file that is damaged; its runs are here all the same.
     """
 
     runs: Sequence[FoundRun]
     left_out: Sequence[Path] = ()
+    problems: Sequence[str] = ()
 
 
 def found_under(places: Sequence[Path]) -> Findings:
@@ -78,7 +82,21 @@ def found_under(places: Sequence[Path]) -> Findings:
                 runs.setdefault(job.resolve(), FoundRun(job, "waiting"))
     if not runs:
         raise RunError(f"There is no run in {', '.join(map(str, places))}.")
-    return Findings(with_words([runs[path] for path in sorted(runs)]), list(left_out))
+    found = [runs[path] for path in sorted(runs)]
+    return Findings(with_words(found), list(left_out), damaged_sweeps(run.path for run in found))
+
+
+def damaged_sweeps(runs: Iterable[Path]) -> list[str]:
+    """Return a sentence for each file that says of some runs' sweep what it is about, and can't be read."""
+    problems = []
+    for folder in dict.fromkeys(run.parent for run in runs):
+        try:
+            read_sweep(folder / SWEEP_FILE)
+        except DamagedFileError as error:
+            problems.append(str(error))
+        except OSError:  # there is none
+            continue
+    return problems
 
 
 def folders(place: Path, left_out: dict[Path, None]) -> Iterator[Path]:
@@ -88,6 +106,8 @@ def folders(place: Path, left_out: dict[Path, None]) -> Iterator[Path]:
         yield folder
         if is_trace(folder):
             names.clear()
+        links = [folder / name for name in names if (folder / name).is_symlink()]
+        yield from (link for link in links if is_trace(link))  # what is linked to is not gone through further
         old = [name for name in names if RESTARTED in name]
         left_out.update(dict.fromkeys(folder / name for name in old))
         names[:] = sorted(name for name in names if not name.startswith(".") and name not in old)
@@ -95,7 +115,7 @@ def folders(place: Path, left_out: dict[Path, None]) -> Iterator[Path]:
 
 def is_trace(folder: Path) -> bool:
     """Return whether a run lives, or began to live, in a folder."""
-    return any((folder / name).exists() for name in TRACES)
+    return any(os.path.lexists(folder / name) for name in TRACES)
 
 
 def read(path: Path) -> FoundRun:
@@ -103,14 +123,14 @@ def read(path: Path) -> FoundRun:
     folder = RunFolder(path)
     try:
         state = folder.state()
-        progress = progress_of(folder)
     except OSError as error:
         return FoundRun(path, "broken", f"can't be read: {error.strerror}")
     if state.name == "failed" and not folder.config_file.is_file():
         return FoundRun(path, "failed", state.reason)
     try:
-        config = dict(flat(folder.config()))
+        config = dict(flat(folder.config())) | fingerprints(folder.origin() or {})
         metrics = folder.metrics() if state.name == "finished" else {}
+        progress = {} if metrics else folder.progress()
         scores = scores_of(metrics) if metrics else best_so_far(progress)
         seconds = metrics.get("wall_seconds", progress.get("seconds"))
         rate = metrics.get("tokens_per_second")
@@ -125,8 +145,21 @@ def read(path: Path) -> FoundRun:
         )
     except RunError as error:
         return FoundRun(path, "broken", str(error))
-    except (OSError, TypeError, ValueError, AttributeError) as error:
-        return FoundRun(path, "broken", f"{path} holds what rnnlab never writes ({error}).")
+    except OSError as error:
+        return FoundRun(path, "broken", f"can't be read: {error.strerror}")
+
+
+def fingerprints(origin: Mapping[str, str]) -> dict[str, str]:
+    """Return what a run was made from as keys beside those of its configuration, the code in one.
+
+    >>> fingerprints({"data": "0123456789abcdef"})
+    {'fingerprint.data': 'sha-01234567'}
+    """
+    code = [f"{name} {digest}" for name, digest in sorted(origin.items()) if name.startswith(CODE)]
+    rest = {name: digest for name, digest in origin.items() if not name.startswith(CODE)}
+    if code:
+        rest["code"] = hashlib.sha256("\n".join(code).encode()).hexdigest()
+    return {f"{FINGERPRINT}{name.replace('.', '-')}": f"sha-{digest[:8]}" for name, digest in rest.items()}
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -144,7 +177,7 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 def scores_of(metrics: Mapping[str, Any]) -> dict[str, float]:
     """Return the metrics of both splits and of the baselines by their full names."""
-    scored = {split: metrics.get(split, {}) for split in SPLITS} | (metrics.get("baselines") or {})
+    scored = {split: metrics.get(split) or {} for split in SPLITS} | (metrics.get("baselines") or {})
     return {f"{what}/{name}": float(value) for what, found in scored.items() for name, value in found.items()}
 
 
@@ -152,14 +185,14 @@ def best_so_far(progress: Mapping[str, Any]) -> dict[str, float]:
     """Return the validation metrics of an unfinished run's best checkpoint, none before the first."""
     return {
         f"validation/{name.removeprefix('validation/')}": float(value)
-        for name, value in progress.get("best", {}).items()
+        for name, value in (progress.get("best") or {}).items()
     }
 
 
 def not_begun(folder: Path) -> list[Path]:
     """Return where the jobs of a sweep will lie of which there is no folder; none where it is no sweep."""
     jobs = jobs_of(folder)
-    return [folder / name for name in jobs if not (folder / name).exists()]
+    return [folder / name for name in jobs if not os.path.lexists(folder / name)]
 
 
 def is_pruned(path: Path) -> bool:
@@ -186,14 +219,13 @@ def with_words(runs: Sequence[FoundRun]) -> list[FoundRun]:
 
 def jobs_of(folder: Path) -> Mapping[str, Sequence[str]]:
     """Return the overrides of a sweep's jobs by the names of their folders; none where it is no sweep."""
-    jobs = facts_of(folder).get("jobs")
-    return jobs if isinstance(jobs, dict) else {}
+    jobs: Mapping[str, Sequence[str]] = facts_of(folder).get("jobs") or {}
+    return {name: words for name, words in jobs.items() if not leads_out(name)}
 
 
 def facts_of(folder: Path) -> dict[str, Any]:
     """Return what a sweep's folder says of it; empty where it is none, or is damaged."""
     try:
-        facts = yaml.safe_load((folder / SWEEP_FILE).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        return read_sweep(folder / SWEEP_FILE)
+    except (OSError, DamagedFileError):
         return {}
-    return facts if isinstance(facts, dict) else {}

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
+from rnnlab.files.shapes import NotPlainError
+from rnnlab.files.yaml_file import parsed_yaml
 
 Config = Mapping[str, Any]
 
@@ -49,8 +50,8 @@ def plain(text: str) -> Any:
     (0.001, 'gru', None)
     """
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = parsed_yaml(text)
+    except NotPlainError:
         return text
     try:
         return float(value) if isinstance(value, str) else value

@@ -5,20 +5,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from rnnlab.atomic import write_text
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.results.columns import Columns, metrics_shown
 from rnnlab.results.conditions import conditions
-from rnnlab.results.differing_keys import ASIDE, differing_keys, full_name, short_names
+from rnnlab.results.differing_keys import (
+    ASIDE,
+    FINGERPRINT,
+    differing_keys,
+    full_name,
+    parting_keys,
+    short_names,
+)
 from rnnlab.results.found_runs import Findings, FoundRun, found_under
 from rnnlab.results.grouped import Row, grouped
 from rnnlab.results.ordering import ordered
 from rnnlab.results.tables import csv_table, markdown_table, terminal_table
 from rnnlab.runs.outputs import check_output
-from rnnlab.terminal import console, errors, shown
+from rnnlab.terminal import Terminal, console, errors, shown
+from rnnlab.visible import visible
 
 FORMATS = ("table", "csv", "markdown")
 WIDEST = 10_000  # characters
@@ -165,6 +172,7 @@ def table_of(
     """Return the table: a row for each run, or for those that differ in nothing but their seed."""
     known = list(dict.fromkeys(key for run in runs for key in run.config))
     keys = telling_keys(runs) if group is None else [full_name(word, known) for word in group.split(",")]
+    keys += parting_keys(keys, [run.config for run in runs if not run.is_partial])
     lots = [[run] for run in runs] if each else [runs]
     rows = ordered([row for lot in lots for row in grouped(lot, keys)], sort)
     columns = Columns(short_names(keys, known), metrics_shown(rows, metrics), each)
@@ -208,7 +216,7 @@ def put(found: Shown, form: str, output: str | None) -> None:
         return
     text = csv_table(*parts) if form == "csv" else markdown_table(*parts)
     if output is None:
-        print(text, end="")
+        print(visible(text, lines=True), end="")
         return
     write_text(Path(output), text)
     errors.print(f"Table  {output}", markup=False)
@@ -216,14 +224,19 @@ def put(found: Shown, form: str, output: str | None) -> None:
 
 def show(table: Table) -> None:
     """Print a table as wide as it is: cells in crumbs can't be read, wrapped or cut lines can."""
-    width = Console(width=WIDEST).measure(table).maximum
-    Console(width=max(width, console.width)).print(table, crop=False)
+    width = Terminal(width=WIDEST).measure(table).maximum
+    Terminal(width=max(width, console.width)).print(table, crop=False)
     if width > console.width and console.is_terminal:
         errors.print("Wider than the terminal: choose metrics=… or group=…, or write output=results.csv.")
 
 
 def tell(findings: Findings, chosen: Sequence[FoundRun]) -> None:
     """Say what the table can't: failures, broken folders, jobs that are still to come."""
+    kept = {any(key.startswith(FINGERPRINT) for key in run.config) for run in chosen if run.metrics}
+    if len(kept) > 1:
+        errors.print(
+            "Runs without a fingerprint of their data are an older rnnlab's and have rows of their own."
+        )
     if any(run.metrics and run.status != "finished" for run in chosen):
         errors.print("Of runs that are not finished: the best validation so far.")
     # What has no configuration meets no condition, and is told all the same.
@@ -235,5 +248,7 @@ def tell(findings: Findings, chosen: Sequence[FoundRun]) -> None:
         elif not run.config:
             told = f"{run.status}: {shown(run.path)} has no configuration yet."
             errors.print(told, style="yellow", markup=False)
+    for problem in findings.problems:
+        errors.print(problem, style="yellow")
     for path in findings.left_out:
         errors.print(f"Left out, as the sweep was started over: {path}", markup=False)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
-from rich.text import Text
 
 from rnnlab.results.columns import Columns, cells, header, setting
 from rnnlab.results.grouped import Row
+from rnnlab.visible import visible
 
 STYLES = {"failed": "red", "broken": "red", "running": "green"}
 
@@ -28,10 +28,9 @@ def terminal_table(rows: Sequence[Row], columns: Columns, names: Sequence[str]) 
     for name in header(columns):
         # A metric's split stands above its name: the figures below are no wider than either.
         head = name.replace("/", "\n", 1) if name in columns.metrics else name
-        table.add_column(Text(head), justify="left" if name in texts else "right")
+        table.add_column(head, justify="left" if name in texts else "right")
     for row, name in zip(rows, names, strict=True):
-        # As Text: a setting such as [1,2] is no markup.
-        table.add_row(*map(Text, cells(row, columns, name)), style=STYLES.get(row.status))
+        table.add_row(*map(visible, cells(row, columns, name)), style=STYLES.get(row.status))
     return table
 
 

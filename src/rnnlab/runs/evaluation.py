@@ -15,6 +15,7 @@ from rnnlab.training.evaluation import evaluate
 from rnnlab.training.fit import assemble_data
 from rnnlab.training.hardware import check_accelerator
 from rnnlab.training.processes import quieten
+from rnnlab.training.resume import tell_edited, tell_other_corpus
 
 LIMITS = {"validation": "limit_val_batches", "test": "limit_test_batches"}
 """What of a split is scored, by the run's trainer."""
@@ -57,11 +58,15 @@ def evaluated(
         raise ConfigError(f"device={device}: choose auto, cpu or gpu.")
     run = open_run(path, trust)
     config = {**run.config, "data": run.config["data"] if data is None else dict(data)}
+    if data is None:
+        tell_edited(run.metadata, [config["data"], config["batches"]])
     trained = {key: value for key, value in config["trainer"].items() if key not in ("num_nodes", "strategy")}
     trainer = {**trained, "devices": 1, **({"accelerator": device} if device else {})}
     check_accelerator(trainer["accelerator"])
     lightning.seed_everything(config["seed"], workers=True, verbose=False)
     data_module = prepared_split(run, config, split, labels)
+    if data is None:
+        tell_other_corpus(run.metadata, data_module.corpus_facts())
     recorder = run.task.recorder(data_module, split)
     metrics = evaluate(run.task, data_module, split, trainer, [recorder] if recorder else [])
     if scored is not None and recorder is not None:

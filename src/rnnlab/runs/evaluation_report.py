@@ -12,8 +12,9 @@ from rich.table import Table
 
 from rnnlab.atomic import write_text
 from rnnlab.command_line import differences
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, DamagedFileError
 from rnnlab.figures.scored_documents import ScoredDocuments
+from rnnlab.folders import within
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.ensemble import evaluated_together
 from rnnlab.runs.evaluation import evaluated
@@ -101,13 +102,18 @@ def evaluate_runs(
 
 
 def report_file(results: Sequence[dict[str, Any]], output: str | None) -> Path | None:
-    """Return where the figures go: ``output``, else into the folder of a single run, else nowhere."""
+    """Return where the figures go: ``output``, else into the folder of a single run, else nowhere.
+
+    Raises:
+        RunError: if the name of the run's data would lead elsewhere.
+    """
     if output is not None:
         return Path(output)
     folder = Path(results[0]["run"])
     if len(results) > 1 or not folder.is_dir():
         return None
-    return folder / f"evaluation_{results[0]['data']}_{results[0]['split']}.json"
+    name = f"evaluation_{results[0]['data']}_{results[0]['split']}.json"
+    return within(folder, name, "The file of figures, named by the run's data.name,")
 
 
 def summary(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -160,10 +166,15 @@ def short_names(runs: Sequence[str]) -> list[str]:
 
 def compare_with_training(result: dict[str, Any]) -> None:
     """Say whether the figures are those that training wrote, and which are not."""
-    metrics_file = RunFolder(Path(result["run"])).metrics_file
-    if not metrics_file.is_file():
+    folder = RunFolder(Path(result["run"]))
+    metrics_file = folder.metrics_file
+    if not metrics_file.exists():
         return
-    before = json.loads(metrics_file.read_text(encoding="utf-8")).get(result["split"], {})
+    try:
+        before = folder.metrics().get(result["split"]) or {}
+    except DamagedFileError as error:
+        console.print(f"Training's figures are not compared with: {error}", style="yellow")
+        return
     changed = [
         f"{name} {before.get(name)} in training, {result['metrics'].get(name)} now"
         for name in differences(result["metrics"], before)

@@ -6,14 +6,20 @@ from typing import Any
 
 from rnnlab.build import build, locate_class, taken_by
 from rnnlab.errors import RunError
-from rnnlab.named_classes import foreign_classes, trust_needed
+from rnnlab.files.bounded import glimpse
+from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
+from rnnlab.named_classes import check_classes
 from rnnlab.tasks.answers import OpenedRun, TrainedModel
 from rnnlab.tasks.task import Task
-from rnnlab.text.tokenizers import Characters, Tokenizer, tokenizer_from_dict
+from rnnlab.text.tokenizer_identity import tokenizer_of
+from rnnlab.text.tokenizers import Characters, Tokenizer
 from rnnlab.text.vocabulary import Vocabulary
-from rnnlab.training.checkpoints import read_checkpoint
 from rnnlab.training.fit import task_arguments
+from rnnlab.training.resume import tell_edited
 from rnnlab.training.run_folder import RunFolder
+
+UNUSED = ("callbacks", "logger")
+"""Sections of which nothing is built where a run is only asked."""
 
 
 def load(path: str | Path, *, device: str = "auto", trust: Sequence[str] = ()) -> TrainedModel:
@@ -50,7 +56,7 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
 
     Raises:
         RunError: if it is neither, has no checkpoint yet, is damaged, of a later format, holds anything but
-            plain data, or names a class outside rnnlab and ``trust``.
+            plain data, or names a class that is not listed for its place, nor in ``trust``.
         ConfigError: if this rnnlab can't build what the checkpoint describes.
     """
     file = checkpoint_file(Path(path))
@@ -58,13 +64,18 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
     metadata = content["rnnlab"]
     try:
         config, labels = metadata["config"], tuple(metadata.get("labels", ()))
-        check_targets(config, file, trust)
-        reading = reading_of(metadata)
+        check_classes({name: part for name, part in config.items() if name not in UNUSED}, file, trust)
+        reading = reading_of(metadata, file)
         arguments = metadata.get("model_arguments")
         if arguments is None:
             arguments = arguments_of_earlier(metadata, reading)
-        task = build(task_arguments(config), Task, "task", model=config["model"], **arguments)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        with no_larger_than(content["state_dict"], file):
+            task = build(task_arguments(config), Task, "task", model=config["model"], **arguments)
+        tell_edited(metadata, [config["task"], config["model"], config["tokenizer"] if reading else {}])
+    except (
+        *(LookupError, TypeError, AttributeError, ValueError, ArithmeticError, AssertionError),
+        *(RuntimeError, MemoryError),  # as torch says of sizes that no machine has room for
+    ) as error:
         raise RunError(
             f"{file} is damaged: its configuration or vocabulary is not as rnnlab writes it."
         ) from error
@@ -72,7 +83,7 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
         task.load_state_dict(content["state_dict"])
     except (RuntimeError, KeyError) as error:
         raise RunError(f"{file} is damaged: its weights don't fit its configuration. {error}") from error
-    return OpenedRun(file, config, task.eval(), arguments, reading, labels)
+    return OpenedRun(file, config, task.eval(), arguments, reading, labels, metadata)
 
 
 def arguments_of_earlier(
@@ -93,17 +104,16 @@ def arguments_of_earlier(
     return {name: value for name, value in known.items() if name in wanted}
 
 
-def reading_of(metadata: Mapping[str, Any]) -> tuple[Tokenizer, Vocabulary] | None:
+def reading_of(metadata: Mapping[str, Any], file: Path) -> tuple[Tokenizer, Vocabulary] | None:
     """Return the tokenizer and vocabulary in a checkpoint, None where the model reads no text.
 
     Raises:
+        RunError: if the tokenizer makes other tokens by now.
         ConfigError: if there is no such tokenizer.
     """
     if "vocabulary" not in metadata:
         return None
-    # Importing its module makes a tokenizer of the user's own known by its name.
-    locate_class(metadata["config"]["tokenizer"]["_target_"], object, "tokenizer")
-    return tokenizer_from_dict(metadata["tokenizer"]), Vocabulary.from_dict(metadata["vocabulary"])
+    return tokenizer_of(metadata, file), Vocabulary.from_dict(metadata["vocabulary"])
 
 
 def checkpoint_file(path: Path) -> Path:
@@ -123,8 +133,8 @@ def checkpoint_file(path: Path) -> Path:
     if folder.last.is_file():
         last = read_checkpoint(folder.last)
         raise RunError(
-            f"{path} has no best checkpoint yet: it was stopped in epoch {int(last['epoch']) + 1} after "
-            f"{last['global_step']} steps, before its first validation. Go on with it "
+            f"{path} has no best checkpoint yet: it was stopped in epoch {last.get('epoch', 0) + 1} after "
+            f"{last.get('global_step', 0)} steps, before its first validation. Go on with it "
             f"(python scripts/train.py resume={path}), or name its last state, {folder.last}."
         )
     raise RunError(
@@ -135,23 +145,5 @@ def checkpoint_file(path: Path) -> Path:
 
 def last_line(log: Path) -> str:
     """Return a sentence with the last line of a log, empty where there is none."""
-    if not log.is_file():
-        return ""
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
-    written = [line for line in lines if line.strip()]
+    written = [line for line in glimpse(log).split("\n") if line.strip()]
     return f" The last it wrote: {written[-1]}" if written else ""
-
-
-def check_targets(config: dict[str, Any], file: Path, trust: Sequence[str]) -> None:
-    """Check that a checkpoint's configuration names classes of rnnlab only, before one is imported.
-
-    Raises:
-        RunError: naming the first other one.
-    """
-    for section, target in foreign_classes(config):
-        if not any(target.startswith(f"{package}.") for package in trust):
-            raise RunError(
-                f"{file} is refused: its configuration names {target} ({section}), which is not a class of "
-                "rnnlab's and would be imported. If you know the code and trust it, pass "
-                f"{trust_needed(config)}."
-            )

@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from zipfile import BadZipFile
 
 from matplotlib.figure import Figure
 
-from rnnlab.errors import ConfigError, RnnlabError, RunError
+from rnnlab.errors import ConfigError, DamagedFileError, RnnlabError, RunError
 from rnnlab.figures.accuracy_by_length import accuracy_by_length_figure
 from rnnlab.figures.confusion import confusion_figure
 from rnnlab.figures.learning_curves import Series, learning_curve_figure
@@ -19,7 +18,7 @@ from rnnlab.figures.reliability import reliability_figure
 from rnnlab.figures.saved import save
 from rnnlab.figures.scored_documents import ScoredDocuments
 from rnnlab.figures.scored_tokens import ScoredTokens
-from rnnlab.runs.event_files import scalars_of
+from rnnlab.files.event_file import scalars_of
 from rnnlab.runs.named_runs import run_folders, short_names
 from rnnlab.runs.outputs import check_output
 from rnnlab.terminal import console, errors, shown
@@ -125,11 +124,11 @@ def read_splits(
     found = {}
     for split in SPLITS:
         path = run / "figures" / f"{kind}_{split}.npz"
-        if path.is_file():
+        if path.exists():
             try:
                 found[split] = load(path)
-            except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-                problems.append(f"{path} is damaged ({error}) and left out.")
+            except DamagedFileError as error:
+                problems.append(f"{error} It is left out.")
     return found
 
 

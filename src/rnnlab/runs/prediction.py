@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from rnnlab.corpora.rows import Row
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.figures.explanation_views import save_page, terminal_view
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.load import load
 from rnnlab.runs.outputs import check_output
 from rnnlab.runs.table_prediction import Tally, predict_table, predicted
-from rnnlab.runs.text_tables import TextRow, text_row
+from rnnlab.runs.text_tables import text_row
 from rnnlab.tasks.answers import WINDOW, TrainedModel
 from rnnlab.terminal import console, errors
+from rnnlab.visible import visible_json
 
 
 def answer(
@@ -24,18 +26,20 @@ def answer(
     input: str | None = None,
     output: str | None = None,
     text_column: str = "text",
+    quotes: bool | None = None,
     overwrite: bool = False,
     explain: bool = False,
     label: str | None = None,
     device: str = "auto",
     trust: str | None = None,
+    safe_cells: bool | None = None,
 ) -> None:
     """Predict or explain, see ``scripts/predict.py --help`` for the arguments.
 
     Raises:
         RnnlabError: for whatever the user can mend.
     """
-    check_together(text, input, output, explain, label)
+    check_together(text, input, output, explain, label, quotes)
     model = load(run, device=device, trust=trusted_packages(trust))
     if explain and text is not None:
         explain_text(model, text, label, Path(output or "explanation.html"), overwrite)
@@ -45,7 +49,15 @@ def answer(
     if text is not None:
         show(model, text)
     elif input is not None and output is not None:
-        tally = predict_table(model, Path(input), Path(output), column=text_column, overwrite=overwrite)
+        tally = predict_table(
+            model,
+            Path(input),
+            Path(output),
+            column=text_column,
+            quotes=quotes,
+            overwrite=overwrite,
+            safe_cells=safe_cells,
+        )
         for note in tally.notes(model.max_length):
             errors.print(note, markup=False)
         errors.print(f"Predictions  {output}", markup=False)
@@ -54,7 +66,12 @@ def answer(
 
 
 def check_together(
-    text: str | None, input: str | None, output: str | None, explain: bool, label: str | None
+    text: str | None,
+    input: str | None,
+    output: str | None,
+    explain: bool,
+    label: str | None,
+    quotes: bool | None = None,
 ) -> None:
     """Check that the arguments make sense together.
 
@@ -65,6 +82,8 @@ def check_together(
         raise ConfigError("text and input are both given; choose one.")
     if input is not None and output is None:
         raise ConfigError("input needs output=…, the file for the predictions.")
+    if quotes is not None and input is None:
+        raise ConfigError("quotes=… is for input=…, a table.")
     if explain and text is None:
         raise ConfigError('explain=true needs text="…", the one text to explain.')
     if label is not None and not explain:
@@ -118,7 +137,7 @@ def predict_lines(model: TrainedModel, column: str) -> None:
     tally = Tally()
     try:
         for columns, prediction in predicted(model, lines, window=1 if typed else WINDOW):
-            print(json.dumps(columns, ensure_ascii=False), flush=typed)
+            print(visible_json(json.dumps(columns, ensure_ascii=False)), flush=typed)
             tally.add(prediction)
         sys.stdout.flush()
     except (
@@ -130,7 +149,7 @@ def predict_lines(model: TrainedModel, column: str) -> None:
         errors.print(note, markup=False)
 
 
-def stdin_rows(stream: BinaryIO, column: str) -> Iterator[TextRow]:
+def stdin_rows(stream: BinaryIO, column: str) -> Iterator[Row]:
     """Yield the lines of standard input.
 
     Raises:

@@ -2,18 +2,19 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from rnnlab.atomic import written_beside
+from rnnlab.corpora.rows import Row
 from rnnlab.errors import DataError
 from rnnlab.runs.outputs import check_output
 from rnnlab.runs.text_tables import (
     Columns,
-    TextRow,
+    SafeCells,
     check_columns_free,
     format_of,
     read_texts,
@@ -22,6 +23,7 @@ from rnnlab.runs.text_tables import (
 from rnnlab.tasks.answers import WINDOW, Prediction, TrainedModel
 from rnnlab.terminal import errors
 
+LABEL = "predicted_label"
 WINDOW_CHARACTERS = 8 << 20  # a window of very long texts has fewer of them
 
 
@@ -34,6 +36,7 @@ class Tally:
     empty: int = 0
     cut: int = 0
     seconds: float = 0.0
+    safe: SafeCells = field(default_factory=SafeCells)
 
     def add(self, prediction: Prediction) -> None:
         """Count one prediction."""
@@ -53,23 +56,39 @@ class Tally:
             found.append(
                 f"{self.cut:,} longer than the {max_length:,} tokens that are read: cut as in training."
             )
+        if self.safe.changed:
+            found.append(
+                f"{self.safe.changed:,} cells that a spreadsheet would take for a formula begin with an "
+                "apostrophe; safe_cells=false leaves them as they are."
+            )
         return found
 
 
 def predict_table(
-    model: TrainedModel, source: Path, target: Path, *, column: str = "text", overwrite: bool = False
+    model: TrainedModel,
+    source: Path,
+    target: Path,
+    *,
+    column: str = "text",
+    quotes: bool | None = None,
+    overwrite: bool = False,
+    safe_cells: bool | None = None,
 ) -> Tally:
     """Write each row of a table with the model's label and the probability of each class.
 
-    Rows keep their order and their columns; memory holds a window of them. ``target`` appears when all is
-    written.
+    Rows keep their order and their columns, the second of one name with a number; memory holds a window of
+    them. ``target`` appears when all is written.
 
     Args:
         model: a sentiment model.
         source: a CSV, TSV, JSON Lines or plain-text file.
         target: a CSV, TSV or JSON Lines file to write.
         column: the column of the text.
+        quotes: whether quotation marks can enclose a field of the table; None: see
+            :class:`rnnlab.corpora.rows.RowReader`.
         overwrite: whether ``target`` may exist.
+        safe_cells: whether cells of a CSV or TSV that a spreadsheet would take for formulas get an apostrophe
+            before them; None: only the predicted labels, which are the model's and not the table's.
 
     Raises:
         RunError: if ``target`` exists, or is ``source``.
@@ -78,10 +97,11 @@ def predict_table(
         RnnlabError: if the disk is full.
     """
     check_output(target, overwrite, source)
-    tally = Tally()
+    looked_at = {None: (LABEL,), True: None, False: ()}[safe_cells]
+    tally = Tally(safe=SafeCells(looked_at))
     started = time.perf_counter()
     form = format_of(target)
-    rows = read_texts(source, column)
+    rows = read_texts(source, column, quotes)
     first = next(rows, None)
     if first is None:
         raise DataError(f"{source} has no rows.")
@@ -89,7 +109,7 @@ def predict_table(
     with written_beside(target) as unfinished, progress() as bar:
         row = bar.add_task("Predicting", total=None, rate="")
         with unfinished.open("w", newline="", encoding="utf-8") as file:
-            write = row_writer(file, form)
+            write = row_writer(file, form, tally.safe)
             for columns, prediction in predicted(model, chain((first,), rows)):
                 write(columns)
                 tally.add(prediction)
@@ -100,7 +120,7 @@ def predict_table(
 
 
 def predicted(
-    model: TrainedModel, rows: Iterable[TextRow], window: int = WINDOW
+    model: TrainedModel, rows: Iterable[Row], window: int = WINDOW
 ) -> Iterator[tuple[Columns, Prediction]]:
     """Yield each row's columns with the predicted ones added, and the prediction."""
     for chunk in windows(iter(rows), window):
@@ -109,9 +129,9 @@ def predicted(
             yield {**row.columns, **added_columns(model, prediction)}, prediction
 
 
-def windows(rows: Iterator[TextRow], window: int) -> Iterator[list[TextRow]]:
+def windows(rows: Iterator[Row], window: int) -> Iterator[list[Row]]:
     """Yield lists of at most ``window`` rows and, beyond one row, ``WINDOW_CHARACTERS``."""
-    chunk: list[TextRow] = []
+    chunk: list[Row] = []
     characters = 0
     for row in rows:
         if chunk and (len(chunk) == window or characters + len(row.text) > WINDOW_CHARACTERS):
@@ -132,7 +152,7 @@ def added_columns(model: TrainedModel, prediction: Prediction | None) -> Columns
     names = [f"probability_{label}" for label in model.labels]
     rounded = (None if share is None else round(share, 6) for share in shares)
     return {
-        "predicted_label": None if prediction is None else prediction.label,
+        LABEL: None if prediction is None else prediction.label,
         **dict(zip(names, rounded, strict=True)),
     }
 

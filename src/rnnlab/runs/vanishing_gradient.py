@@ -1,6 +1,5 @@
 """The vanishing gradient out of a folder of finished runs on a memory problem."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,18 @@ from rnnlab.diagnostics.record import read_records
 from rnnlab.errors import RunError
 from rnnlab.figures.saved import save
 from rnnlab.figures.vanishing_gradient import Remembered, vanishing_gradient_figure
+from rnnlab.files.bounded import damaged
+from rnnlab.files.shapes import NUMBER, NotPlainError, check_shape
 from rnnlab.training.run_folder import RunFolder
 
 NAME = "vanishing_gradient"
+MEMORY_CONFIG = {
+    "data": {"name": str, "distance": int},
+    "model": {**{f"{key}?": str for key in ("cell", "_target_", "nonlinearity")}, "forget_bias?": NUMBER},
+    "trainer": {"gradient_clip_val?": NUMBER},
+}
+MEMORY_METRICS = {"test": {"accuracy": NUMBER}, "baselines": {str: {"accuracy": NUMBER}}}
+"""What the figure takes of a run's files."""
 
 
 def draw_vanishing_gradient(folders: Sequence[Path], target: Path) -> Path:
@@ -47,10 +55,15 @@ def figure_of_memory(folders: Sequence[str | Path]) -> Figure:
     blind = 0.0
     for folder in finished_runs([Path(folder) for folder in folders]):
         config = folder.config()
-        if "distance" not in config["data"]:  # it is no memory problem's
+        if "distance" not in (config.get("data") or {}):  # it is no memory problem's
             continue
-        metrics = json.loads(folder.metrics_file.read_text(encoding="utf-8"))
-        problems.add(str(config["data"]["name"]))
+        metrics = folder.metrics()
+        try:
+            check_shape(config, MEMORY_CONFIG)
+            check_shape(metrics, MEMORY_METRICS)
+        except NotPlainError as error:
+            raise damaged(folder.path, error, "Remove that run, or train it anew.") from error
+        problems.add(config["data"]["name"])
         found.append(remembered(folder, config, metrics))
         blind = max([blind, *(figures["accuracy"] for figures in metrics["baselines"].values())])
     if not found:

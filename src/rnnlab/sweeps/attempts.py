@@ -17,6 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from rnnlab.files.bounded import glimpse
 from rnnlab.training.run_lock import is_held
 
 
@@ -58,8 +59,8 @@ class Attempts:
     def processes(self) -> Iterator[int]:
         """Yield the other processes on this machine that are at a job."""
         for path in self.folder.glob("*.begun"):
-            with suppress(OSError, ValueError):
-                process, host = path.read_text(encoding="utf-8").split()
+            with suppress(ValueError):
+                process, host = glimpse(path, 1000).split()
                 if host == socket.gethostname() and int(process) != os.getpid():
                     yield int(process)
 
@@ -86,7 +87,8 @@ class Attempts:
 
     def stopped_by(self) -> int:
         """Return the signal that asked the invocation to stop."""
-        return int(self.stop_file.read_text(encoding="utf-8"))
+        said = glimpse(self.stop_file, 100).strip()
+        return int(said) if said in map(str, map(int, signal.Signals)) else signal.SIGINT
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """The validation metric by which a sweep's jobs are compared."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from rnnlab.training.run_folder import RunFolder
 
 Mode = Literal["min", "max"]
 
@@ -30,13 +31,16 @@ class Compared:
     mode: Mode
 
     def value(self, metrics_file: Path) -> float | None:
-        """Return the metric of a finished run; ``None`` of any other."""
-        try:
-            metrics: Mapping[str, Any] = json.loads(metrics_file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        """Return the metric of a finished run; ``None`` of any other.
+
+        Raises:
+            DamagedFileError: if its figures are damaged.
+        """
+        folder = RunFolder(metrics_file.parent)
+        if not folder.metrics_file.exists():
             return None
         split, _, name = self.monitor.partition("/")
-        found = metrics.get(split, {}).get(name)
+        found = (folder.metrics().get(split) or {}).get(name)
         return None if found is None else float(found)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from rich.table import Table
-from rich.text import Text
 
 from rnnlab.sweeps.compared import Compared
 from rnnlab.sweeps.job import Outcome
@@ -51,5 +50,5 @@ def failures(reasons: Mapping[str, str]) -> Table:
     table.add_column("job", overflow="fold")
     table.add_column("why", overflow="fold")
     for name, why in reasons.items():
-        table.add_row(name, Text(why))
+        table.add_row(name, why)
     return table

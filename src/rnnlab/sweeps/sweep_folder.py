@@ -13,7 +13,7 @@ from filelock import FileLock
 from rnnlab.atomic import write_text
 from rnnlab.errors import RunError
 from rnnlab.sweeps.jobs import Job
-from rnnlab.training.run_folder import SWEEP_FILE, RunFolder
+from rnnlab.training.run_folder import SWEEP_FILE, RunFolder, read_sweep
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,10 @@ class SweepFolder:
         Raises:
             RunError: if it is damaged.
         """
-        if not self.facts_file.is_file():
-            return {}
         try:
-            facts = yaml.safe_load(self.facts_file.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise RunError(f"{self.facts_file} is damaged: {error}") from error
-        if not isinstance(facts, dict):
-            raise RunError(f"{self.facts_file} is damaged: it says nothing about a sweep.")
-        return facts
+            return read_sweep(self.facts_file)
+        except FileNotFoundError:
+            return {}
 
     def note(self, facts: dict[str, Any], jobs: Sequence[Job]) -> None:
         """Write what the sweep is about; jobs of earlier invocations stay."""

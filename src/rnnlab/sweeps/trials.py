@@ -3,14 +3,19 @@
 import json
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from rnnlab.errors import ConfigError, nearest
+from rnnlab.files.bounded import damaged, reason_of
+from rnnlab.files.database_file import check_database
 from rnnlab.sweeps.attempts import is_alive
 from rnnlab.sweeps.compared import Compared
 from rnnlab.sweeps.dimensions import Dimension
@@ -23,6 +28,7 @@ from rnnlab.sweeps.trial_link import TrialLink
 STUDY = "sweep"
 INVOCATION, AGAIN = "invocation", "again"
 """Trials' attributes: who runs it, and the number of the failed trial whose values it tries once more."""
+START_OVER = "Put it back as it was, or start the search over: sweep.restart=true."
 PRUNERS = ("median", "halving", "none")
 
 
@@ -55,7 +61,17 @@ def open_study(
         storage: the database's file.
         pruner: which decides whether a trial is worth finishing.
         mode: whether the metric is best at its ``min`` or its ``max``, for a study that begins.
+
+    Raises:
+        DamagedFileError: if the file is there and is no whole database, or not of a search.
     """
+    check_database(Path(storage), START_OVER)
+    with damage_told(Path(storage)):
+        return opened_study(storage, pruner, mode)
+
+
+def opened_study(storage: Any, pruner: optuna.pruners.BasePruner | None, mode: str | None) -> optuna.Study:
+    """Open the study, or begin it; arguments as :func:`open_study` has them."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     patient = {"connect_args": {"timeout": 60}}  # seconds to wait while another process writes
     database = optuna.storages.RDBStorage(f"sqlite:///{storage}", engine_kwargs=patient)
@@ -66,6 +82,25 @@ def open_study(
     return optuna.create_study(
         study_name=STUDY, storage=database, pruner=pruner, direction=direction, load_if_exists=True
     )
+
+
+@contextmanager
+def damage_told(storage: Path) -> Iterator[None]:
+    """Turn what comes of a database that holds something else than Optuna's trials into an error for people.
+
+    Raises:
+        DamagedFileError: naming the file.
+    """
+    try:
+        yield
+    except (
+        SQLAlchemyError,
+        optuna.exceptions.StorageInternalError,
+        KeyError,
+        ValueError,
+        TypeError,
+    ) as error:
+        raise damaged(storage, reason_of(error), START_OVER) from error
 
 
 @dataclass(frozen=True)
@@ -89,8 +124,31 @@ class Trials:
     compared: Compared
 
     def all(self) -> list[FrozenTrial]:
-        """Return every trial so far."""
-        return self.study.get_trials(deepcopy=False)
+        """Return every trial so far.
+
+        Raises:
+            DamagedFileError: if the database holds something else.
+        """
+        with damage_told(Path(self.folder.storage)):
+            trials = self.study.get_trials(deepcopy=False)
+            keys = {dimension.key for dimension in self.dimensions}
+            for trial in trials:
+                self.check(trial, keys)
+        return trials
+
+    def check(self, trial: FrozenTrial, keys: Collection[str]) -> None:
+        """Check that a trial is as this search writes it.
+
+        Raises:
+            ValueError: if it is not.
+        """
+        told = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+        if not set(trial.params) <= set(keys) or (told and len(trial.params) < len(keys)):
+            raise ValueError(f"its trial {trial.number} has other keys than this search")
+        if not isinstance(trial.user_attrs.get(AGAIN, 0), int):
+            raise ValueError(f"its trial {trial.number} repeats no other trial")
+        if trial.state is TrialState.COMPLETE and (trial.value is None or math.isnan(trial.value)):
+            raise ValueError(f"its trial {trial.number} is complete and has no result")
 
     def try_failed_again(self) -> None:
         """Put the values of each trial in line again that failed, or died while they were chosen."""

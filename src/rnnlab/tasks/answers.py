@@ -1,6 +1,6 @@
 """What can be asked of a trained model; each task's answers what it can and refuses the rest by name."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,8 @@ class OpenedRun:
     """How text becomes ids; None for a model that reads no text."""
     labels: tuple[str, ...]
     """Class names in the order of their ids; empty where there are none."""
+    metadata: Mapping[str, Any]
+    """All that the checkpoint says of itself."""
 
     @property
     def tokenizer(self) -> Tokenizer:

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.atomic import write_text
+from rnnlab.errors import DamagedFileError
+from rnnlab.files.json_file import read_json
+from rnnlab.files.shapes import NUMBER
 from rnnlab.folders import cache_folder
 
 log = logging.getLogger(__name__)
@@ -35,10 +38,10 @@ def kept(name: str, inputs: dict[str, Any], compute: Callable[[], Figures]) -> F
 def read(path: Path) -> Figures | None:
     """Return the figures kept at ``path``; ``None`` where there are none or the file is damaged."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found: Figures = read_json(path, {str: {str: NUMBER}}, mend="The baseline is computed again.")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError):
-        log.warning("%s is damaged; computing the baseline again.", path)
+    except DamagedFileError as error:
+        log.warning("%s", error)
         return None
-    return found if isinstance(found, dict) else None
+    return found

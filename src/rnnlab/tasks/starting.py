@@ -46,7 +46,7 @@ class Starting(ABC):
             said: dotted keys such as ``model.hidden_size`` that the command line or a recipe sets.
 
         Raises:
-            ConfigError: if a class that the source names would have to be imported and was not named.
+            RunError: if the source names a class that neither rnnlab nor the command knows.
         """
 
     @abstractmethod

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from rnnlab.errors import ConfigError
+from rnnlab.files.checkpoint_file import CHECKPOINT_FORMAT
 from rnnlab.optimization.building import build_optimizer, build_schedule, decayed_apart
 from rnnlab.tasks.loss_watch import LossWatch, check_weights
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from rnnlab.tasks.answers import TrainedModel
     from rnnlab.tasks.figures import TaskFigures
     from rnnlab.tasks.starting import Starting
-
-CHECKPOINT_FORMAT = 1
 
 # What schedules keep of the training's length, which may be another when a run goes on.
 OF_THE_LENGTH = ("total_steps", "_schedule_phases", "cut")

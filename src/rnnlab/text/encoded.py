@@ -1,7 +1,8 @@
 """A corpus in ids: flat memory-mapped arrays, encoded once and kept in the cache folder.
 
-What is kept is named by a digest of all that made it (the corpus's content, the tokenizer, the settings of
-the vocabulary, the form of the files), so a changed corpus is a new entry and nothing has to be cleared.
+What is kept is named by a digest of all that made it (the corpus's content, the tokenizer, the code of both
+where they are the user's own, the settings of the vocabulary, the form of the files), so a changed corpus or
+an edited tokenizer is a new entry and nothing has to be cleared.
 """
 
 import errno
@@ -21,17 +22,26 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnlab.atomic import written_beside
-from rnnlab.corpora.corpus import Corpus, Document
+from rnnlab.corpora.corpus import Corpus, Document, known_by
 from rnnlab.errors import ConfigError, DataError, RnnlabError
-from rnnlab.folders import cache_folder
+from rnnlab.files.array_file import open_array
+from rnnlab.files.bounded import damaged
+from rnnlab.files.json_file import read_json
+from rnnlab.folders import cache_folder, within
 from rnnlab.text import encoding_pass
 from rnnlab.text.encoding_pass import part
 from rnnlab.text.sealed_folder import damage, seal
-from rnnlab.text.tokenizers import Tokenizer, TrainedTokenizer, tokenizer_from_dict
+from rnnlab.text.tokenizer_identity import identity
+from rnnlab.text.tokenizers import Tokenizer, TrainedTokenizer, check_known
 from rnnlab.text.vocabulary import SPECIALS, Vocabulary
 
-FORMAT = 1  # raise it when the files, or what a tokenizer makes of a text, change
+FORMAT = 2  # raise it when the files, or what a tokenizer makes of a text, change
 _FACTS = "facts.json"
+_SHAPE = {
+    **{"tokenizer": {str: object}, "vocabulary": {"tokens": [str], "closed": bool}, "labels": [str]},
+    **{"files": {str: str}, "out_of_vocabulary": {str: (int, float)}},
+}
+_LARGEST = 512 << 20  # bytes: a vocabulary of millions of tokens
 _TRIES = 3
 _EVERY = 500  # documents between two calls of progress
 
@@ -61,9 +71,14 @@ class EncodedSplit:
     @classmethod
     def open(cls, source: Path) -> "EncodedSplit":
         """Map the split whose files' names begin with ``source``."""
-        # A plain array over the map: slices of np.memmap are several times slower to make.
-        tokens = np.asarray(np.load(part(source, "tokens"), mmap_mode="r"))
-        return cls(tokens, np.load(part(source, "offsets")), np.load(part(source, "labels")), source)
+        tokens = open_array(part(source, "tokens"), np.int32, mapped=True)
+        offsets = open_array(part(source, "offsets"), np.int64)
+        labels = open_array(part(source, "labels"), np.int64)
+        if len(offsets) != len(labels) + 1 or offsets[0] != 0 or offsets[-1] != len(tokens):
+            raise damaged(part(source, "offsets"), "it does not fit the tokens and labels beside it")
+        if np.any(np.diff(offsets) < 1):
+            raise damaged(part(source, "offsets"), "it has documents without a token")
+        return cls(tokens, offsets, labels, source)
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -132,7 +147,8 @@ def encoded_corpus(
     Raises:
         DataError: if the corpus is missing or damaged, the vocabulary's splits hold no token, or the
             vocabulary is closed and lacks a token.
-        ConfigError: if ``max_size`` has no room for the tokens that the tokenizer learnt.
+        ConfigError: if ``max_size`` has no room for the tokens that the tokenizer learnt, or the tokenizer
+            has another's name or would not come back from a checkpoint as it is.
         RnnlabError: if the disk is full or the cache folder can't be written.
         ValueError: if ``vocabulary_splits`` are not among ``splits``.
     """
@@ -140,10 +156,11 @@ def encoded_corpus(
         vocabulary_splits, max_size, min_frequency, closed = (), None, 1, vocabulary.closed
     if not set(vocabulary_splits) <= set(splits):
         raise ValueError(f"vocabulary_splits {vocabulary_splits} must be among splits {splits}")
+    check_known(tokenizer)
     made_by = {
         "format": FORMAT,
-        "corpus": corpus.fingerprint,
-        "tokenizer": tokenizer.to_dict(),
+        "corpus": known_by(corpus),
+        "tokenizer": identity(tokenizer),
         "splits": sorted(splits),
         "vocabulary_splits": sorted(vocabulary_splits),
         "max_size": max_size,
@@ -156,11 +173,11 @@ def encoded_corpus(
     folder = cache_folder() / "encoded" / f"{re.sub(r'[^A-Za-z0-9_-]', '_', corpus.name)}-{key[:20]}"
     wanted = _Wanted(tuple(splits), tuple(vocabulary_splits), max_size, min_frequency, closed, vocabulary)
     for _ in range(_TRIES):
-        if _is_whole(folder):
-            try:
-                return _open(folder, splits, key)
-            except FileNotFoundError:  # another process, which had seen it damaged, took it away just now
-                continue
+        found = _kept(folder, splits, key, type(tokenizer))
+        if isinstance(found, EncodedCorpus):
+            return found
+        if found is not None:
+            _log.warning("The encoded corpus in %s is damaged (%s) and is made again.", folder, found)
         _build(folder, corpus, tokenizer, wanted, progress)
     raise RnnlabError(f"{folder} is damaged again as soon as it is written. Is the disk sound?")
 
@@ -174,25 +191,41 @@ class _Wanted(NamedTuple):
     vocabulary: Vocabulary | None
 
 
-def _is_whole(folder: Path) -> bool:
+def _kept(
+    folder: Path, splits: Sequence[str], key: str, tokenizer: type[Tokenizer]
+) -> EncodedCorpus | str | None:
+    """Return what was kept, what is wrong with it, or None where nothing was."""
     if not folder.is_dir():
-        return False
+        return f"{folder.name} is no folder" if folder.exists() else None
     reason = damage(folder)
     if reason is not None:
-        _log.warning("The encoded corpus in %s is damaged (%s) and is made again.", folder, reason)
-    return reason is None
+        return reason
+    try:
+        return _open(folder, splits, key, tokenizer)
+    except FileNotFoundError as error:
+        return f"{Path(error.filename).name} is missing"
+    except (RnnlabError, ValueError, LookupError, TypeError) as error:
+        return str(error)
 
 
-def _open(folder: Path, splits: Iterable[str], key: str) -> EncodedCorpus:
-    facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-    return EncodedCorpus(
-        tokenizer=tokenizer_from_dict(facts["tokenizer"]),
+def _open(folder: Path, splits: Iterable[str], key: str, tokenizer: type[Tokenizer]) -> EncodedCorpus:
+    facts = read_json(folder / _FACTS, _SHAPE, largest=_LARGEST)
+    found = EncodedCorpus(
+        tokenizer=tokenizer.from_dict(facts["tokenizer"]),
         vocabulary=Vocabulary.from_dict(facts["vocabulary"]),
         labels=tuple(facts["labels"]),
-        splits={split: EncodedSplit.open(folder / facts["files"][split]) for split in splits},
+        splits={
+            split: EncodedSplit.open(within(folder, facts["files"][split], "A split")) for split in splits
+        },
         out_of_vocabulary={split: facts["out_of_vocabulary"][split] for split in splits},
         key=key,
     )
+    for split, texts in found.splits.items():
+        if not 0 <= texts.tokens.min(initial=0) <= texts.tokens.max(initial=0) < len(found.vocabulary):
+            raise damaged(folder, f"{split} has ids that the vocabulary lacks")
+        if not -1 <= texts.labels.min(initial=-1) <= texts.labels.max(initial=-1) < len(found.labels):
+            raise damaged(folder, f"{split} has classes that have no name")
+    return found
 
 
 def _build(
@@ -203,16 +236,16 @@ def _build(
             unfinished.mkdir()
             _encode(unfinished, corpus, tokenizer, wanted, progress)
             seal(unfinished)
-            _make_way(folder)
+            _make_way(folder, lambda: isinstance(_kept(folder, wanted.splits, "", type(tokenizer)), str))
     except OSError as error:
         # A folder can't be put where one is: then another process was first, and what it made will serve.
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
 
 
-def _make_way(folder: Path) -> None:
+def _make_way(folder: Path, is_damaged: Callable[[], bool]) -> None:
     """Remove a damaged folder, in one step for all who look; leave a whole one."""
-    if folder.is_dir() and damage(folder) is not None:
+    if is_damaged():
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         with suppress(FileNotFoundError):
             folder.replace(aside / folder.name)

@@ -1,8 +1,13 @@
 """A folder that tells whether it is whole: a manifest of the sizes and checksums of its files."""
 
 import json
+import stat
 import zlib
 from pathlib import Path
+
+from rnnlab.errors import DamagedFileError
+from rnnlab.files.json_file import read_json
+from rnnlab.folders import leads_out
 
 _MANIFEST = "manifest.json"
 _CHUNK = 1 << 22
@@ -20,13 +25,18 @@ def damage(folder: Path) -> str | None:
     Reads all of it, at the disk's speed.
     """
     try:
-        files = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        files = read_json(folder / _MANIFEST, {str: {"bytes": int, "crc32": int}})
         for name, facts in files.items():
-            if _facts(folder / name) != facts:
+            if leads_out(name):
+                return f"its manifest names {name!a}, which is not in it"
+            path = folder / name
+            if not stat.S_ISREG(path.stat().st_mode) or path.stat().st_size != facts["bytes"]:
+                return f"{name} was altered or cut short"
+            if _facts(path) != facts:
                 return f"{name} was altered or cut short"
     except FileNotFoundError as error:
         return f"{Path(error.filename).name} is missing"
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, DamagedFileError) as error:
         return f"it can't be read ({error})"
     return None
 

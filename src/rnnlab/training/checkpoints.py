@@ -2,12 +2,8 @@
 
 import logging
 import os
-import re
 import shutil
-import zipfile
-import zlib
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import torch
@@ -15,8 +11,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 
 from rnnlab.atomic import written_beside
 from rnnlab.errors import RunError
-from rnnlab.renamed import up_to_date
-from rnnlab.tasks.task import CHECKPOINT_FORMAT
+from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -52,66 +47,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(self, path: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return the checkpoint at ``path``, on the CPU."""
         return read_checkpoint(Path(path))
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Return the contents of a checkpoint, on the CPU, executing nothing of it.
-
-    Raises:
-        RunError: if it is missing, damaged, no checkpoint of rnnlab's, of a later format, or if it holds
-            anything but plain data.
-    """
-    if not path.is_file():
-        raise RunError(f"There is no checkpoint {path}.")
-    check_sums(path)
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        raise RunError(
-            f"{path} is refused: it is damaged, or holds more than plain data and would run code when "
-            f"loaded{named_by(error)}."
-        ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise RunError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
-    if not isinstance(checkpoint, dict) or "rnnlab" not in checkpoint:
-        raise RunError(f"{path} is no checkpoint of rnnlab's: it lacks the configuration and vocabulary.")
-    metadata = checkpoint["rnnlab"]
-    found = metadata.get("format")
-    if not isinstance(found, int) or found > CHECKPOINT_FORMAT:
-        raise RunError(
-            f"{path} has checkpoint format {found}; this rnnlab reads up to {CHECKPOINT_FORMAT}: upgrade it."
-        )
-    if isinstance(metadata.get("config"), dict):
-        metadata["config"] = up_to_date(metadata["config"])
-    return checkpoint
-
-
-def named_by(error: UnpicklingError) -> str:
-    """Return what a refused file names; PyTorch's own message goes on to say how to load it all the same.
-
-    >>> named_by(UnpicklingError("Weights only load failed. Unsupported global: GLOBAL posix.system was not"))
-    ' (it names posix.system)'
-    """
-    found = re.search(r"GLOBAL (\S+)", str(error))
-    return f" (it names {found[1]})" if found else ""
-
-
-def check_sums(path: Path) -> None:
-    """Check a checkpoint file against the checksums within it: ``torch.load`` looks at none of them.
-
-    Raises:
-        RunError: if the file was cut short or altered.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            altered = archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
-        raise RunError(
-            f"{path} is refused: it is damaged, cut short, or no checkpoint at all ({error}); "
-            "nothing of it was run."
-        ) from error
-    if altered is not None:
-        raise RunError(f"{path} is damaged: its part {altered} does not match its checksum.")
 
 
 def give_second_name(file: Path, name: Path) -> None:
@@ -170,7 +105,13 @@ def remove_unfinished(folder: RunFolder) -> None:
     """Remove what a process that was killed had begun to write."""
     for file in (
         *(folder.best, folder.last, folder.previous),
-        *(folder.config_file, folder.progress_file, folder.metrics_file, folder.error_file),
+        *(
+            folder.config_file,
+            folder.progress_file,
+            folder.metrics_file,
+            folder.error_file,
+            folder.origin_file,
+        ),
     ):
         for unfinished in file.parent.glob(f".{file.name}.*"):
             shutil.rmtree(unfinished, ignore_errors=True)

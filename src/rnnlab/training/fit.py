@@ -1,8 +1,8 @@
 """One run, from its configuration to its folder: what is made of which section, and what comes after what."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,16 @@ from rnnlab.atomic import told_when_full
 from rnnlab.build import build, check_arguments, locate_class
 from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData, plain
-from rnnlab.errors import ConfigError, RnnlabError
+from rnnlab.errors import ConfigError
+from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.optimization.averaged_sgd import WeightAveraging, averages
 from rnnlab.optimization.building import build_optimizer
 from rnnlab.renamed import with_new_names
 from rnnlab.tasks.task import Task
 from rnnlab.terminal import shown
+from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.training.allocation import keep_freed_memory
-from rnnlab.training.checkpoints import (
-    AtomicCheckpointIO,
-    Resumable,
-    newest_whole,
-    read_checkpoint,
-    remove_unfinished,
-)
+from rnnlab.training.checkpoints import AtomicCheckpointIO, Resumable, newest_whole
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.early_stopping import RememberedEarlyStopping
 from rnnlab.training.encoding_progress import encoding_progress
@@ -44,12 +40,13 @@ from rnnlab.training.hardware import (
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.keeping import KeepBest, KeepLast
 from rnnlab.training.loggers import LoggerSettings, closing, log_result, loggers
+from rnnlab.training.origin import origin_of, tell_if_changed
 from rnnlab.training.overhead import Unprofiled, leave_out_empty_hooks
-from rnnlab.training.processes import check_free, is_first_process, only_worker, quieten
+from rnnlab.training.processes import begin, check_free, failure_noted, only_worker, quieten
 from rnnlab.training.progress import TrainingProgress
 from rnnlab.training.random_states import RandomStates
 from rnnlab.training.report import describe_task, final_table
-from rnnlab.training.resume import check_epochs, check_same_corpus, check_same_vocabulary
+from rnnlab.training.resume import check_epochs, check_same_corpus, check_same_vocabulary, tell_edited
 from rnnlab.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -60,6 +57,8 @@ SECTIONS = {
 }
 CALLBACKS = ("checkpoint", "early_stopping", "diagnostics", "extra")
 """Keys of the section ``callbacks``."""
+NOT_OF_A_RUN = ("sweep", "trust")
+"""Sections that say how a command works, not what a run is."""
 SPLITS = ("validation", "test")
 
 
@@ -79,7 +78,7 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         Interrupted: if Ctrl-C or SIGTERM ended the training at a clean place.
     """
     quieten()
-    config = with_new_names({name: section for name, section in config.items() if name != "sweep"})
+    config = with_new_names({name: section for name, section in config.items() if name not in NOT_OF_A_RUN})
     check(config)
     folder, clock = RunFolder(path), TrainingClock()
     resuming, config = bool(config["resume"]), {**config, "resume": None}
@@ -87,6 +86,7 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         check_free(folder)
     elif folder.is_finished_as(config):
         log.info("%s is finished: nothing is left to do. trainer.max_epochs=... trains on.", shown(path))
+        tell_if_changed(folder, config)
         return folder.metrics()
     stop = StopCleanly(folder)
     with stop.listening(), ExitStack() as held:
@@ -99,7 +99,7 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         trainer.callbacks += watchers  # type: ignore[attr-defined]
         check_precision(task, str(config["trainer"]["precision"]), trainer.strategy.root_device)
         held.enter_context(only_worker(folder))
-        begin(config, folder, resuming)
+        begin(config, folder, resuming, task.metadata["origin"])
         with failure_noted(folder), told_when_full(folder.path), closing(trainer.loggers, config):
             trainer.fit(task, datamodule=data, ckpt_path=str(start.file) if start else None)
             check_validated(folder, trainer)
@@ -145,15 +145,21 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
         begins_from.read_as(data, config)
     with encoding_progress() as progress:
         data.prepare(progress)
-    log.info(data.describe())
+    for line in data.describe().splitlines():
+        log.info(line)
+    for warning in data.warnings():
+        log.warning(warning)
     log.info(data.describe_batches())
-    task = assemble_task(config, data)
+    with nullcontext() if start is None else no_larger_than(start.content["state_dict"], start.file):
+        task = assemble_task(config, data)
     if begins_from is not None and start is None:
         begins_from.take(task, data)
     log.info(describe_task(task))
-    task.metadata["corpus"] = corpus
+    began = start and start.content["rnnlab"].get("origin", {})
+    task.metadata |= {"corpus": corpus, "origin": origin_of(config, data.corpus, began)}
     if start is not None:
         check_same_vocabulary(start.content["rnnlab"], task.metadata)
+        tell_edited(start.content["rnnlab"], config)
     return data, task
 
 
@@ -164,18 +170,19 @@ def assemble_data(config: Mapping[str, Any]) -> TaskData:
         ConfigError: if a section can't be built.
     """
     data, batches = config["data"], config["batches"]
-    corpus: Any = build(data["corpus"], object, "data.corpus")
+    served = locate_class(batches.get("_target_"), TaskData, "batches")  # type: ignore[type-abstract]
+    corpus: Any = build(data["corpus"], served.corpora, "data.corpus")
     if data.get("labelled") is not None:
         from rnnlab.corpora.labelled_subset import LabelledSubset
 
         corpus = LabelledSubset(corpus, data["labelled"], config["seed"])
     text: dict[str, Any] = {}
-    if locate_class(batches["_target_"], TaskData, "batches").reads_text:  # type: ignore[type-abstract]
+    if served.reads_text:
         if "tokenizer" not in config:
             raise ConfigError(
                 "This task's data reads text, and no tokenizer is chosen: tokenizer=basic_english."
             )
-        text["tokenizer"] = build(config["tokenizer"], object, "tokenizer")
+        text["tokenizer"] = build(config["tokenizer"], Tokenizer, "tokenizer")  # type: ignore[type-abstract]
         text["vocabulary"] = data.get("vocabulary", {})
     elif "tokenizer" in config:
         raise ConfigError("tokenizer: the batches of this task read no text, and nothing reads this section.")
@@ -280,28 +287,6 @@ def callbacks(
         found.append(Diagnostics(**facts, **settings["diagnostics"]))
     found += LoggerSettings.of(config).callbacks(config, task, clock)
     return found + built_entries("callbacks", settings.get("extra"), Callback)
-
-
-def begin(config: dict[str, Any], folder: RunFolder, resuming: bool) -> None:
-    """Make the folder that of a run that is going on."""
-    if is_first_process():
-        if resuming:
-            remove_unfinished(folder)
-        else:
-            folder.check_free()  # another process may have taken it while this one encoded
-        folder.begin(config)
-
-
-@contextmanager
-def failure_noted(folder: RunFolder) -> Iterator[None]:
-    """Write the reason into the run's folder if an error ends it."""
-    try:
-        yield
-    except Exception as error:
-        reason = str(error) if isinstance(error, RnnlabError) else f"{type(error).__name__}: {error}"
-        if is_first_process():
-            folder.fail(reason)
-        raise
 
 
 def check_validated(folder: RunFolder, trainer: lightning.Trainer) -> None:

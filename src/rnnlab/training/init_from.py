@@ -8,11 +8,13 @@ from typing import Any
 from rnnlab.build import locate_class
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError, RunError
+from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.said_keys import said_keys
 from rnnlab.tasks.starting import Source, Starting
 from rnnlab.tasks.task import Task
 from rnnlab.text.vocabulary import Vocabulary
-from rnnlab.training.checkpoints import Resumable, read_checkpoint
+from rnnlab.training.checkpoints import Resumable
+from rnnlab.training.resume import tell_edited
 from rnnlab.training.run_folder import RunFolder
 
 
@@ -65,6 +67,7 @@ class StartingPoint:
 
     def take(self, task: Task, data: TaskData) -> None:
         """Take the source's weights into a new task, and report it."""
+        tell_edited(self.source.metadata, [self.source.config["model"], self.source.config["tokenizer"]])
         self.starting.take(task, self.source, data)
 
 

@@ -1,12 +1,16 @@
-"""A run's processes: which is the first, and how much each of them says."""
+"""What the first of a run's processes does for all, and how much each of them says."""
 
 import logging
 import warnings
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 from lightning.fabric.utilities.rank_zero import _get_rank
 
+from rnnlab.errors import RnnlabError
 from rnnlab.terminal import TerminalHandler
+from rnnlab.training.checkpoints import remove_unfinished
 from rnnlab.training.run_folder import RunFolder
 
 
@@ -32,6 +36,30 @@ def only_worker(folder: RunFolder) -> AbstractContextManager[None]:
         RunError: on entering, if another one does already.
     """
     return folder.held() if is_first_process() else nullcontext()
+
+
+def begin(
+    config: dict[str, Any], folder: RunFolder, resuming: bool, origin: Mapping[str, str] | None = None
+) -> None:
+    """Make the folder that of a run that is going on."""
+    if is_first_process():
+        if resuming:
+            remove_unfinished(folder)
+        else:
+            folder.check_free()  # another process may have taken it while this one encoded
+        folder.begin(config, origin)
+
+
+@contextmanager
+def failure_noted(folder: RunFolder) -> Iterator[None]:
+    """Write the reason into the run's folder if an error ends it."""
+    try:
+        yield
+    except Exception as error:
+        reason = str(error) if isinstance(error, RnnlabError) else f"{type(error).__name__}: {error}"
+        if is_first_process():
+            folder.fail(reason)
+        raise
 
 
 def quieten() -> None:

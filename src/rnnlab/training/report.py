@@ -74,10 +74,11 @@ def next_commands(task: Task, folder: RunFolder) -> list[str]:
     """Return the commands that a person may want to type after a run."""
     trust = trust_needed(folder.config())
     asking = [f"python scripts/evaluate.py run={shown(folder.path)}", *task.questions(folder.path)]
+    going_on = f"python scripts/train.py resume={shown(folder.path)}"
     return [
         f"tensorboard --logdir {shown(folder.path.parent)}",
         *(f"{command} {trust}".rstrip() for command in asking),
-        f"python scripts/train.py resume={shown(folder.path)} trainer.max_epochs=...",
+        " ".join(filter(None, [going_on, trust, "trainer.max_epochs=..."])),
     ]
 
 

@@ -1,16 +1,22 @@
 """Going on with a run: in its folder, with its configuration, on its corpus."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from rnnlab.command_line import differences
 from rnnlab.errors import ConfigError, RunError
+from rnnlab.named_classes import check_classes
+from rnnlab.training.origin import edited_code
 from rnnlab.training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
 
 # What may change without changing what the run computed so far.
 HARMLESS = (
     *("trainer.max_epochs", "trainer.accelerator", "trainer.log_every_n_steps"),
-    *("trainer.limit_test_batches", "callbacks", "logger", "baselines", "resume", "sweep", "hydra"),
+    *("trainer.limit_test_batches", "callbacks", "logger", "baselines", "resume", "sweep", "trust", "hydra"),
 )
 
 # Choices that set keys outside of the section that they are called by.
@@ -22,21 +28,26 @@ def resumed_config(
 ) -> dict[str, Any]:
     """Return the configuration to go on with: the run's own, with the harmless changes asked for.
 
+    Where the corpus's files lie may change, too: whether they are the same is told by the fingerprint, see
+    :func:`check_same_corpus`.
+
     Args:
         composed: what the command line composed to.
         folder: the run to go on with.
         overrides: the words of the command line, such as ``trainer.max_epochs=20``.
 
     Raises:
-        RunError: if the folder holds no run.
+        RunError: if the folder holds no run, or one of classes that neither rnnlab nor the command knows.
         ConfigError: if an override contradicts the run; all differing keys are listed.
     """
+    trust = composed.get("trust")
     stored = folder.config()
+    check_classes(stored, folder.config_file, trust, chosen=composed)
     new = {**composed, "resume": None}
     wrong: list[str] = []
     for key in asked_for(overrides, {*stored, *composed}):
         for name in changed_keys(new, stored, key):
-            if is_harmless(name):
+            if is_harmless(name) or is_place(name, at(stored, name), at(new, name)):
                 take(stored, new, name)
             else:
                 wrong.append(f"{name}: the run has {at(stored, name)}, asked for {at(new, name)}")
@@ -77,6 +88,23 @@ def is_harmless(key: str) -> bool:
     (True, False)
     """
     return any(key == name or key.startswith(f"{name}.") for name in HARMLESS)
+
+
+def is_place(key: str, old: Any, new: Any) -> bool:
+    """Return whether a key says where files of the corpus lie, and not what is made of them.
+
+    >>> is_place("data.corpus.train", "old/a.csv", "a.csv")
+    True
+    >>> is_place("data.corpus.text_column", "text", "review")
+    False
+    """
+    if not key.startswith("data.corpus.") or key.endswith("._target_"):
+        return False
+    names = [name for value in (old, new) for name in (value if isinstance(value, list) else [value])]
+    texts = [name for name in names if isinstance(name, str)]
+    return len(texts) == len(names) and any(
+        set(text) & set("/\\*.~") or Path(text).exists() for text in texts
+    )
 
 
 def at(config: Any, key: str) -> Any:
@@ -130,7 +158,8 @@ def check_same_corpus(metadata: Mapping[str, Any], corpus: Mapping[str, str]) ->
         raise RunError(
             f"The corpus has changed since this run: {before['name']} had the fingerprint "
             f"{before['fingerprint'][:16]}, {corpus['name']} now has {corpus['fingerprint'][:16]}. "
-            "Put the files back as they were, or start a new run."
+            "Put files and settings of the corpus back as they were, or start a new run (in a sweep: "
+            "sweep.restart=true)."
         )
 
 
@@ -147,6 +176,39 @@ def check_same_vocabulary(before: Mapping[str, Any], now: Mapping[str, Any]) -> 
     for part in ("tokenizer", "vocabulary", "labels"):
         if before.get(part) != now.get(part):
             raise RunError(
-                f"The {part} made of the corpus now is not that of the run: another version of rnnlab, "
-                "or of a library, has made it. Go on with that version, or start a new run."
+                f"The {part} made of the corpus now is not that of the run: another version of rnnlab, of a "
+                "library or of your own code has made it. Go on with that version, or start a new run."
             )
+    if "probe" in before and before["probe"] != now.get("probe"):
+        raise RunError(
+            "The tokenizer makes other tokens of a text now than when the run began. Put its code back as it "
+            "was, or start a new run."
+        )
+
+
+def tell_edited(metadata: Mapping[str, Any], config: Any) -> None:
+    """Warn of classes of the user's own, among those that a configuration names, that were edited since.
+
+    Args:
+        metadata: what the checkpoint says of itself.
+        config: the configuration, or the part of it that is used; its classes may be imported.
+    """
+    names = edited_code(metadata.get("origin"), config)
+    if names:
+        log.warning(
+            "Edited since this run was made, or what they import: %s. Its figures are of the old code.", names
+        )
+
+
+def tell_other_corpus(metadata: Mapping[str, Any], corpus: Mapping[str, str]) -> None:
+    """Warn if a run's own corpus is no longer what it was trained on.
+
+    Args:
+        metadata: what the checkpoint says of its data.
+        corpus: ``name`` and ``fingerprint`` of what is there now.
+    """
+    trained_on = metadata.get("corpus", {}).get("fingerprint")
+    if trained_on and trained_on != corpus["fingerprint"]:
+        log.warning(
+            "The corpus has changed since the run was trained on it: these are other figures than training's."
+        )

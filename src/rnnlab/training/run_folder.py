@@ -11,22 +11,60 @@ import yaml
 
 from rnnlab.atomic import write_text
 from rnnlab.errors import RnnlabError, RunError
+from rnnlab.files.bounded import damaged, is_name
+from rnnlab.files.json_file import read_json
+from rnnlab.files.shapes import NUMBER
+from rnnlab.files.yaml_file import read_yaml
 from rnnlab.renamed import up_to_date
 from rnnlab.training.run_lock import held
 from rnnlab.training.run_state import RunState, state_of
 
 SWEEP_FILE = "sweep.yaml"
 """In the folder above a run that is a job of a sweep: what the sweep is about."""
+SECTIONS = ("task", "batches", "data", "tokenizer", "model", "optimizer", "scheduler", "trainer", "callbacks")
+CONFIG = {f"{section}?": {str: object} for section in SECTIONS} | {"task?": {"name?": str}}
+"""The shape of ``config.yaml``; what else a section must hold, who reads it knows."""
+METRICS = {
+    **{"validation?": {str: NUMBER}, "test?": {str: NUMBER}, "baselines?": {str: {str: NUMBER}}},
+    **{"wall_seconds?": NUMBER, "tokens_per_second?": NUMBER},
+}
+"""The shape of ``metrics.json``."""
+PROGRESS = {"epoch?": int, "step?": int, "seconds?": NUMBER, "best?": {str: NUMBER}}
+"""The shape of ``progress.json``."""
+RESTORE_CONFIG = "Put back the file as it was, or remove the folder and train anew."
+SCORE_AGAIN = "Remove the file and go on with the run (resume=…), which scores it again."
+SWEEP_ANEW = "Put it back as it was, or start the sweep over: sweep.restart=true."
+GO_ON = "Remove the file; going on with the run (resume=…) writes it anew."
+SWEEP = {
+    **{"command?": str, "jobs_by?": str, "fixed?": [str], "swept?": [str], "monitor?": str, "mode?": str},
+    **{"jobs?": {str: [str]}, "pruned?": [str]},
+}
+"""The shape of ``sweep.yaml``."""
+
+
+def read_sweep(file: Path) -> dict[str, Any]:
+    """Return what a ``sweep.yaml`` says.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        DamagedFileError: if it is damaged, or names a job by what is no name of a folder.
+    """
+    facts: dict[str, Any] = read_yaml(file, SWEEP, mend=SWEEP_ANEW)
+    wrong = [name for name in facts.get("jobs") or () if not is_name(name)]
+    if wrong:
+        raise damaged(file, f"it names a job {wrong[0][:80]!r}, which is no name of a folder", SWEEP_ANEW)
+    return facts
 
 
 @dataclass(frozen=True)
 class RunFolder:
     """A run's folder, self-contained and movable.
 
-    ``config.yaml`` (resolved), ``checkpoints/`` with ``best.ckpt``, ``last.ckpt`` and the ``previous.ckpt``
-    before it, ``progress.json`` (how far the last checkpoint is), ``metrics.json`` (there when the run is
-    finished), ``error.txt`` (there when an error ended it), ``figures/`` (each as PNG and SVG),
-    ``tensorboard/``, ``train.log``, and ``run.lock``, which the process that works on the run holds.
+    ``config.yaml`` (resolved), ``origin.json`` (digests of data, files and own code, which settings don't
+    tell), ``checkpoints/`` with ``best.ckpt``, ``last.ckpt`` and the ``previous.ckpt`` before it,
+    ``progress.json`` (how far the last checkpoint is), ``metrics.json`` (there when the run is finished),
+    ``error.txt`` (there when an error ended it), ``figures/`` (each as PNG and SVG), ``tensorboard/``,
+    ``train.log``, and ``run.lock``, which the process that works on the run holds.
     """
 
     path: Path
@@ -35,6 +73,11 @@ class RunFolder:
     def config_file(self) -> Path:
         """The resolved configuration."""
         return self.path / "config.yaml"
+
+    @property
+    def origin_file(self) -> Path:
+        """Digests of what the run is made from."""
+        return self.path / "origin.json"
 
     @property
     def metrics_file(self) -> Path:
@@ -114,10 +157,17 @@ class RunFolder:
                 "or give this one a folder of its own (hydra.run.dir=...)."
             )
 
-    def begin(self, config: dict[str, Any]) -> None:
-        """Write the resolved configuration; figures and errors of a run that goes on are no longer true."""
+    def begin(self, config: dict[str, Any], origin: Mapping[str, str] | None = None) -> None:
+        """Write the resolved configuration; figures and errors of a run that goes on are no longer true.
+
+        Args:
+            config: resolved.
+            origin: what the run is made from, see :mod:`rnnlab.training.origin`; None where it is not known.
+        """
         self.metrics_file.unlink(missing_ok=True)
         self.error_file.unlink(missing_ok=True)
+        if origin is not None:
+            write_text(self.origin_file, json.dumps(origin, indent=2) + "\n")
         write_text(self.config_file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
     def config(self) -> dict[str, Any]:
@@ -126,19 +176,31 @@ class RunFolder:
         Raises:
             RunError: if this is no run folder, or the file is damaged.
         """
-        if not self.config_file.is_file():
-            raise RunError(f"{self.path} is no run folder: it has no config.yaml.")
         try:
-            config = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise RunError(f"{self.config_file} is damaged: {error}") from error
-        if not isinstance(config, dict):
-            raise RunError(f"{self.config_file} is damaged: it holds no configuration.")
+            config: dict[str, Any] = read_yaml(self.config_file, CONFIG, mend=RESTORE_CONFIG)
+        except FileNotFoundError as error:
+            raise RunError(f"{self.path} is no run folder: it has no config.yaml.") from error
         return up_to_date(config)
+
+    def origin(self) -> dict[str, str] | None:
+        """Return digests of what the run is made from; None for one of an rnnlab that did not keep them.
+
+        Raises:
+            RunError: if the file is damaged.
+        """
+        try:
+            origin = json.loads(self.origin_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (ValueError, OSError) as error:
+            raise RunError(f"{self.origin_file} is damaged: {error}") from error
+        if not isinstance(origin, dict) or not all(isinstance(digest, str) for digest in origin.values()):
+            raise RunError(f"{self.origin_file} is damaged: it holds no digests.")
+        return origin
 
     def is_finished_as(self, config: Mapping[str, Any]) -> bool:
         """Return whether the run is finished, and ``config`` asks for nothing else than it has done."""
-        return self.metrics_file.is_file() and {**self.config(), "resume": None} == {**config, "resume": None}
+        return self.metrics_file.exists() and {**self.config(), "resume": None} == {**config, "resume": None}
 
     def metrics(self) -> dict[str, Any]:
         """Return the final figures.
@@ -147,14 +209,22 @@ class RunFolder:
             RunError: if there are none yet, or the file is damaged.
         """
         try:
-            metrics = json.loads(self.metrics_file.read_text(encoding="utf-8"))
+            metrics: dict[str, Any] = read_json(self.metrics_file, METRICS, mend=SCORE_AGAIN)
         except FileNotFoundError as error:
             raise RunError(f"{self.path} has no figures yet: the run is not finished.") from error
-        except ValueError as error:
-            raise RunError(f"{self.metrics_file} is damaged: {error}") from error
-        if not isinstance(metrics, dict):
-            raise RunError(f"{self.metrics_file} is damaged: it holds no figures.")
         return metrics
+
+    def progress(self) -> dict[str, Any]:
+        """Return what the run wrote beside its last checkpoint, empty where it has none.
+
+        Raises:
+            DamagedFileError: if the file is damaged.
+        """
+        try:
+            progress: dict[str, Any] = read_json(self.progress_file, PROGRESS, mend=GO_ON)
+        except FileNotFoundError:
+            return {}
+        return progress
 
     def note_progress(self, *, epoch: int, step: int, seconds: float, best: dict[str, float]) -> None:
         """Write down how far the latest checkpoint is, for whoever looks at the folder without torch.

@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rnnlab.errors import RunError
+from rnnlab.files.bounded import glimpse
 
 # Whoever only looks holds the lock for an instant; a run that begins waits that out.
 PATIENCE = 3.0
@@ -27,16 +28,20 @@ def held(lock: Path) -> Iterator[None]:
     if place in _held_here:
         yield
         return
-    lock.parent.mkdir(parents=True, exist_ok=True)
     owner = by_whom(lock)  # older versions of filelock empty a file that they try
     owned = FileLock(lock, timeout=PATIENCE)
     try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
         owned.acquire()
     except Timeout:
         raise RunError(
             f"{lock.parent} is being worked on{owner}. Two processes can't go on with one run: "
             "wait for it, or stop it first."
         ) from None
+    except OSError as error:
+        raise RunError(
+            f"{lock} can't be locked ({error.strerror or error}): it must be a file, on a disk with locks."
+        ) from error
     _held_here.add(place)
     try:
         lock.write_text(f"{os.getpid()} {socket.gethostname()}\n", encoding="utf-8")
@@ -64,7 +69,7 @@ def is_held(lock: Path) -> bool:
 
 def by_whom(lock: Path) -> str:
     """Return `` by process 4711 on HOST`` where the owner has left its name."""
-    with suppress(OSError, UnicodeDecodeError, ValueError):
-        process, host = lock.read_text(encoding="utf-8").split()
+    with suppress(ValueError):
+        process, host = glimpse(lock, 1000).split()
         return f" by process {process} on {host}"
     return ""

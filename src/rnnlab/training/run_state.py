@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from rnnlab.errors import DamagedFileError
+from rnnlab.files.bounded import glimpse
 from rnnlab.training.run_lock import by_whom, is_held
 
 if TYPE_CHECKING:
@@ -45,11 +46,10 @@ def state_of(folder: RunFolder, *, owner: bool = False) -> RunState:
     who = by_whom(folder.lock_file).strip()
     if not owner and is_held(folder.lock_file):
         return RunState("running", who, epoch, step)
-    if folder.metrics_file.is_file():
+    if folder.metrics_file.exists():
         return RunState("finished", "", epoch, step)
     if folder.error_file.is_file():
-        reason = folder.error_file.read_text(encoding="utf-8", errors="replace").strip()
-        return RunState("failed", reason, epoch, step)
+        return RunState("failed", glimpse(folder.error_file).strip(), epoch, step)
     if folder.last.is_file() or folder.previous.is_file():
         return RunState("interrupted", "", epoch, step)
     return RunState("empty")
@@ -59,10 +59,9 @@ def progress_of(folder: RunFolder) -> dict[str, Any]:
     """Return what the run wrote beside its last checkpoint, empty where it has none.
 
     ``epoch``, ``step``, ``seconds`` (of all its processes so far) and, once there is a best checkpoint,
-    ``best``: the validation metrics of it.
+    ``best``: the validation metrics of it. Of a damaged file nothing is known: the checkpoint counts.
     """
     try:
-        progress = json.loads(folder.progress_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return folder.progress()
+    except DamagedFileError:
         return {}
-    return progress if isinstance(progress, dict) else {}

@@ -16,6 +16,7 @@ from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.tasks.task import evaluating
 from rnnlab.text.readable_tokens import readable, separator
 from rnnlab.text.vocabulary import EOS, EOS_ID
+from rnnlab.visible import well_formed
 
 if TYPE_CHECKING:
     from rnnlab.tasks.language_model.exports import LanguageModelExports
@@ -88,7 +89,7 @@ class TrainedLanguageModel(TrainedModel):
         It is read from the zero state after an ``<eos>``. A token that the vocabulary lacks counts as
         ``<unk>``, which flatters a model whose vocabulary is small.
         """
-        return float(np.exp(self.surprisals(self.tokenizer.encode(text)).mean()))
+        return float(np.exp(self.surprisals(self.tokenizer.encode(well_formed(text))).mean()))
 
     def explain(self, text: str, label: str | None = None) -> Explanation:
         """Return the perplexity of each token: how many equally probable choices would surprise as much.
@@ -98,7 +99,7 @@ class TrainedLanguageModel(TrainedModel):
         """
         if label is not None:
             raise ConfigError(f"label={label}: a language model has no classes.")
-        tokens = self.tokenizer.encode(text)
+        tokens = self.tokenizer.encode(well_formed(text))
         nats = self.surprisals(tokens)
         return Explanation(
             title=f"Perplexity {np.exp(nats.mean()):,.1f} over {len(nats):,} tokens, the text's end included",

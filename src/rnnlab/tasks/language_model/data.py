@@ -10,6 +10,7 @@ from rnnlab.corpora.corpus import Corpus
 from rnnlab.data.streams import StreamBatch, StreamLoader, TokenStream
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError
+from rnnlab.own_code import code_of
 from rnnlab.text.encoded import EncodedSplit
 from rnnlab.text.tokenizers import Characters, Tokenizer
 from rnnlab.text.vocabulary import EOS_ID
@@ -139,7 +140,7 @@ class LanguageData(TextData):
             self.text("test"),
             vocabulary_size=len(self.encoded.vocabulary),
             before=EOS_ID,
-            key=f"{self.encoded.key} backward" if self.backward else self.encoded.key,
+            key=f"{self.encoded.key} {code_of(type(self))} {'backward' * self.backward}".strip(),
         )
 
 

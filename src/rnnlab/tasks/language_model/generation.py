@@ -12,6 +12,7 @@ from rnnlab.tasks.language_model.sampling import Sampling
 from rnnlab.tasks.task import evaluating
 from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.text.vocabulary import EOS, EOS_ID, UNK_ID, Vocabulary
+from rnnlab.visible import well_formed
 
 if TYPE_CHECKING:
     from rnnlab.tasks.language_model.task import LanguageModel
@@ -35,7 +36,7 @@ class TextGenerator:
 
     def unknown_words(self, prompt: str) -> list[str]:
         """Return the prompt's tokens that the vocabulary lacks, each once; the model reads ``<unk>``."""
-        return self.vocabulary.missing(self.tokenizer.encode(prompt))
+        return self.vocabulary.missing(self.tokenizer.encode(well_formed(prompt)))
 
     def texts(
         self,
@@ -115,7 +116,7 @@ class TextGenerator:
         Raises:
             DataError: if it has some, but none that the vocabulary knows.
         """
-        tokens = self.tokenizer.encode(prompt)
+        tokens = self.tokenizer.encode(well_formed(prompt))
         unknown = self.vocabulary.missing(tokens)
         if tokens and len(unknown) == len(set(tokens)):
             lower = [word for word in tokens if word.lower() in self.vocabulary]

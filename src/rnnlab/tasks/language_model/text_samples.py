@@ -8,7 +8,8 @@ from rnnlab.errors import ConfigError, DataError
 from rnnlab.figures.markdown import escaped
 from rnnlab.tasks.language_model.generation import TextGenerator
 from rnnlab.tasks.language_model.task import LanguageModel
-from rnnlab.text.tokenizers import Tokenizer, tokenizer_from_dict
+from rnnlab.text.tokenizer_identity import tokenizer_of
+from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.text.vocabulary import Vocabulary
 
 TOKENS = 60
@@ -44,7 +45,7 @@ class TextSamples(Callback):
     @classmethod
     def of(cls, task: LanguageModel, prompt: str) -> "TextSamples":
         """Return the samples of a task that knows its data."""
-        tokenizer = tokenizer_from_dict(task.metadata["tokenizer"])
+        tokenizer = tokenizer_of(task.metadata, "The run")
         return cls(task, tokenizer, Vocabulary.from_dict(task.metadata["vocabulary"]), prompt)
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from rnnlab.corpora.corpus import Corpus
 from rnnlab.corpora.memory_problems import CORRECT_WITHIN, MemoryProblem, Sequences
 from rnnlab.data.batch import Batch
 from rnnlab.data.loader import ResumableLoader
@@ -32,6 +33,8 @@ class MemoryData(TaskData):
     Raises:
         ConfigError: if a number is below 1, or the data is no memory problem.
     """
+
+    corpora = (MemoryProblem, Corpus)  # of which the latter is refused with a reason
 
     def __init__(
         self,

@@ -20,6 +20,7 @@ from rnnlab.tasks.sentiment.task import SentimentClassifier, evaluation_metrics
 from rnnlab.text.encoded import EncodedSplit
 from rnnlab.text.readable_tokens import readable, separator
 from rnnlab.text.vocabulary import EOS, EOS_ID, Ids
+from rnnlab.visible import well_formed
 
 if TYPE_CHECKING:
     from rnnlab.tasks.sentiment.exports import ClassifierExports
@@ -85,7 +86,7 @@ class TrainedClassifier(TrainedModel):
             raise ConfigError(f"label={label}: the model has no such class. {nearest(label, self.labels)}")
         chosen = self.labels.index(label)
         ids = self.encode(text)
-        tokens = self.tokenizer.encode(text) or [EOS]
+        tokens = self.tokenizer.encode(well_formed(text)) or [EOS]
         batch = self.batch(in_a_row([ids if len(ids) else lone_end()]), [0])
         places = self.batch(in_a_row([np.arange(len(tokens), dtype=np.int32)]), [0]).inputs[0].tolist()
         found = self.task.word_shares(batch.inputs[0].to(self.device), chosen)
@@ -116,7 +117,7 @@ class TrainedClassifier(TrainedModel):
 
     def encode(self, text: str) -> Ids:
         """Return the ids of a text's tokens, whole, ``(tokens,)``; none for an empty text."""
-        tokens = self.tokenizer.encode(text)
+        tokens = self.tokenizer.encode(well_formed(text))
         return np.fromiter(map(self.vocabulary.id_of, tokens), dtype=np.int32, count=len(tokens))
 
     def batch(self, documents: EncodedSplit, numbers: npt.ArrayLike) -> Batch:

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 
-from rnnlab.corpora.corpus import Corpus
+from rnnlab.corpora.corpus import Corpus, known_by
 from rnnlab.errors import DataError
 from rnnlab.tasks.kept_baselines import Figures, kept
 
@@ -18,7 +18,7 @@ def sentiment_baselines(corpus: Corpus) -> Figures:
     The bag of bigrams is a logistic regression on tf-idf weights (sublinear, of words and pairs of words).
     It takes seconds to minutes the first time; the result is kept in the cache.
     """
-    inputs = {"corpus": corpus.fingerprint, "inverse_regularisation": INVERSE_REGULARISATION, "version": 1}
+    inputs = {"corpus": known_by(corpus), "inverse_regularisation": INVERSE_REGULARISATION, "version": 1}
     return kept("sentiment", inputs, lambda: computed(corpus))
 
 

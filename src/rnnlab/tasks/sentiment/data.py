@@ -13,6 +13,9 @@ from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.text.tokenizers import Tokenizer
 
+LISTED = 20
+"""Classes that are listed at the start of a run; of more the largest."""
+
 
 class SentimentData(TextData):
     """Documents with their class.
@@ -119,6 +122,15 @@ class SentimentData(TextData):
         by_length = np.argsort(-truncated_lengths(split, self.max_length), kind="stable")
         chosen = np.linspace(0, len(by_length) - 1, min(sequences, len(by_length))).round().astype(np.int64)
         return collate(split, by_length[chosen], max_length=self.max_length, truncate=self.truncate)
+
+    def describe(self) -> str:
+        """Return what there is to say of every text, and the classes with their training documents."""
+        labels = self.encoded.splits["train"].labels
+        counts = np.bincount(labels[labels >= 0], minlength=len(self.encoded.labels)).tolist()
+        pairs = sorted(zip(self.encoded.labels, counts, strict=True), key=lambda pair: -pair[1])
+        shown = ", ".join(f"{name} {count:,}" for name, count in pairs[:LISTED])
+        more = f" and {len(pairs) - LISTED:,} smaller ones" if len(pairs) > LISTED else ""
+        return f"{super().describe()}\n{len(pairs)} classes, with their documents in train: {shown}{more}."
 
     def describe_batches(self) -> str:
         """Return the number of training batches, their sizes, and how much of them is padding."""

@@ -5,11 +5,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from rnnlab.errors import ConfigError, RunError, nearest
+from rnnlab.named_classes import check_classes
 from rnnlab.tasks.language_model import NAME
 from rnnlab.tasks.sentiment.transfer import take_language_model
 from rnnlab.tasks.starting import Source, Starting
 from rnnlab.terminal import shown
-from rnnlab.text.tokenizers import tokenizer_from_dict
+from rnnlab.text.tokenizer_identity import tokenizer_of
 from rnnlab.text.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -40,8 +41,8 @@ class FromLanguageModel(Starting):
         The encoder, the embedding's size, the tokenizer, the direction of reading and the head of the
         language model's loss are the run's. What was said stays, for :meth:`check_agreement` to judge.
         """
-        for section in ("model", "tokenizer"):
-            check_own(section, source.config[section]["_target_"], config[section].get("_target_"))
+        taken = {section: source.config[section] for section in ("model", "tokenizer")}
+        check_classes(taken, source.checkpoint, config.get("trust"), chosen=config)
         own = {key: value for key, value in config["model"].items() if f"model.{key}" in said}
         model = {**source.config["model"], **own}
         task = dict(config["task"])
@@ -91,7 +92,7 @@ class FromLanguageModel(Starting):
 
     def read_as(self, data: Any, source: Source, config: Mapping[str, Any]) -> None:
         """Let text become tokens, and with ``task.vocabulary=run`` ids, as the language model's did."""
-        data.tokenizer = tokenizer_from_dict(dict(source.metadata["tokenizer"]))
+        data.tokenizer = tokenizer_of(source.metadata, source.checkpoint)
         if config["task"]["vocabulary"] == "run":
             data.vocabulary_settings["vocabulary"] = Vocabulary.from_dict(source.metadata["vocabulary"])
 
@@ -107,17 +108,4 @@ class FromLanguageModel(Starting):
             f"{taken.total:,}",
             100 * taken.matched / taken.total,
             f"; the other {others:,} start at the mean of its vectors" if others else "",
-        )
-
-
-def check_own(section: str, theirs: str, named: str | None) -> None:
-    """Check that a class of the run's is rnnlab's, or one that the command names.
-
-    Raises:
-        ConfigError: if it is neither.
-    """
-    if not theirs.startswith("rnnlab.") and theirs != named:
-        raise ConfigError(
-            f"init_from: the run's {section} is {theirs}, which is not rnnlab's and would be imported. If "
-            f"you know the code, name it: {section}=custom {section}._target_={theirs}"
         )
