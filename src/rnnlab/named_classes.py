@@ -62,7 +62,7 @@ LISTED: Mapping[str, tuple[str, ...]] = {
     ),
     "callbacks.extra": of(
         "lightning.pytorch.callbacks",
-        "LearningRateMonitor DeviceStatsMonitor Timer ModelSummary RichModelSummary StochasticWeightAveraging",
+        "LearningRateMonitor DeviceStatsMonitor Timer ModelSummary StochasticWeightAveraging",
     ),
     "logger.extra": ("rnnlab.training.loggers.RunTable",),
 }
@@ -127,10 +127,8 @@ def foreign_classes(
     [('tokenizer', 'torch.optim.Adam')]
     """
     for place, name in classes_in(config):
-        within = place.rpartition(".")[0]
-        listed = isinstance(name, str) and name in LISTED.get(
-            within if within.endswith(".extra") else place, ()
-        )
+        group = place.rpartition(".")[0] if ".extra." in place else place
+        listed = isinstance(name, str) and name in LISTED.get(group, ())
         if not (listed or is_under(name, trust) or (place, name) in chosen):
             yield place, name
 

@@ -118,7 +118,8 @@ class TextData(TaskData):
 
     def warnings(self) -> Sequence[str]:
         """Return the corpus's."""
-        return self.corpus.warnings()
+        found: Sequence[str] = self.corpus.warnings()
+        return found
 
     def metadata(self) -> dict[str, Any]:
         """Return vocabulary, tokenizer and class names, and by what tokens the tokenizer is known again."""
