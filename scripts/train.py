@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.command_line import run_hydra
-from rnnlab.training.automatic import run_folder
+from rnnlab.training.resume import run_folder
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 

@@ -22,9 +22,8 @@ from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.tasks.task import Task
 from rnnlab.training import checkpoints
 from rnnlab.training import fit as fit_module
-from rnnlab.training.automatic import newest_unfinished
 from rnnlab.training.fit import fit
-from rnnlab.training.resume import resumed_config
+from rnnlab.training.resume import newest_unfinished, resumed_config
 from rnnlab.training.run_folder import RunFolder
 from tests.training.conftest import CONF, write_reviews
 from tests.training.same_end import assert_same_end

@@ -11,11 +11,11 @@ from rnnlab.errors import ConfigError
 from rnnlab.runs.load import open_run
 from rnnlab.tasks.answers import OpenedRun
 from rnnlab.training.encoding_progress import encoding_progress
-from rnnlab.training.evaluation import evaluate
 from rnnlab.training.fit import assemble_data
 from rnnlab.training.hardware import check_accelerator
 from rnnlab.training.processes import quieten
 from rnnlab.training.resume import tell_edited, tell_other_corpus
+from rnnlab.training.scoring import evaluate
 
 LIMITS = {"validation": "limit_val_batches", "test": "limit_test_batches"}
 """What of a split is scored, by the run's trainer."""

@@ -26,7 +26,6 @@ from rnnlab.training.checkpoints import AtomicCheckpointIO, Resumable, newest_wh
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.early_stopping import RememberedEarlyStopping
 from rnnlab.training.encoding_progress import encoding_progress
-from rnnlab.training.evaluation import evaluate
 from rnnlab.training.extras import built_entries, check_keys
 from rnnlab.training.hardware import (
     accelerator_of,
@@ -48,6 +47,7 @@ from rnnlab.training.random_states import RandomStates
 from rnnlab.training.report import describe_task, final_table
 from rnnlab.training.resume import check_epochs, check_same_corpus, check_same_vocabulary, tell_edited
 from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.scoring import evaluate
 
 log = logging.getLogger(__name__)
 

@@ -1,15 +1,17 @@
 """``init_from``: the run that a training starts from; what it takes of it is its task's business."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from rnnlab.build import locate_class
+from rnnlab.command_line import dotted_keys
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
-from rnnlab.said_keys import said_keys
 from rnnlab.tasks.starting import Source, Starting
 from rnnlab.tasks.task import Task
 from rnnlab.text.vocabulary import Vocabulary
@@ -126,3 +128,35 @@ def source_in(file: Path, checkpoint: Mapping[str, Any]) -> Source:
         raise RunError(
             f"{file} is damaged: its configuration or vocabulary is not as rnnlab writes it."
         ) from error
+
+
+def said_keys(overrides: Iterable[str], choices: Mapping[str, str | None], conf: Path) -> set[str]:
+    """Return the dotted keys that the command line or its recipe names.
+
+    ``model=lstm`` says the encoder's class and cell, but no size; a word on the tokenizer says all of it.
+
+    Args:
+        overrides: the words of the command line.
+        choices: the file that each group is composed from, such as ``{"model": "lstm"}``.
+        conf: the folder of configuration files.
+    """
+    said = {word.partition("=")[0].lstrip("+~").partition("@")[0] for word in overrides}
+    if choices.get("experiment"):
+        said.update(recipe_keys(conf / "experiment" / f"{choices['experiment']}.yaml"))
+    if "model" in said:
+        said |= {"model._target_", "model.cell"}
+    if any(key.startswith("tokenizer.") for key in said):
+        said.add("tokenizer")
+    return said
+
+
+def recipe_keys(file: Path) -> Iterator[str]:
+    """Yield the dotted keys, and the groups, that a recipe and those that it is built on set."""
+    content: Any = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
+    for entry in content.pop("defaults", []):
+        if isinstance(entry, str):
+            if entry != "_self_":
+                yield from recipe_keys(file.with_name(f"{entry}.yaml"))
+        else:
+            yield from (key.removeprefix("override ").lstrip("/").partition("@")[0] for key in entry)
+    yield from dotted_keys(content)

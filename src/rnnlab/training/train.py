@@ -23,8 +23,8 @@ from rnnlab.errors import ConfigError
 from rnnlab.folders import conf_folder
 from rnnlab.sweeps.trial_link import watchers
 from rnnlab.terminal import shown
-from rnnlab.training.automatic import run_folder, settled_config
 from rnnlab.training.fit import fit
+from rnnlab.training.resume import run_folder, settled_config
 from rnnlab.training.run_folder import RunFolder
 
 PRIMARY = "train"

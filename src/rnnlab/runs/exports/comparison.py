@@ -15,9 +15,9 @@ from rnnlab.runs.evaluation import prepared_split
 from rnnlab.tasks.answers import TrainedModel
 from rnnlab.tasks.exports import Answers, OnnxAnswers
 from rnnlab.terminal import console
-from rnnlab.training.evaluation import evaluate
 from rnnlab.training.processes import quieten
 from rnnlab.training.readable_numbers import figure, thousands
+from rnnlab.training.scoring import evaluate
 
 TIMED = 50  # batches
 
