@@ -73,7 +73,7 @@ def test_places_behind_a_columns_end_teach_nothing() -> None:
     gradients = []
     for filler in (0, 5):
         changed = torch.where(last.valid, last.inputs, filler)
-        loss = loss_alone(model, last._replace(tokens=changed))
+        loss = loss_alone(model, last._replace(inputs=changed))
         gradients.append(torch.autograd.grad(loss, list(model.parameters())))
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other)

@@ -111,7 +111,7 @@ def reading_of(metadata: Mapping[str, Any], file: Path) -> tuple[Tokenizer, Voca
         RunError: if the tokenizer makes other tokens by now.
         ConfigError: if there is no such tokenizer.
     """
-    if "vocabulary" not in metadata:
+    if "tokenizer" not in metadata["config"] or "facts" in metadata:  # facts: of an earlier version
         return None
     return tokenizer_of(metadata, file), Vocabulary.from_dict(metadata["vocabulary"])
 

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from rnnlab.errors import ConfigError
 from rnnlab.files.checkpoint_file import CHECKPOINT_FORMAT
+from rnnlab.optimization.averaged_sgd import WeightAveraging, averages
 from rnnlab.optimization.building import build_optimizer, build_schedule, decayed_apart
 from rnnlab.tasks.loss_watch import LossWatch, check_weights
 
@@ -179,6 +180,10 @@ class Task(lightning.LightningModule):
             return int(trainer.max_steps)
         steps = math.ceil(batches / trainer.accumulate_grad_batches) * trainer.max_epochs
         return min(steps, trainer.max_steps) if trainer.max_steps > 0 else steps
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Return what lets an optimizer that averages weights do so, whatever the Trainer."""
+        return [WeightAveraging()] if self.optimizer_config and averages(self.optimizer_config) else []
 
     def configure_optimizers(self) -> Any:
         """Build the configured optimizer and schedule, in the form Lightning takes."""

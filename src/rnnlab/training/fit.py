@@ -15,7 +15,6 @@ from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData, plain
 from rnnlab.errors import ConfigError
 from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
-from rnnlab.optimization.averaged_sgd import WeightAveraging, averages
 from rnnlab.optimization.building import build_optimizer
 from rnnlab.renamed import with_new_names
 from rnnlab.tasks.task import Task
@@ -274,8 +273,6 @@ def callbacks(
         "callbacks.early_stopping",
     )
     found: list[Callback] = [clock, RandomStates(), TrainingProgress(clock), stop]
-    if averages(config["optimizer"]):
-        found.append(WeightAveraging())
     found += [best, KeepLast(**keeping, **settings["checkpoint"])]
     if settings["early_stopping"]["patience"] is not None:
         found.append(RememberedEarlyStopping(**stopping, **settings["early_stopping"]))
