@@ -16,8 +16,10 @@ from types import FrameType
 from typing import Any
 
 import hydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -130,10 +132,29 @@ def check_no_sweep(words: Iterable[str]) -> None:
 
 
 def register_resolvers() -> None:
-    """Make known what the configuration files call by ``${rnnlab.…:…}``."""
+    """Make known what the configuration files call by ``${rnnlab.…:…}``, and let null be deleted."""
     OmegaConf.register_new_resolver("rnnlab.can_fuse", can_fuse, replace=True)
     OmegaConf.register_new_resolver("rnnlab.model_name", model_name, replace=True)
     OmegaConf.register_new_resolver("rnnlab.repeats", repeats, replace=True)
+    let_null_be_deleted()
+
+
+def let_null_be_deleted() -> None:
+    """Let ``~key`` take a key away whose value is null, too: Hydra takes it for one that is not there."""
+    apply = ConfigLoaderImpl._apply_overrides_to_config
+    if apply.__module__ == __name__:
+        return
+
+    def applied(overrides: list[Override], cfg: DictConfig) -> None:
+        for override in overrides:
+            parent, _, leaf = override.key_or_group.rpartition(".")
+            node = OmegaConf.select(cfg, parent) if parent else cfg
+            known = isinstance(node, DictConfig) and leaf in node.keys()  # noqa: SIM118
+            if override.is_delete() and known and OmegaConf.select(cfg, override.key_or_group) is None:
+                OmegaConf.update(cfg, override.key_or_group, "")
+        apply(overrides, cfg)
+
+    ConfigLoaderImpl._apply_overrides_to_config = staticmethod(applied)  # type: ignore[method-assign]
 
 
 def model_name(choice: str, init_from: str | None) -> str:

@@ -26,14 +26,14 @@ def of(package: str, names: str) -> tuple[str, ...]:
 
 LISTED: Mapping[str, tuple[str, ...]] = {
     "task": (
-        "rnnlab.models.sentiment.SentimentClassifier",
-        "rnnlab.models.language_model.LanguageModel",
-        "rnnlab.models.memory.MemoryTask",
+        "rnnlab.tasks.sentiment.task.SentimentClassifier",
+        "rnnlab.tasks.language_model.task.LanguageModel",
+        "rnnlab.tasks.memory.task.MemoryTask",
     ),
     "batches": (
-        "rnnlab.data.sentiment_data.SentimentData",
-        "rnnlab.data.language_data.LanguageData",
-        "rnnlab.data.memory_data.MemoryData",
+        "rnnlab.tasks.sentiment.data.SentimentData",
+        "rnnlab.tasks.language_model.data.LanguageData",
+        "rnnlab.tasks.memory.data.MemoryData",
     ),
     "data.corpus": (
         "rnnlab.corpora.imdb.Imdb",
@@ -50,22 +50,28 @@ LISTED: Mapping[str, tuple[str, ...]] = {
         "rnnlab.models.regularised.RegularisedEncoder",
     ),
     "optimizer": (
-        "rnnlab.models.averaged_sgd.AveragedSGD",
+        "rnnlab.optimization.averaged_sgd.AveragedSGD",
         *of("torch.optim", "SGD ASGD Adam AdamW Adamax NAdam RAdam SparseAdam Adafactor Adadelta Adagrad"),
         *of("torch.optim", "RMSprop Rprop LBFGS Muon"),
     ),
     "scheduler": (
-        *of("rnnlab.models.schedules", "ConstantThenDecay SlantedTriangular"),
+        *of("rnnlab.optimization.schedules", "ConstantThenDecay SlantedTriangular"),
         *of("torch.optim.lr_scheduler", "OneCycleLR CyclicLR ReduceLROnPlateau CosineAnnealingLR"),
         *of("torch.optim.lr_scheduler", "CosineAnnealingWarmRestarts ExponentialLR PolynomialLR LinearLR"),
         *of("torch.optim.lr_scheduler", "ConstantLR StepLR MultiStepLR"),
     ),
+    "callbacks.extra": of(
+        "lightning.pytorch.callbacks",
+        "LearningRateMonitor DeviceStatsMonitor Timer ModelSummary StochasticWeightAveraging",
+    ),
+    "logger.extra": ("rnnlab.training.loggers.RunTable",),
 }
-"""For each place of a configuration where an object is built, the classes that one from a file may name.
+"""For each place of a configuration where an object is built, the classes that one from a file may name; at
+``callbacks.extra`` and ``logger.extra`` those of their entries, of which none speaks with a service.
 
 They are listed, and not found by looking into modules: a module also holds what it imports. What a schedule
 or an optimizer needs besides plain data, such as a function, no file can say: those that do are not here.
-Nothing is built elsewhere; callbacks, logger and Trainer have options, and no class to name."""
+Nothing is built elsewhere: what else callbacks, logger and Trainer have are options."""
 
 NESTED = (Mapping, list, tuple)
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
@@ -121,7 +127,8 @@ def foreign_classes(
     [('tokenizer', 'torch.optim.Adam')]
     """
     for place, name in classes_in(config):
-        listed = isinstance(name, str) and name in LISTED.get(place, ())
+        group = place.rpartition(".")[0] if ".extra." in place else place
+        listed = isinstance(name, str) and name in LISTED.get(group, ())
         if not (listed or is_under(name, trust) or (place, name) in chosen):
             yield place, name
 

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from rnnlab.baselines import sentiment
-from rnnlab.baselines.sentiment import sentiment_baselines
 from rnnlab.corpora.rotten_tomatoes import RottenTomatoes
 from rnnlab.corpora.tables import Table
-from rnnlab.data import sentiment_data
+from rnnlab.tasks.sentiment import baselines as sentiment
+from rnnlab.tasks.sentiment.baselines import sentiment_baselines
 from rnnlab.text.tokenizers import BasicEnglish, Characters, Tokenizer, Whitespace
 from rnnlab.training.fit import fit
 from tests.training.conftest import compose, reviews, write_reviews
@@ -97,7 +96,7 @@ def test_no_failure_of_a_baseline_ends_a_run(
     def fail(*args: object) -> None:
         raise error
 
-    monkeypatch.setattr(sentiment_data, "sentiment_baselines", fail)
+    monkeypatch.setattr(sentiment, "sentiment_baselines", fail)
     metrics = fit(compose("debug=fast_dev_run", "logger=none"), tmp_path / "run")
     assert metrics["baselines"] == {}
     assert (tmp_path / "run" / "metrics.json").is_file()

@@ -21,7 +21,7 @@ from rnnlab.diagnostics.stepwise import traced
 from rnnlab.diagnostics.trace import EncoderTrace, LayerTrace
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
-from rnnlab.models.language_model import LanguageModel
+from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.training.fit import fit
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.resume import resumed_config

@@ -20,7 +20,7 @@ LETTERS = ["<unk>", "<eos>", *"abcdefghijk"]
 def windows() -> list[Window]:
     stream = TokenStream(np.arange(2, 13, dtype=np.int32), first_input=1, batch_size=2)
     batches = StreamLoader(stream, bptt=4)
-    return [Window.of(batch.tokens, batch.targets, batch.counted, LETTERS) for batch in batches]
+    return [Window.of(batch.inputs, batch.targets, batch.valid, LETTERS) for batch in batches]
 
 
 def test_windows_hold_what_is_read_and_what_is_to_be_predicted() -> None:

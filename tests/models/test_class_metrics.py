@@ -8,7 +8,7 @@ import pytest
 import torch
 from torchmetrics.classification import BinaryAUROC, BinaryF1Score, MulticlassAccuracy, MulticlassF1Score
 
-from rnnlab.models.class_metrics import by_name, evaluation_metrics
+from rnnlab.tasks.sentiment.metrics import by_name, evaluation_metrics
 
 LABELS = ("bad", "good", "odd")
 

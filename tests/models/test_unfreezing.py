@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from rnnlab.errors import ConfigError
-from rnnlab.models.schedules import SlantedTriangular
-from rnnlab.models.sentiment import SentimentClassifier
-from rnnlab.models.unfreezing import GradualUnfreezing, layers_from_bottom
+from rnnlab.optimization.schedules import SlantedTriangular
+from rnnlab.tasks.sentiment.fine_tuning import GradualUnfreezing, layers_from_bottom
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 ADAM = {"_target_": "torch.optim.Adam", "lr": 0.1}
 RECURRENT = {"_target_": "rnnlab.models.encoder.RecurrentEncoder", "hidden_size": 4, "layers": 2}

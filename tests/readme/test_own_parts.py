@@ -12,10 +12,10 @@ import torch
 
 import rnnlab
 from rnnlab.errors import RunError
-from rnnlab.runs.trained import configuration
-from rnnlab.runs.trained_classifier import TrainedClassifier
+from rnnlab.tasks.sentiment.answers import TrainedClassifier
 from rnnlab.text.tokenizers import Tokenizer, tokenizer_from_dict
-from rnnlab.training.initial_run import adopted, read_initial_run
+from rnnlab.training.init_from import read_source, starting_of
+from rnnlab.training.train import configuration
 from tests.readme.text import commands, words_of
 
 Command = Callable[..., int]
@@ -144,7 +144,9 @@ def test_the_task(command: Command) -> None:
     logits, labels = torch.tensor([3.0, -1.0]), torch.tensor([1, 1])
     plain = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels.float(), reduction="none")
     probability = torch.sigmoid(logits)
-    torch.testing.assert_close(model.task.losses_of(logits, labels), plain * (1 - probability) ** 1.5)
+    torch.testing.assert_close(
+        model.task.training_losses_of(logits, labels), plain * (1 - probability) ** 1.5
+    )
 
 
 @pytest.mark.parametrize(
@@ -174,9 +176,12 @@ def test_init_from_imports_no_tokenizer_unasked(command: Command, importable: Ca
     assert command("train", "task=language_model", *own, *small, *QUICK) == 0
     (metrics,) = Path("logs").rglob("metrics.json")
     importable()
-    config, run = configuration(), read_initial_run(metrics.parent)
+    config = configuration()
+    starting = starting_of(config)
+    source = read_source(metrics.parent, starting)
     with pytest.raises(RunError, match=r"names my_tokenizer\.Negated \(tokenizer\).*trust=my_tokenizer"):
-        adopted(config, run, ())
-    assert adopted({**config, "trust": "my_tokenizer"}, run, ())["tokenizer"] == run.config["tokenizer"]
+        starting.adopted(config, source, ())
+    trusting = starting.adopted({**config, "trust": "my_tokenizer"}, source, ())
+    assert trusting["tokenizer"] == source.config["tokenizer"]
     assert "my_tokenizer" not in sys.modules
     assert command("train", f"init_from={metrics.parent}", *own, "model.backend=torch", *QUICK) == 0

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from rnnlab.figures.saved import rendered
-from rnnlab.models.language_model import LanguageModel
-from rnnlab.models.memory import MemoryTask
-from rnnlab.models.sentiment import SentimentClassifier
 from rnnlab.results.columns import MAIN
 from rnnlab.results.found_runs import found_under
 from rnnlab.results.grouped import grouped
 from rnnlab.results.plot import baseline_line, figure_of_runs
+from rnnlab.tasks.language_model.task import LanguageModel
+from rnnlab.tasks.memory.task import MemoryTask
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 from tests.results.run_makers import config, damage, finished, interrupted, run, sweep
 
 ROOT = Path(__file__).resolve().parents[2]

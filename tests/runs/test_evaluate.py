@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import rnnlab
+from rnnlab.data.text_data import model_ids
 from rnnlab.errors import ConfigError
-from rnnlab.runs.evaluation import evaluated, model_ids
+from rnnlab.runs.evaluation import evaluated
 from rnnlab.runs.evaluation_report import evaluate_runs
 from tests.runs.conftest import Finished
 from tests.training.conftest import write_reviews

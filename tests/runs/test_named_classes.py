@@ -14,18 +14,20 @@ import torch
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import Logger
 
 import rnnlab.build
 from rnnlab.command_line import exit_by
 from rnnlab.corpora.corpus import Corpus
 from rnnlab.corpora.memory_problems import MemoryProblem
 from rnnlab.errors import ConfigError, RunError
-from rnnlab.models.task import Task
 from rnnlab.named_classes import LISTED, check_classes, classes_in
 from rnnlab.runs.evaluation import evaluated
-from rnnlab.runs.loaded import load
+from rnnlab.runs.load import UNUSED, load
+from rnnlab.tasks.task import Task
 from rnnlab.text.tokenizers import Tokenizer
-from rnnlab.training.initial_run import adopted, read_initial_run, starting_point
+from rnnlab.training.init_from import read_source, starting_of, starting_point
 from rnnlab.training.resume import resumed_config
 from rnnlab.training.run_folder import RunFolder
 from tests.runs.conftest import Finished, composed_of
@@ -38,6 +40,8 @@ KINDS: dict[str, Any] = {
     "model": torch.nn.Module,
     "optimizer": torch.optim.Optimizer,
     "scheduler": torch.optim.lr_scheduler.LRScheduler,
+    "callbacks.extra": Callback,
+    "logger.extra": Logger,
 }
 MODULES = {name.rpartition(".")[0] for names in LISTED.values() for name in names}
 
@@ -48,7 +52,7 @@ def test_every_listed_class_is_of_its_kind_and_defined_where_it_is_listed() -> N
             cls = rnnlab.build.locate_class(name, KINDS[place], place)
             assert cls.__qualname__ == name.rpartition(".")[2]
             at_home = f"{cls.__module__}.{cls.__qualname__}" == name  # and not only imported there
-            assert at_home or (name.startswith("torch.optim.") and cls.__module__.startswith("torch.optim."))
+            assert at_home or name.startswith(("torch.optim.", "lightning.pytorch.callbacks."))
 
 
 def test_whatever_conf_names_is_listed() -> None:
@@ -56,7 +60,7 @@ def test_whatever_conf_names_is_listed() -> None:
     named = {
         name
         for file in conf.rglob("*.yaml")
-        if "hydra" not in file.parts and "hydra:" not in file.read_text()
+        if not {"hydra", "logger"} & {*file.parts} and "hydra:" not in file.read_text()
         for _, name in classes_in(yaml.safe_load(file.read_text()))
     }
     assert len(named) > 20
@@ -122,7 +126,7 @@ NAMES = st.sampled_from(
     [
         *(POPEN, "os.system", "builtins.eval", "antigravity.fly", "idlelib.idle.Idle", "turtle.Turtle"),
         *("seen_by_import.Cell", "seen_by_import.Popen", "seen_by_import", "seen_by_import.Cell.__init__"),
-        *("rnnlab.training.task_figures.SummaryWriter", "rnnlab.runs.opening.Path", "rnnlab.build.importlib"),
+        *("rnnlab.tasks.figures.SummaryWriter", "rnnlab.runs.load.Path", "rnnlab.build.importlib"),
         *("rnnlab.text.tokenizers.Tokenizer.__class__", "rnnlab.text.tokenizers._Words", "rnnlab.train"),
         *("rnnlab.models.encoder.torch.hub.load", "rnnlab.seen_by_import.Cell", "rnnlab..os.system"),
         *("torch.hub.load", "torch.load", "torch.nn.Module", "torch.optim.lr_scheduler.LambdaLR"),
@@ -168,12 +172,19 @@ def work(way: str, hostile: Hostile) -> None:
         evaluated(hostile.sentiment, device="cpu")
     elif way == "resume":
         stored = resumed_config({"resume": str(hostile.sentiment)}, RunFolder(hostile.sentiment), [])
-        rnnlab.training.assembly.assemble_data(stored)  # type: ignore[attr-defined]
+        rnnlab.training.fit.assemble_data(stored)  # type: ignore[attr-defined]
     else:
-        adopted({**COMPOSED, "model": {}, "tokenizer": {}}, read_initial_run(hostile.language), ())
+        starting = starting_of(COMPOSED)
+        starting.adopted(
+            {**COMPOSED, "model": {}, "tokenizer": {}}, read_source(hostile.language, starting), ()
+        )
 
 
-COMPOSED = {"task": {"name": "sentiment"}, "init_from": "a run"}
+OTHERS = ("", "task", "batches", "data", "optimizer", "scheduler", "trainer", "callbacks", "logger", "own")
+COMPOSED = {
+    "task": {"name": "sentiment", "_target_": "rnnlab.tasks.sentiment.task.SentimentClassifier"},
+    "init_from": "a run",
+}
 
 
 def outcome(work: Callable[[], None]) -> tuple[int, str]:
@@ -210,7 +221,8 @@ def check_names(
     assert status in (0, 2)
     assert said.count("Error: ") == (status == 2)
     assert "Traceback" not in said
-    used = {place for place in named if way != "init_from" or place.split(".")[0] in ("model", "tokenizer")}
+    unused = {"init_from": OTHERS, "load": UNUSED, "evaluate": UNUSED}.get(way, ())
+    used = {place for place in named if place.split(".")[0] not in unused}
     listed = all(named[place] in LISTED.get(place, ()) for place in used)
     assert listed or status == 2
     if used and key:
@@ -242,7 +254,7 @@ def test_nothing_outside_the_lists_is_imported_of_many_more(
     check_names(hostile, monkeypatch, way, named, key)
 
 
-WRITER = "rnnlab.training.task_figures.SummaryWriter"  # which that module merely imports
+WRITER = "rnnlab.tasks.figures.SummaryWriter"  # which that module merely imports
 Command = Callable[..., int]
 
 
@@ -304,7 +316,9 @@ def test_the_checkpoint_that_a_run_goes_on_from_names_no_more_than_the_run(
 
 def test_what_training_starts_from_is_looked_at_by_fit_itself(hostile: Hostile, sentiment: Finished) -> None:
     words = [f"init_from={hostile.language}", "data=csv", f"data.corpus.train={sentiment.data}"]
-    config = adopted(composed_of(words), read_initial_run(hostile.language), ())
+    config = composed_of(words)
+    starting = starting_of(config)
+    config = starting.adopted(config, read_source(hostile.language, starting), ())
     with as_before(hostile.language):
         altered(hostile.language, {"model.inner": {"_target_": "seen_by_import.Cell"}})
         with pytest.raises(RunError, match=r"names seen_by_import\.Cell \(model\.inner\)"):

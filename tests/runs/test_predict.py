@@ -16,7 +16,7 @@ from rnnlab.corpora.tables import Table
 from rnnlab.runs import table_prediction
 from rnnlab.runs.table_prediction import predict_table, windows
 from rnnlab.runs.text_tables import read_texts
-from rnnlab.runs.trained_classifier import TrainedClassifier
+from rnnlab.tasks.sentiment.answers import TrainedClassifier
 from tests.runs.conftest import Finished
 
 Command = Callable[..., int]

@@ -16,8 +16,8 @@ from typing import Any
 
 from rnnlab.command_line import Interrupted, run_hydra
 from rnnlab.errors import DataError
-from rnnlab.training.automatic import run_folder
 from rnnlab.training.origin import origin_of
+from rnnlab.training.resume import run_folder
 from rnnlab.training.run_folder import RunFolder
 
 CONF = Path(__file__).resolve().parents[2] / "conf"

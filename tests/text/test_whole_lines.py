@@ -9,7 +9,7 @@ import pytest
 from rnnlab.errors import DataError
 from rnnlab.text.tokenizers import BasicEnglish, Characters, Whitespace
 from rnnlab.text.whole_lines import advice, cut_of
-from rnnlab.training.assembly import assemble_data
+from rnnlab.training.fit import assemble_data
 from tests.training.conftest import compose, reviews
 
 __all__ = ["compose", "reviews"]

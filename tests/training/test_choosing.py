@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 import torch
-
 from rnnlab.data.sentiment_data import SentimentData
+
 from rnnlab.errors import ConfigError
-from rnnlab.models.sentiment import balanced_weights
-from rnnlab.training.assembly import assemble_data
+from rnnlab.tasks.sentiment.task import balanced_weights
 from rnnlab.training.choosing import Choice, Score, choice_of
-from rnnlab.training.fit import fit
+from rnnlab.training.fit import assemble_data, fit
 from rnnlab.training.run_folder import RunFolder
 from tests.training.conftest import write_reviews
 

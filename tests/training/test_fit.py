@@ -154,3 +154,17 @@ def test_wrong_configurations_are_refused_before_anything_is_written(
 def test_a_missing_gpu_is_told(compose: Compose, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no CUDA GPU"):
         fit(compose("trainer=gpu"), tmp_path / "run")
+
+
+def test_the_averaging_optimizer_averages_a_classifier(compose: Compose, tmp_path: Path) -> None:
+    config = compose(
+        *("optimizer=averaged_sgd", "optimizer.lr=5", "optimizer.patience=1", "scheduler=none"),
+        *("trainer.max_epochs=8", "callbacks.early_stopping.patience=null", "logger=none", "baselines=false"),
+    )
+    fit(config, tmp_path / "run")
+    last = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    group = last["optimizer_states"][0]["param_groups"][0]
+    assert len(group["seen"]) == 8
+    assert group["averaging"]
+    weights, state = last["state_dict"], last["optimizer_states"][0]["state"]
+    assert torch.equal(weights["embedding.weight"], state[0]["average"]), "the mean is what is validated"

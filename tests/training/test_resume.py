@@ -17,14 +17,13 @@ from omegaconf import OmegaConf
 from rnnlab.command_line import Interrupted, register_resolvers
 from rnnlab.errors import ConfigError, RnnlabError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
-from rnnlab.models.language_model import LanguageModel
-from rnnlab.models.sentiment import SentimentClassifier
-from rnnlab.models.task import Task
+from rnnlab.tasks.language_model.task import LanguageModel
+from rnnlab.tasks.sentiment.task import SentimentClassifier
+from rnnlab.tasks.task import Task
 from rnnlab.training import checkpoints
 from rnnlab.training import fit as fit_module
-from rnnlab.training.automatic import newest_unfinished
 from rnnlab.training.fit import fit
-from rnnlab.training.resume import resumed_config
+from rnnlab.training.resume import newest_unfinished, resumed_config
 from rnnlab.training.run_folder import RunFolder
 from tests.training.conftest import CONF, write_reviews
 from tests.training.same_end import assert_same_end
@@ -248,7 +247,7 @@ def test_a_broken_last_checkpoint_is_told_and_the_one_before_used(
         fit(sentiment.config(), folder.path)
     whole = bytearray(folder.last.read_bytes())
     middle = len(whole) // 2
-    for place in range(middle, middle + 128):  # more than the archive leaves free between two of its parts
+    for place in range(middle, middle + 200):  # more than the padding between two parts
         whole[place] ^= 0xFF
     if harm == "gone":
         folder.last.unlink()

@@ -13,7 +13,7 @@ import yaml
 
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
-from rnnlab.runs.loaded import load
+from rnnlab.runs.load import load
 from rnnlab.text.vocabulary import Vocabulary
 from rnnlab.training.fit import fit
 from tests.transfer.conftest import LANGUAGE, SHARED, Room, composed, digest, run_script
@@ -177,7 +177,7 @@ def test_only_a_language_model_starts_only_a_classifier(
     classifier: Compose, room: Room, tmp_path: Path
 ) -> None:
     text = f"data.corpus.train={room.notes}"
-    with pytest.raises(ConfigError, match=r"init_from is for task=sentiment; this is task=language_model"):
+    with pytest.raises(ConfigError, match="init_from: task=language_model can't start from another run"):
         fit(composed(*LANGUAGE, text, f"init_from={room.forwards}"), tmp_path / "language")
     fit(classifier(), tmp_path / "run")
     with pytest.raises(RunError, match=r"is a run of task=sentiment; take one of task=language_model"):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rnnlab.benchmarks.turns import Pass, Turn
-from rnnlab.data.collate import FlatDocuments
+from rnnlab.data.documents import FlatDocuments
 from rnnlab.errors import RunError
 
 PROGRAM = Path(__file__).with_name("keras_program.py")

@@ -16,8 +16,8 @@ from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Turn, paired, summary, take_turns
 from rnnlab.data.text_data import TextData
-from rnnlab.training.assembly import assemble_data, assemble_task
 from rnnlab.training.encoding_progress import encoding_progress
+from rnnlab.training.fit import assemble_data, assemble_task
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def measure(
     data = assemble_data(experiment(settings.cells[0], config))
     assert isinstance(data, TextData)
     with encoding_progress() as progress:
-        data.encode(progress)
+        data.prepare(progress)
     documents = data.encoded.splits["train"]
     with KerasProcess(documents, folder, settings.keras_python) as keras:
         for cell in settings.cells:

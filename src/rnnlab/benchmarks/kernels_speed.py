@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from rnnlab.benchmarks.settings import Settings
-from rnnlab.data.collate import truncated_lengths
-from rnnlab.data.sentiment_data import SentimentData
-from rnnlab.training.assembly import assemble_data
+from rnnlab.data.documents import truncated_lengths
+from rnnlab.tasks.sentiment.data import SentimentData
 from rnnlab.training.encoding_progress import encoding_progress
+from rnnlab.training.fit import assemble_data
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def corpus_lengths(config: Mapping[str, Any], count: int) -> Tensor:
     """Return ``(count,)`` lengths, distributed as the corpus's training documents' are, in no order."""
     data = cast(SentimentData, assemble_data(config))
     with encoding_progress() as progress:
-        data.encode(progress)
+        data.prepare(progress)
     lengths = np.sort(truncated_lengths(data.encoded.splits["train"], data.max_length))
     evenly = ((np.arange(count) + 0.5) * len(lengths) / count).astype(np.int64)
     return torch.from_numpy(np.random.default_rng(config["seed"]).permutation(lengths[evenly]))

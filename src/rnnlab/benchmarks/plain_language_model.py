@@ -123,6 +123,6 @@ class PlainLoop:
         self, window: StreamBatch, state: Tensor | tuple[Tensor, Tensor] | None
     ) -> tuple[Tensor, Tensor | tuple[Tensor, Tensor]]:
         """Return the window's mean loss and the state after it."""
-        tokens, targets = window.tokens.to(self.device), window.targets.to(self.device)
+        tokens, targets = window.inputs.to(self.device), window.targets.to(self.device)
         logits, state = self.model(tokens, None if window.starts else state)
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten()), state

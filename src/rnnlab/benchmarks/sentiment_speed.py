@@ -18,12 +18,12 @@ from rnnlab.benchmarks.reviews import Batches, ChosenReviews
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Turn, paired, summary, take_turns
-from rnnlab.data.sentiment_data import SentimentData
 from rnnlab.errors import ConfigError
-from rnnlab.models.optimization import build_optimizer, decayed_apart
-from rnnlab.models.sentiment import SentimentClassifier
-from rnnlab.training.assembly import assemble_data, assemble_task
+from rnnlab.optimization.building import build_optimizer, decayed_apart
+from rnnlab.tasks.sentiment.data import SentimentData
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.training.encoding_progress import encoding_progress
+from rnnlab.training.fit import assemble_data, assemble_task
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def measure(config: Mapping[str, Any], settings: Settings, device: torch.device)
     check_comparable(config)
     data = cast(SentimentData, assemble_data(config))
     with encoding_progress() as progress:
-        data.encode(progress)
+        data.prepare(progress)
     return [
         measure_row(config, settings, data, cell, size, device)
         for size in settings.hidden_sizes
@@ -181,7 +181,7 @@ def chosen(data: SentimentData, count: int, max_length: int | None = None) -> Ch
     loader = data.loader("train", shuffle=True)
     return ChosenReviews(
         data.encoded.splits["train"],
-        [batch.documents for batch in loader.batch_sampler.batches(0)],
+        [batch.documents for batch in loader.plan(0)],
         count,
         max_length=max_length or cast(int, data.max_length),
         truncate=data.truncate,

@@ -20,7 +20,7 @@ from rnnlab.runs.text_tables import (
     read_texts,
     row_writer,
 )
-from rnnlab.runs.trained_classifier import WINDOW, Prediction, TrainedClassifier
+from rnnlab.tasks.answers import WINDOW, Prediction, TrainedModel
 from rnnlab.terminal import errors
 
 LABEL = "predicted_label"
@@ -65,7 +65,7 @@ class Tally:
 
 
 def predict_table(
-    model: TrainedClassifier,
+    model: TrainedModel,
     source: Path,
     target: Path,
     *,
@@ -120,7 +120,7 @@ def predict_table(
 
 
 def predicted(
-    model: TrainedClassifier, rows: Iterable[Row], window: int = WINDOW
+    model: TrainedModel, rows: Iterable[Row], window: int = WINDOW
 ) -> Iterator[tuple[Columns, Prediction]]:
     """Yield each row's columns with the predicted ones added, and the prediction."""
     for chunk in windows(iter(rows), window):
@@ -146,7 +146,7 @@ def windows(rows: Iterator[Row], window: int) -> Iterator[list[Row]]:
         yield chunk
 
 
-def added_columns(model: TrainedClassifier, prediction: Prediction | None) -> Columns:
+def added_columns(model: TrainedModel, prediction: Prediction | None) -> Columns:
     """Return the columns that are added to a row; without values where there is no prediction."""
     shares = [None] * len(model.labels) if prediction is None else prediction.probabilities.tolist()
     names = [f"probability_{label}" for label in model.labels]

@@ -9,9 +9,9 @@ from rnnlab.training.choosing import Choice, Mode, choice_of
 from rnnlab.training.run_folder import RunFolder
 
 OWN_TASKS: Mapping[str, tuple[str, Mode]] = {
-    "rnnlab.models.sentiment.SentimentClassifier": ("validation/accuracy", "max"),
-    "rnnlab.models.language_model.LanguageModel": ("validation/perplexity", "min"),
-    "rnnlab.models.memory.MemoryTask": ("validation/loss", "min"),
+    "rnnlab.tasks.sentiment.task.SentimentClassifier": ("validation/accuracy", "max"),
+    "rnnlab.tasks.language_model.task.LanguageModel": ("validation/perplexity", "min"),
+    "rnnlab.tasks.memory.task.MemoryTask": ("validation/loss", "min"),
 }
 """The ``monitor`` and ``mode`` of rnnlab's tasks. The classes know them, but importing those takes half of
 the time that a sweep in several processes, which import torch and Lightning once more, needs to begin."""
@@ -51,7 +51,7 @@ def own_choice(target: str) -> Choice:
     if target in OWN_TASKS:
         return Choice(*OWN_TASKS[target])
     from rnnlab.build import locate_class
-    from rnnlab.models.task import Task
+    from rnnlab.tasks.task import Task
 
     task = locate_class(target, Task, "task")
     return Choice(task.monitor, task.mode)

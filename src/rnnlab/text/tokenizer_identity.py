@@ -70,21 +70,21 @@ def tokens_of(tokenizer: Tokenizer, text: str) -> list[str]:
         return [type(error).__name__]
 
 
-def tokenizer_of(passport: Mapping[str, Any], where: object) -> Tokenizer:
+def tokenizer_of(metadata: Mapping[str, Any], where: object) -> Tokenizer:
     """Return the tokenizer that a checkpoint describes.
 
     Args:
-        passport: of the checkpoint; that its classes may be imported was checked.
+        metadata: of the checkpoint; that its classes may be imported was checked.
         where: the checkpoint's file, for the error.
 
     Raises:
         RunError: if it makes other tokens of a text now than when the model was trained.
     """
-    target = passport["config"]["tokenizer"]["_target_"]
+    target = metadata["config"]["tokenizer"]["_target_"]
     cls = locate_class(target, Tokenizer, "tokenizer")  # type: ignore[type-abstract]
-    tokenizer = cls.from_dict(passport["tokenizer"])
-    made = passport.get("probe")
-    if made is not None and made != probed(tokenizer, passport["vocabulary"]["tokens"]):
+    tokenizer = cls.from_dict(metadata["tokenizer"])
+    made = metadata.get("probe")
+    if made is not None and made != probed(tokenizer, metadata["vocabulary"]["tokens"]):
         raise RunError(
             f"{where} is refused: {target} makes other tokens of a text now than when the model was trained, "
             "which would not know them. Put its code back as it was, or train anew."

@@ -5,6 +5,7 @@ class of the user's own, and the key of each file that the configuration names. 
 may mean another file or other code by now. Nothing here needs torch.
 """
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from typing import Any
 from rnnlab.build import build
 from rnnlab.corpora.labelled_subset import LabelledSubset
 from rnnlab.corpora.text_files import digest_of
-from rnnlab.errors import RunError
+from rnnlab.errors import RnnlabError, RunError
 from rnnlab.own_code import edited, own_code
+from rnnlab.training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
 
 Origin = dict[str, str]
 
@@ -40,7 +44,7 @@ def origin_of(
         corpus = build(config["data"]["corpus"], object, "data.corpus")
     if isinstance(corpus, LabelledSubset):  # which documents are drawn is a matter of the run's seed
         corpus = corpus.corpus
-    data = getattr(corpus, "fingerprint", None)  # a memory problem has none
+    data = getattr(corpus, "fingerprint", None)
     code = {f"{CODE}{name}": digest for name, digest in own_code(dict(config)).items()}
     files = files_of(config) if began is None else {key: began[key] for key in FILES if key in began}
     return {**({"data": data} if data else {}), **files, **code}
@@ -79,3 +83,17 @@ def edited_code(before: Mapping[str, str] | None, config: Any) -> str:
     now = own_code(config)
     kept = {name: (before or {}).get(f"{CODE}{name}") for name in now}
     return "" if before is None else ", ".join(sorted(name for name in now if kept[name] != now[name]))
+
+
+def tell_if_changed(folder: RunFolder, config: Mapping[str, Any]) -> None:
+    """Warn if a finished run would be made from other data or code now."""
+    try:
+        changed = changed_since(folder.origin(), origin_of(config))
+    except RnnlabError as error:
+        log.warning("Whether its data and code are still the same can't be told: %s", error)
+        return
+    if changed:
+        log.warning(
+            "Its figures are not of what is there now; changed since: %s. For those, start a new run.",
+            changed,
+        )

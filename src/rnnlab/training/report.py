@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnlab.models.task import Task
 from rnnlab.named_classes import trust_needed
+from rnnlab.tasks.task import Task
 from rnnlab.terminal import console, print_table, shown
 from rnnlab.training.readable_numbers import figure, thousands
 from rnnlab.training.run_folder import RunFolder
@@ -21,11 +21,11 @@ def describe_task(task: Task) -> str:
     return f"{type(task).__name__}: {total:,} parameters ({parts})."
 
 
-def final_table(task: str, metrics: Mapping[str, Any], folder: RunFolder, limit: int | float) -> None:
+def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit: int | float) -> None:
     """Print the figures beside the baselines' and, of a run that is no job of a sweep, what to type next.
 
     Args:
-        task: the task's name, which decides what to ask the model.
+        task: what was trained, which knows what to ask of it.
         metrics: the content of ``metrics.json``.
         folder: where the run lies.
         limit: ``trainer.limit_test_batches``, 1.0 for all.
@@ -68,20 +68,10 @@ def places(folder: RunFolder) -> list[tuple[str, Path]]:
     return [(name, path) for name, path in found if path.exists()]
 
 
-def answers(task: str, folder: RunFolder) -> list[str]:
-    """Return the command that asks the trained model of a task for an answer."""
-    return {
-        "sentiment": [
-            f'python scripts/predict.py run={shown(folder.path)} text="A moving film." explain=true'
-        ],
-        "language_model": [f'python scripts/generate.py run={shown(folder.path)} prompt="The film"'],
-    }.get(task, [])
-
-
-def next_commands(task: str, folder: RunFolder) -> list[str]:
+def next_commands(task: Task, folder: RunFolder) -> list[str]:
     """Return the commands that a person may want to type after a run."""
     trust = trust_needed(folder.config())
-    asking = [f"python scripts/evaluate.py run={shown(folder.path)}", *answers(task, folder)]
+    asking = [f"python scripts/evaluate.py run={shown(folder.path)}", *task.questions(folder.path)]
     going_on = f"python scripts/train.py resume={shown(folder.path)}"
     return [
         f"tensorboard --logdir {shown(folder.path.parent)}",

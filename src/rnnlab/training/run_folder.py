@@ -15,6 +15,7 @@ from rnnlab.files.bounded import damaged, is_name
 from rnnlab.files.json_file import read_json
 from rnnlab.files.shapes import NUMBER
 from rnnlab.files.yaml_file import read_yaml
+from rnnlab.renamed import up_to_date
 from rnnlab.training.run_lock import held
 from rnnlab.training.run_state import RunState, state_of
 
@@ -179,7 +180,7 @@ class RunFolder:
             config: dict[str, Any] = read_yaml(self.config_file, CONFIG, mend=RESTORE_CONFIG)
         except FileNotFoundError as error:
             raise RunError(f"{self.path} is no run folder: it has no config.yaml.") from error
-        return config
+        return up_to_date(config)
 
     def origin(self) -> dict[str, str] | None:
         """Return digests of what the run is made from; None for one of an rnnlab that did not keep them.

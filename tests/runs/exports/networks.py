@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 
-from rnnlab.models.language_model import LanguageModel
-from rnnlab.models.sentiment import SentimentClassifier
+from rnnlab.tasks.language_model.task import LanguageModel
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 WORDS = 30
 PLAIN = "rnnlab.models.encoder.RecurrentEncoder"
