@@ -11,35 +11,35 @@ from typing import Any, TypeVar
 
 from rnnlab.argument_types import fits, said, type_hints_of
 from rnnlab.errors import ConfigError, nearest
+from rnnlab.renamed import RENAMED
 
 Built = TypeVar("Built")
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def locate_class(target: str, kind: type[Built], where: str) -> type[Built]:
+def locate_class(target: str, kind: type[Built], where: str, key: str = "_target_") -> type[Built]:
     """Return the class with the dotted name ``target``.
 
     Args:
-        target: such as ``"rnnlab.models.encoder.RecurrentEncoder"``.
+        target: such as ``"rnnlab.encoder.recurrent.RecurrentEncoder"``; a name of former versions will do.
         kind: what the class must be, or derive from.
-        where: the configuration key, for the error.
+        where: the configuration's section, for the error.
+        key: what names the class there.
 
     Raises:
         ConfigError: if there is no such class, or it is of another kind.
     """
-    module_name, _, class_name = target.rpartition(".")
+    module_name, _, class_name = RENAMED.get(target, target).rpartition(".")
     try:
         module = importlib.import_module(module_name)
     except (ImportError, ValueError) as error:
-        raise ConfigError(f"{where}._target_={target}: can't import {module_name!r} ({error}).") from error
+        raise ConfigError(f"{where}.{key}={target}: can't import {module_name!r} ({error}).") from error
     found = getattr(module, class_name, None)
     if found is None:
         classes = [name for name, value in vars(module).items() if inspect.isclass(value)]
-        raise ConfigError(
-            f"{where}._target_: {module_name} has no {class_name}. {nearest(class_name, classes)}"
-        )
+        raise ConfigError(f"{where}.{key}: {module_name} has no {class_name}. {nearest(class_name, classes)}")
     if not (inspect.isclass(found) and issubclass(found, kind)):
-        raise ConfigError(f"{where}._target_={target} is not a class derived from {kind.__name__}.")
+        raise ConfigError(f"{where}.{key}={target} is not a class derived from {kind.__name__}.")
     return found
 
 

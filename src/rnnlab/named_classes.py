@@ -28,11 +28,17 @@ def foreign_classes(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
     >>> list(foreign_classes({"model": {"_target_": "my_cell.Cell"}, "optimizer": {"_target_": "torch.X"}}))
     [('model', 'my_cell.Cell')]
+    >>> list(foreign_classes({"model": {"_target_": "rnnlab.encoder.X", "cell": "my_cell.Cell"}}))
+    [('model', 'my_cell.Cell')]
     """
     for section in BUILT:
         for target in targets(config.get(section)):
             if not target.startswith("rnnlab."):
                 yield section, target
+    model = config.get("model")
+    cell = str(model.get("cell", "")) if isinstance(model, dict) else ""
+    if "." in cell and not cell.startswith("rnnlab."):
+        yield "model", cell
 
 
 def trust_needed(config: Mapping[str, Any]) -> str:

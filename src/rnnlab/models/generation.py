@@ -7,10 +7,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from rnnlab.cells.cell import State
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.models.language_model import LanguageModel
 from rnnlab.models.sampling import Sampling
-from rnnlab.models.scans import State
 from rnnlab.models.text_stream import TextStream
 from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.text.vocabulary import EOS_ID, UNK_ID, Vocabulary

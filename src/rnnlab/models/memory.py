@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from rnnlab.corpora.memory_problems import CORRECT_WITHIN
 from rnnlab.data.memory_data import MemoryBatch
+from rnnlab.encoder.encoder import build_encoder
 from rnnlab.errors import ConfigError
-from rnnlab.models.encoder import build_encoder
 from rnnlab.models.loss_watch import LossWatch
 from rnnlab.models.task import Task
 from rnnlab.models.tracking import RunningMean

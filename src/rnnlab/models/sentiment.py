@@ -16,17 +16,17 @@ from torchmetrics.classification import (
 )
 
 from rnnlab.data.collate import DocumentBatch
+from rnnlab.encoder.dropout import check_shares
+from rnnlab.encoder.embedding import WordEmbedding
+from rnnlab.encoder.encoder import build_encoder
+from rnnlab.encoder.integrated_gradients import MOST, Attribution, integrated_gradients
+from rnnlab.encoder.padding import turned_round
+from rnnlab.encoder.pooling import build_pooling
 from rnnlab.errors import ConfigError
-from rnnlab.models.dropout import check_shares
-from rnnlab.models.embedding import WordEmbedding
-from rnnlab.models.encoder import build_encoder
 from rnnlab.models.fine_tuning import FineTunedTask
-from rnnlab.models.integrated_gradients import MOST, Attribution, integrated_gradients
 from rnnlab.models.language_loss import build_language_loss
 from rnnlab.models.long_documents import ReadDocuments, check_bptt, in_batch_order, read_documents
 from rnnlab.models.mean_auroc import MeanAUROC
-from rnnlab.models.padding import turned_round
-from rnnlab.models.pooling import build_pooling
 from rnnlab.models.tracking import RunningMean
 
 
@@ -42,7 +42,7 @@ class SentimentClassifier(FineTunedTask):
         vocabulary_size: rows of the embedding.
         labels: class names in id order.
         embedding_size: components of a word's vector.
-        pooling: how a document's hidden states become one vector, see :mod:`rnnlab.models.pooling`.
+        pooling: how a document's hidden states become one vector, see :mod:`rnnlab.encoder.pooling`.
         dropout: share of the pooled vector's components dropped before the classifier.
         embedding_dropout: share of the embedded components dropped before the encoder.
         word_dropout: share of the vocabulary's words hidden from a batch (Gal and Ghahramani 2016).
@@ -169,7 +169,7 @@ class SentimentClassifier(FineTunedTask):
         Args:
             tokens: one document's ids ``(time,)``.
             label: the class; of two, the logit for the first is the negative of that for the second.
-            most_steps: see :func:`rnnlab.models.integrated_gradients.integrated_gradients`.
+            most_steps: see :func:`rnnlab.encoder.integrated_gradients.integrated_gradients`.
         """
 
         def score(vectors: Tensor) -> Tensor:

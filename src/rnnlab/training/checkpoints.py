@@ -16,6 +16,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from rnnlab.atomic import written_beside
 from rnnlab.errors import RunError
 from rnnlab.models.task import CHECKPOINT_FORMAT
+from rnnlab.renamed import renamed
 from rnnlab.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise RunError(
             f"{path} has checkpoint format {found}; this rnnlab reads up to {CHECKPOINT_FORMAT}: upgrade it."
         )
-    return checkpoint
+    passport = checkpoint["rnnlab"]
+    return {**checkpoint, "rnnlab": {**passport, "config": renamed(passport.get("config"))}}
 
 
 def named_by(error: UnpicklingError) -> str:

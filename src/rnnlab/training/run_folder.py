@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
 from rnnlab.atomic import write_text
 from rnnlab.errors import RnnlabError, RunError
+from rnnlab.renamed import renamed
 from rnnlab.training.run_lock import held
 from rnnlab.training.run_state import RunState, state_of
 
@@ -133,7 +134,7 @@ class RunFolder:
             raise RunError(f"{self.config_file} is damaged: {error}") from error
         if not isinstance(config, dict):
             raise RunError(f"{self.config_file} is damaged: it holds no configuration.")
-        return config
+        return cast(dict[str, Any], renamed(config))
 
     def is_finished_as(self, config: Mapping[str, Any]) -> bool:
         """Return whether the run is finished, and ``config`` asks for nothing else than it has done."""

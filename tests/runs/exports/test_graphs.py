@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
+from rnnlab.encoder.pooling import POOLINGS
 from rnnlab.errors import ConfigError
-from rnnlab.models.pooling import POOLINGS
 from rnnlab.runs.exports.answers import (
     OnnxAnswers,
     classifier_answers,
@@ -52,10 +52,10 @@ def script_answers(plain: nn.Module, file: Path) -> Answers:
 def check_classifier(encoder: dict[str, Any], pooling: str, classes: int, form: str, tmp_path: Path) -> None:
     task = classifier(encoder, pooling, classes, backward=classes == 3)
     if form == "torchscript":
-        answers = script_answers(PlainClassifier(task, pooling), tmp_path / "a.pt")
+        answers = script_answers(PlainClassifier(task), tmp_path / "a.pt")
     else:
         layers = Int8Layers if form == "int8" else FloatLayers
-        graph = classifier_model(task, pooling, layers, form)
+        graph = classifier_model(task, layers, form)
         answers = graph_answers(graph, tmp_path / "a.onnx").of_classifier
     for lengths in ([7, 1, 4], [3], [12, 12]):
         tokens = torch.randint(WORDS, (len(lengths), max(lengths) + 2))  # the padding holds anything

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rnnlab.cells.cell import State
 from rnnlab.errors import ConfigError
 from rnnlab.models.language_model import LanguageModel
-from rnnlab.models.scans import State
 from rnnlab.models.sentiment import SentimentClassifier
 
 ClassifierAnswers = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]

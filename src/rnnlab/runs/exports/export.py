@@ -159,7 +159,7 @@ def write_graph(model: TrainedModel, file: Path, form: str) -> float:
         raise lacking("onnx") from error
     layers = Int8Layers if form == "int8" else FloatLayers
     if isinstance(model, TrainedClassifier):
-        graph = classifier_model(model.task, model.config["task"]["pooling"], layers, form)
+        graph = classifier_model(model.task, layers, form)
         file.write_bytes(graph.SerializeToString())
         return likeness.classifier_difference(model, OnnxAnswers(file).of_classifier)
     assert isinstance(model, TrainedLanguageModel)
@@ -176,7 +176,7 @@ def write_torchscript(model: TrainedModel, file: Path) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch would have new code use torch.export
         if isinstance(model, TrainedClassifier):
-            plain: torch.nn.Module = PlainClassifier(model.task, model.config["task"]["pooling"])
+            plain: torch.nn.Module = PlainClassifier(model.task)
         else:
             assert isinstance(model, TrainedLanguageModel)
             plain = PlainLanguageModel(model.task)
