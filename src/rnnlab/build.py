@@ -13,39 +13,39 @@ from typing import Any, TypeVar, cast
 
 from rnnlab.argument_types import fits, said, type_hints_of
 from rnnlab.errors import ConfigError, nearest
+from rnnlab.renamed import RENAMED
 
 Built = TypeVar("Built")
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def locate_class(target: str, kind: type[Built], where: str) -> type[Built]:
+def locate_class(target: str, kind: type[Built], where: str, key: str = "_target_") -> type[Built]:
     """Return the class with the dotted name ``target``.
 
     Args:
-        target: such as ``"rnnlab.models.encoder.RecurrentEncoder"``.
+        target: such as ``"rnnlab.encoder.recurrent.RecurrentEncoder"``; a name of former versions will do.
         kind: what the class must be, or derive from; a protocol whose methods it must have; or some of these.
-        where: the configuration key, for the error.
+        where: the configuration's section, for the error.
+        key: what names the class there.
 
     Raises:
         ConfigError: if there is no such class, or it is of another kind.
     """
     if not isinstance(target, str):
-        raise ConfigError(f"{where}._target_={target}: expected the dotted name of a class.")
-    module_name, _, class_name = target.rpartition(".")
+        raise ConfigError(f"{where}.{key}={target}: expected the dotted name of a class.")
+    module_name, _, class_name = RENAMED.get(target, target).rpartition(".")
     try:
         module = importlib.import_module(module_name)
     except (ImportError, ValueError, TypeError) as error:  # TypeError: a name that begins with a dot
-        raise ConfigError(f"{where}._target_={target}: can't import {module_name!r} ({error}).") from error
+        raise ConfigError(f"{where}.{key}={target}: can't import {module_name!r} ({error}).") from error
     found = getattr(module, class_name, None)
     if found is None:
         classes = [name for name, value in vars(module).items() if inspect.isclass(value)]
-        raise ConfigError(
-            f"{where}._target_: {module_name} has no {class_name}. {nearest(class_name, classes)}"
-        )
+        raise ConfigError(f"{where}.{key}: {module_name} has no {class_name}. {nearest(class_name, classes)}")
     kinds: tuple[type, ...] = kind if isinstance(kind, tuple) else (kind,)
     if not (inspect.isclass(found) and any(is_of(found, one) for one in kinds)):
         names = " or ".join(one.__name__ for one in kinds)
-        raise ConfigError(f"{where}._target_={target} is not a class derived from {names}.")
+        raise ConfigError(f"{where}.{key}={target} is not a class derived from {names}.")
     return cast(type[Built], found)
 
 

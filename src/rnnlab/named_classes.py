@@ -46,8 +46,8 @@ LISTED: Mapping[str, tuple[str, ...]] = {
     ),
     "tokenizer": of("rnnlab.text.tokenizers", "Whitespace BasicEnglish Characters BytePairs"),
     "model": (
-        "rnnlab.models.encoder.RecurrentEncoder",
-        "rnnlab.models.regularised.RegularisedEncoder",
+        "rnnlab.encoder.recurrent.RecurrentEncoder",
+        "rnnlab.encoder.regularised.RegularisedEncoder",
     ),
     "optimizer": (
         "rnnlab.optimization.averaged_sgd.AveragedSGD",
@@ -106,8 +106,15 @@ def classes_in(config: Any) -> Iterator[tuple[str, Any]]:
 
     >>> list(classes_in({"model": {"_target_": "os.system", "layers": [{"_target_": "my_cell.Cell"}]}}))
     [('model', 'os.system'), ('model.layers.0', 'my_cell.Cell')]
+    >>> list(classes_in({"model": {"_target_": "my_cells.Encoder", "cell": "my_cells.Cell"}}))
+    [('model', 'my_cells.Encoder'), ('model', 'my_cells.Cell')]
     """
-    return ((place, part["_target_"]) for place, part in mappings(config) if "_target_" in part)
+    for place, part in mappings(config):
+        if "_target_" in part:
+            yield place, part["_target_"]
+        cell = part.get("cell")
+        if place.rpartition(".")[2] == "model" and "." in str(cell):
+            yield place, cell
 
 
 def foreign_classes(

@@ -7,6 +7,8 @@ RENAMED = {
     "rnnlab.data.memory_data.MemoryData": "rnnlab.tasks.memory.data.MemoryData",
     "rnnlab.data.sentiment_data.SentimentData": "rnnlab.tasks.sentiment.data.SentimentData",
     "rnnlab.models.averaged_sgd.AveragedSGD": "rnnlab.optimization.averaged_sgd.AveragedSGD",
+    "rnnlab.models.encoder.RecurrentEncoder": "rnnlab.encoder.recurrent.RecurrentEncoder",
+    "rnnlab.models.regularised.RegularisedEncoder": "rnnlab.encoder.regularised.RegularisedEncoder",
     "rnnlab.models.language_model.LanguageModel": "rnnlab.tasks.language_model.task.LanguageModel",
     "rnnlab.models.memory.MemoryTask": "rnnlab.tasks.memory.task.MemoryTask",
     "rnnlab.models.schedules.ConstantThenDecay": "rnnlab.optimization.schedules.ConstantThenDecay",

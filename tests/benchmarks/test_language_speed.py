@@ -18,7 +18,7 @@ from tests.benchmarks.composed import composed
 
 CPU = torch.device("cpu")
 ENCODER = {
-    "_target_": "rnnlab.models.encoder.RecurrentEncoder",
+    "_target_": "rnnlab.encoder.recurrent.RecurrentEncoder",
     "hidden_size": 6,
     "layers": 2,
     "backend": "torch",

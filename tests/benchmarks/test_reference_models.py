@@ -4,7 +4,7 @@ import torch
 from rnnlab.benchmarks.reference_models import PackedClassifier, PlainClassifier, mean_loss
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 
-ENCODER = "rnnlab.models.encoder.RecurrentEncoder"
+ENCODER = "rnnlab.encoder.recurrent.RecurrentEncoder"
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])

@@ -21,7 +21,7 @@ SMALL = (
     *("scheduler=none", "optimizer.lr=0.01", "batches.batch_size=8", "batches.max_length=40"),
     *("data.vocabulary.min_frequency=1", "trainer=cpu"),
 )
-ENCODER = {"_target_": "rnnlab.models.encoder.RecurrentEncoder", "cell": "gru", "hidden_size": 6}
+ENCODER = {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder", "cell": "gru", "hidden_size": 6}
 
 
 @pytest.fixture

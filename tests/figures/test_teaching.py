@@ -10,7 +10,7 @@ from rnnlab.figures.gradient_by_distance import gradient_by_distance_figure
 from rnnlab.figures.next_token import next_token_figure
 from rnnlab.figures.padded_batch import padded_batch_figure
 from rnnlab.figures.padding import padded_share, padding_figure
-from rnnlab.figures.style import CELLS, COLOURS, PIXELS, new_figure
+from rnnlab.figures.style import COLOURS, PIXELS, colours_of_cells, new_figure
 from rnnlab.figures.truncated_bptt import CUT, Window, truncated_bptt_figure
 from tests.figures.test_documents import drawn_texts
 
@@ -80,7 +80,7 @@ def test_gradients_by_distance_are_drawn_as_they_are_with_each_cell_s_colour() -
     (panel,) = figure.axes
     first, second, _ = panel.lines
     assert list(first.get_ydata()) == pytest.approx(fading)
-    assert first.get_color() == CELLS["rnn"]
+    assert first.get_color() == colours_of_cells()["rnn"]
     assert 0 < second.get_ydata()[1] < 1e-12
     assert np.isnan(second.get_ydata()[2])
     assert drawn_texts(gradient_by_distance_figure("named", {"w = 1": fading, "w = 2": fading}))

@@ -15,7 +15,7 @@ from rnnlab.tasks.language_model.task import LanguageModel
 from tests.language.streams import GRU, language_model, loader, scores, trainer
 
 AWD = {
-    "_target_": "rnnlab.models.regularised.RegularisedEncoder",
+    "_target_": "rnnlab.encoder.regularised.RegularisedEncoder",
     **{
         "cell": "lstm",
         "hidden_size": 6,

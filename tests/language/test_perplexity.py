@@ -35,7 +35,7 @@ def test_independent_of_the_window_with_memory() -> None:
 def test_equals_a_slow_step_by_step_computation(cell: str, head: str) -> None:
     torch.manual_seed(2)
     encoder = {
-        "_target_": "rnnlab.models.encoder.RecurrentEncoder",
+        "_target_": "rnnlab.encoder.recurrent.RecurrentEncoder",
         "cell": cell,
         "hidden_size": 5,
         "layers": 2,

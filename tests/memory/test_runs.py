@@ -20,7 +20,7 @@ from rnnlab.training.resume import resumed_config
 from rnnlab.training.run_folder import RunFolder
 
 Compose = Callable[..., dict[str, Any]]
-GRU = {"_target_": "rnnlab.models.encoder.RecurrentEncoder", "cell": "gru", "hidden_size": 6}
+GRU = {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder", "cell": "gru", "hidden_size": 6}
 
 
 def test_a_gru_learns_what_came_first(compose: Compose, tmp_path: Path) -> None:

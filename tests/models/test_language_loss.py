@@ -11,7 +11,7 @@ from rnnlab.tasks.sentiment.language_loss import LanguageLoss, following
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.text.vocabulary import EOS_ID
 
-GRU = {"_target_": "rnnlab.models.encoder.RecurrentEncoder", "hidden_size": 6}
+GRU = {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder", "hidden_size": 6}
 LENGTHS = torch.tensor([4, 9, 1, 6])
 
 

@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 
 from rnnlab.data.batch import Batch
-from rnnlab.models.embedding import WordEmbedding
-from rnnlab.models.encoder import build_encoder
-from rnnlab.models.pooling import build_pooling
+from rnnlab.encoder.embedding import WordEmbedding
+from rnnlab.encoder.encoder import build_encoder
+from rnnlab.encoder.pooling import build_pooling
 from rnnlab.tasks.task import Task
 
 

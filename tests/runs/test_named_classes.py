@@ -128,12 +128,17 @@ NAMES = st.sampled_from(
         *("seen_by_import.Cell", "seen_by_import.Popen", "seen_by_import", "seen_by_import.Cell.__init__"),
         *("rnnlab.tasks.figures.SummaryWriter", "rnnlab.runs.load.Path", "rnnlab.build.importlib"),
         *("rnnlab.text.tokenizers.Tokenizer.__class__", "rnnlab.text.tokenizers._Words", "rnnlab.train"),
-        *("rnnlab.models.encoder.torch.hub.load", "rnnlab.seen_by_import.Cell", "rnnlab..os.system"),
+        *("rnnlab.encoder.encoder.torch.hub.load", "rnnlab.seen_by_import.Cell", "rnnlab..os.system"),
         *("torch.hub.load", "torch.load", "torch.nn.Module", "torch.optim.lr_scheduler.LambdaLR"),
         *("torch.utils.cpp_extension.load_inline", "torch.optim.adam.torch", "torch.optim.Optimizer"),
         *("lightning.pytorch.cli.LightningCLI", "lightning.Trainer", "hydra.utils.instantiate"),
         *("functools.partial", "pickle.Unpickler", "shutil.rmtree", ".os.system", "os.", "", "???"),
-        *("${oc.env:HOME}", "${seen_by_import.Cell}", "rnnlab.models.encoder.RecurrentEncoder\n", "a\0b.C"),
+        *(
+            "${oc.env:HOME}",
+            "${seen_by_import.Cell}",
+            "rnnlab.encoder.recurrent.RecurrentEncoder\n",
+            "a\0b.C",
+        ),
         *(name for names in LISTED.values() for name in names),
     ]
 )
@@ -347,7 +352,7 @@ def test_what_a_trusted_module_merely_imports_is_still_of_no_use(hostile: Hostil
 
 
 def test_a_configuration_that_holds_itself_is_looked_at_once() -> None:
-    config: dict[str, Any] = {"model": {"_target_": "rnnlab.models.encoder.RecurrentEncoder"}}
+    config: dict[str, Any] = {"model": {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder"}}
     config["model"]["inner"] = inner = [{}]
     inner.append(inner)  # type: ignore[arg-type]
     check_classes(config, "a file")

@@ -26,7 +26,7 @@ from torch import nn
 from rnnlab.data.bucketing import BucketedBatches
 from rnnlab.data.sequences import SequenceLoader
 from rnnlab.data.task_data import TaskData
-from rnnlab.models.encoder import build_encoder
+from rnnlab.encoder.encoder import build_encoder
 from rnnlab.tasks.task import Task
 
 

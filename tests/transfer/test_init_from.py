@@ -132,7 +132,7 @@ def test_what_is_not_said_is_the_run_s(
         ("model.cell=gru", ["model.cell: the run has lstm, asked for gru"]),
         (
             "model=lstm",
-            ["model._target_: the run has rnnlab.models.regularised.RegularisedEncoder, asked for rnnlab"],
+            ["model._target_: the run has rnnlab.encoder.regularised.RegularisedEncoder, asked for rnnlab"],
         ),
         ("task.embedding_size=6", ["task.embedding_size: the run has 5, asked for 6"]),
         ("task.backward=true", ["task.backward: the run has False, asked for True"]),

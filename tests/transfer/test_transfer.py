@@ -9,7 +9,7 @@ from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.tasks.sentiment.transfer import WordsTaken, take_language_model
 from rnnlab.text.vocabulary import Vocabulary
 
-GRU = {"_target_": "rnnlab.models.encoder.RecurrentEncoder", "hidden_size": 4}
+GRU = {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder", "hidden_size": 4}
 SPECIALS = ("<unk>", "<eos>")
 THEIRS = Vocabulary([*SPECIALS, "the", "film", "was", "fine", "dull", "meadow"])
 

@@ -23,7 +23,7 @@ from rnnlab.training.fit import assemble_data, assemble_task
 
 log = logging.getLogger(__name__)
 
-ENCODER = "rnnlab.models.encoder.RecurrentEncoder"
+ENCODER = "rnnlab.encoder.recurrent.RecurrentEncoder"
 LAYERS = 2
 CONTESTANTS = ("trainer", "bare")
 NO_DROPOUT = ("word_dropout", "input_dropout", "output_dropout")

@@ -11,7 +11,7 @@ from rnnlab.data.task_data import TaskData
 from rnnlab.diagnostics.drawing import diagnostics_figures
 from rnnlab.diagnostics.probe import Measurable, check_sources, measure
 from rnnlab.diagnostics.record import Record, add_record, read_records, record
-from rnnlab.diagnostics.trace import check_traceable
+from rnnlab.encoder.trace import check_traceable
 from rnnlab.errors import ConfigError
 from rnnlab.figures.saved import publish
 from rnnlab.tasks.task import Task

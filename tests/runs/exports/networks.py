@@ -8,8 +8,8 @@ from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 WORDS = 30
-PLAIN = "rnnlab.models.encoder.RecurrentEncoder"
-STACKED = {"_target_": "rnnlab.models.regularised.RegularisedEncoder", "layers": 2, "output_size": 4}
+PLAIN = "rnnlab.encoder.recurrent.RecurrentEncoder"
+STACKED = {"_target_": "rnnlab.encoder.regularised.RegularisedEncoder", "layers": 2, "output_size": 4}
 
 ENCODERS: list[dict[str, Any]] = [
     {"cell": "rnn"},

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
+from rnnlab.encoder.pooling import POOLINGS
 from rnnlab.errors import ConfigError
-from rnnlab.models.pooling import POOLINGS
 from rnnlab.runs.exports.network_parts import stacked
 from rnnlab.tasks.exports import OnnxAnswers, scripted_answers
 from rnnlab.tasks.language_model import exports as language_exports
@@ -49,10 +49,10 @@ def script_answers(plain: nn.Module, file: Path) -> Answers:
 def check_classifier(encoder: dict[str, Any], pooling: str, classes: int, form: str, tmp_path: Path) -> None:
     task = classifier(encoder, pooling, classes, backward=classes == 3)
     if form == "torchscript":
-        answers = script_answers(PlainClassifier(task, pooling), tmp_path / "a.pt")
+        answers = script_answers(PlainClassifier(task), tmp_path / "a.pt")
     else:
         layers = Int8Layers if form == "int8" else FloatLayers
-        graph = classifier_model(task, pooling, layers, form)
+        graph = classifier_model(task, layers, form)
         answers = classifier_exports.onnx_answers(graph_answers(graph, tmp_path / "a.onnx"))
     for lengths in ([7, 1, 4], [3], [12, 12]):
         tokens = torch.randint(WORDS, (len(lengths), max(lengths) + 2))  # the padding holds anything

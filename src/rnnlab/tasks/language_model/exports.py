@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rnnlab.models.scans import State
+from rnnlab.cells.cell import State
 from rnnlab.tasks.exports import (
     Answers,
     Exports,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor
 
+from rnnlab.cells.cell import State
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.models.scans import State
 from rnnlab.tasks.language_model.sampling import Sampling
 from rnnlab.tasks.task import evaluating
 from rnnlab.text.tokenizers import Tokenizer

@@ -6,9 +6,10 @@ import torch
 from onnx import TensorProto
 from torch import nn
 
+from rnnlab.encoder.recurrent import Direction
 from rnnlab.runs.exports.graph import Graph, value
 from rnnlab.runs.exports.layers import Layers
-from rnnlab.runs.exports.network_parts import Direction, stacked
+from rnnlab.runs.exports.network_parts import stacked
 from rnnlab.tasks.language_model.decoders import AdaptiveDecoder, Decoder, FullDecoder
 from rnnlab.tasks.language_model.task import LanguageModel
 
@@ -30,7 +31,7 @@ def language_model(task: LanguageModel, layers: type[Layers], form: str) -> Any:
     """
     graph = Graph()
     built = layers(graph)
-    stack = [directions[0] for directions in stacked(task.encoder, form)]  # type: ignore[arg-type]
+    stack = [directions[0] for directions in stacked(task.encoder, form)]
     outputs = built.embedded("tokens", task.embedding.weight)
     inputs = [value("tokens", TensorProto.INT64, ["batch", "time"])]
     vocabulary = task.embedding.weight.shape[0]
@@ -49,7 +50,7 @@ def language_model(task: LanguageModel, layers: type[Layers], form: str) -> Any:
 
 def state_names(number: int, direction: Direction) -> list[str]:
     """Return what the states of a layer are called."""
-    return [f"{state}_{number}" for state in direction.states]
+    return [f"{state}_{number}" for state in direction.cell.states]
 
 
 def log_probabilities(built: Layers, decoder: Decoder, hidden: str) -> str:

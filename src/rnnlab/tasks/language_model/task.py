@@ -9,13 +9,13 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
+from rnnlab.cells.cell import State
 from rnnlab.data.streams import StreamBatch
+from rnnlab.encoder.carried_state import CarriedStates, as_state, of_all_ranks, of_this_rank
+from rnnlab.encoder.dropout import LockedDropout, check_shares
+from rnnlab.encoder.embedding import WordEmbedding
+from rnnlab.encoder.encoder import build_encoder
 from rnnlab.errors import ConfigError
-from rnnlab.models.carried_state import CarriedStates, of_all_ranks, of_this_rank
-from rnnlab.models.dropout import LockedDropout, check_shares
-from rnnlab.models.embedding import WordEmbedding
-from rnnlab.models.encoder import build_encoder
-from rnnlab.models.scans import State
 from rnnlab.tasks.language_model.decoders import build_decoder
 from rnnlab.tasks.language_model.token_scores import TokenScores
 from rnnlab.tasks.loss_watch import check_weights
@@ -286,6 +286,7 @@ class LanguageModel(Task):
             getattr(self.train_loss, name).copy_(value)
         state = checkpoint["carried_state"]
         if state is not None:
+            state = as_state(state)
             self.carried.keep("train", of_this_rank(state, self.trainer.global_rank, self.trainer.world_size))
 
     def tokens_in(self, batch: StreamBatch) -> Tensor:

@@ -3,17 +3,18 @@
 import torch
 from torch import Tensor, nn
 
-from rnnlab.runs.exports.network_parts import Direction, embedding_of, stacked
+from rnnlab.encoder.recurrent import Direction
+from rnnlab.runs.exports.network_parts import embedding_of, module_of, stacked
 from rnnlab.tasks.language_model.decoders import AdaptiveDecoder, Decoder, FullDecoder
 from rnnlab.tasks.language_model.task import LanguageModel
 
 
 class Layer(nn.Module):
-    """An Elman or GRU layer; its state is a list of one tensor ``(batch, units)``."""
+    """A layer whose module has one state; it is a list of one tensor ``(batch, units)``."""
 
     def __init__(self, direction: Direction) -> None:
         super().__init__()
-        self.network = direction.module()
+        self.network = module_of(direction)
 
     def forward(self, inputs: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Return outputs ``(time, batch, units)`` and the state after the last step."""
@@ -22,11 +23,11 @@ class Layer(nn.Module):
 
 
 class MemoryLayer(nn.Module):
-    """An LSTM layer; its state is a list of two tensors ``(batch, units)``."""
+    """A layer whose module has two; they are a list of two tensors ``(batch, units)``."""
 
     def __init__(self, direction: Direction) -> None:
         super().__init__()
-        self.network = direction.module()
+        self.network = module_of(direction)
 
     def forward(self, inputs: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Return outputs ``(time, batch, units)`` and the state after the last step."""
@@ -87,13 +88,13 @@ class PlainLanguageModel(nn.Module):
 
     def __init__(self, task: LanguageModel) -> None:
         super().__init__()
-        stack = [directions[0] for directions in stacked(task.encoder, "torchscript")]  # type: ignore[arg-type]
+        stack = [directions[0] for directions in stacked(task.encoder, "torchscript")]
         self.embedding = embedding_of(task.embedding.weight)
         self.layers = nn.ModuleList(
-            MemoryLayer(layer) if layer.kind == "lstm" else Layer(layer) for layer in stack
+            MemoryLayer(layer) if len(layer.cell.states) > 1 else Layer(layer) for layer in stack
         )
-        self.units = [layer.hidden_size for layer in stack for _ in layer.states]
-        self.counts = [len(layer.states) for layer in stack]
+        self.units = [layer.hidden_size for layer in stack for _ in layer.cell.states]
+        self.counts = [len(layer.cell.states) for layer in stack]
         self.decoder = scores_of(task.decoder)
 
     def forward(self, tokens: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:

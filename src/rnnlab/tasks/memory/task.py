@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from rnnlab.corpora.memory_problems import CORRECT_WITHIN
 from rnnlab.data.batch import Batch
+from rnnlab.encoder.encoder import build_encoder
 from rnnlab.errors import ConfigError
-from rnnlab.models.encoder import build_encoder
 from rnnlab.tasks.running_mean import RunningMean
 from rnnlab.tasks.task import Task
 

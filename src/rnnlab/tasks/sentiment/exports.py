@@ -35,7 +35,7 @@ class ClassifierExports(Exports):
         layers = layers_named(form)
         from rnnlab.tasks.sentiment.onnx import classifier_model
 
-        graph = classifier_model(self.model.task, self.model.config["task"]["pooling"], layers, form)
+        graph = classifier_model(self.model.task, layers, form)
         file.write_bytes(graph.SerializeToString())
         return self.difference(self.answers_of(OnnxAnswers(file)))
 
@@ -45,7 +45,7 @@ class ClassifierExports(Exports):
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch would have new code use torch.export
-            plain = PlainClassifier(self.model.task, self.model.config["task"]["pooling"])
+            plain = PlainClassifier(self.model.task)
             torch.jit.script(plain.eval()).save(str(file))  # type: ignore[no-untyped-call]
             return self.difference(scripted_answers(file))
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from rnnlab.build import check_arguments
+from rnnlab.encoder.encoder import Encoder
 from rnnlab.errors import ConfigError
-from rnnlab.models.encoder import Encoder
 from rnnlab.tasks.language_model.decoders import build_decoder
 from rnnlab.tasks.sentiment.long_documents import ReadDocuments
 from rnnlab.text.vocabulary import EOS_ID

@@ -17,9 +17,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from rnnlab.cells.cell import State
+from rnnlab.encoder.encoder import Encoder
 from rnnlab.errors import ConfigError
-from rnnlab.models.encoder import Encoder
-from rnnlab.models.scans import State
 
 
 class ReadDocuments(NamedTuple):

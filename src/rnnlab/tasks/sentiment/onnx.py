@@ -1,18 +1,19 @@
 """A sentiment classifier as an ONNX graph, exact under padding."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
 from onnx import TensorProto
 
-from rnnlab.models.pooling import AttentionPooling
+from rnnlab.encoder.pooling import AttentionPooling
 from rnnlab.runs.exports.graph import Graph, array_of, value
 from rnnlab.runs.exports.layers import Layers
-from rnnlab.runs.exports.network_parts import MOMENTS, stacked
+from rnnlab.runs.exports.network_parts import moments_of, stacked
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 
-def classifier_model(task: SentimentClassifier, pooling: str, layers: type[Layers], form: str) -> Any:
+def classifier_model(task: SentimentClassifier, layers: type[Layers], form: str) -> Any:
     """Return the classifier as an ONNX model.
 
     Inputs: ``tokens (batch, time)`` int64, right-padded with any id; ``lengths (batch,)`` int64. Outputs:
@@ -20,23 +21,22 @@ def classifier_model(task: SentimentClassifier, pooling: str, layers: type[Layer
 
     Args:
         task: the trained network.
-        pooling: the name of its pooling.
         layers: in which arithmetic.
         form: the export's name, for errors.
 
     Raises:
-        ConfigError: if the encoder is not one of rnnlab's.
+        ConfigError: if its encoder, cell or pooling is not one of rnnlab's.
     """
     graph = Graph()
     built = layers(graph)
-    stack = stacked(task.encoder, form)  # type: ignore[arg-type]  # an encoder is a module
+    stack = stacked(task.encoder, form)
     read = "tokens"
     if task.reads_backward:
         read = graph.add("ReverseSequence", read, "lengths", time_axis=1, batch_axis=0)
     outputs = built.embedded(read, task.embedding.weight)
     for directions in stack:
         outputs, _ = built.recurrent(directions, outputs, "lengths")
-    pooled = pooled_outputs(built, task, pooling, outputs)
+    pooled = pooled_outputs(built, task, moments_of(task.pooling, form), outputs)
     scores = built.linear(pooled, task.classifier.weight, task.classifier.bias)
     if task.is_binary:
         graph.add("Squeeze", scores, graph.constant([1]), name="logits")
@@ -58,7 +58,7 @@ def classifier_model(task: SentimentClassifier, pooling: str, layers: type[Layer
     return graph.model("sentiment", inputs, results)
 
 
-def pooled_outputs(built: Layers, task: SentimentClassifier, pooling: str, outputs: str) -> str:
+def pooled_outputs(built: Layers, task: SentimentClassifier, moments: Sequence[str], outputs: str) -> str:
     """Add the pooling of ``outputs (time, batch, size)``; return its vectors ``(batch, pooled_size)``."""
     graph = built.graph
     zero, one = graph.constant(np.array(0)), graph.constant(np.array(1))
@@ -95,7 +95,7 @@ def pooled_outputs(built: Layers, task: SentimentClassifier, pooling: str, outpu
         return graph.add("ReduceSum", graph.add("Mul", shares, kept), first_axis, keepdims=0)
 
     made = {"last": last, "mean": mean, "max": highest, "attention": attention}
-    return graph.add("Concat", *(made[name]() for name in MOMENTS[pooling]), axis=1)
+    return graph.add("Concat", *(made[name]() for name in moments), axis=1)
 
 
 def over_features(graph: Graph, places: str) -> str:

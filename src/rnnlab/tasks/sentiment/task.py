@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from rnnlab.data.batch import Batch
+from rnnlab.encoder.dropout import check_shares
+from rnnlab.encoder.embedding import WordEmbedding
+from rnnlab.encoder.encoder import build_encoder
+from rnnlab.encoder.integrated_gradients import MOST, Attribution, integrated_gradients
+from rnnlab.encoder.padding import turned_round
+from rnnlab.encoder.pooling import build_pooling
 from rnnlab.errors import ConfigError, nearest
-from rnnlab.models.dropout import check_shares
-from rnnlab.models.embedding import WordEmbedding
-from rnnlab.models.encoder import build_encoder
-from rnnlab.models.integrated_gradients import MOST, Attribution, integrated_gradients
-from rnnlab.models.padding import turned_round
-from rnnlab.models.pooling import build_pooling
 from rnnlab.tasks.running_mean import RunningMean
 from rnnlab.tasks.sentiment.fine_tuning import FineTunedTask
 from rnnlab.tasks.sentiment.language_loss import build_language_loss
@@ -49,7 +49,7 @@ class SentimentClassifier(FineTunedTask):
         vocabulary_size: rows of the embedding.
         labels: class names in id order.
         embedding_size: components of a word's vector.
-        pooling: how a document's hidden states become one vector, see :mod:`rnnlab.models.pooling`.
+        pooling: how a document's hidden states become one vector, see :mod:`rnnlab.encoder.pooling`.
         dropout: share of the pooled vector's components dropped before the classifier.
         embedding_dropout: share of the embedded components dropped before the encoder.
         word_dropout: share of the vocabulary's words hidden from a batch (Gal and Ghahramani 2016).
@@ -242,7 +242,7 @@ class SentimentClassifier(FineTunedTask):
         Args:
             tokens: one document's ids ``(time,)``.
             label: the class; of two, the logit for the first is the negative of that for the second.
-            most_steps: see :func:`rnnlab.models.integrated_gradients.integrated_gradients`.
+            most_steps: see :func:`rnnlab.encoder.integrated_gradients.integrated_gradients`.
         """
 
         def score(vectors: Tensor) -> Tensor:

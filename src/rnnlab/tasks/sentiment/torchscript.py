@@ -11,8 +11,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from rnnlab.models.pooling import AttentionPooling
-from rnnlab.runs.exports.network_parts import MOMENTS, Direction, embedding_of, stacked
+from rnnlab.encoder.pooling import AttentionPooling
+from rnnlab.encoder.recurrent import Direction
+from rnnlab.runs.exports.network_parts import embedding_of, module_of, moments_of, stacked
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 
@@ -21,7 +22,7 @@ class Forwards(nn.Module):
 
     def __init__(self, direction: Direction) -> None:
         super().__init__()
-        self.network = direction.module()
+        self.network = module_of(direction)
 
     def forward(self, inputs: Tensor, turned: Tensor) -> Tensor:
         """Return outputs ``(time, batch, hidden)`` of ``inputs (time, batch, size)``."""
@@ -34,8 +35,8 @@ class BothWays(nn.Module):
 
     def __init__(self, forwards: Direction, backwards: Direction) -> None:
         super().__init__()
-        self.forwards = forwards.module()
-        self.backwards = backwards.module()
+        self.forwards = module_of(forwards)
+        self.backwards = module_of(backwards)
 
     def forward(self, inputs: Tensor, turned: Tensor) -> Tensor:
         """Return outputs ``(time, batch, 2 * hidden)``; ``turned (time, batch)`` reverses each sequence."""
@@ -96,15 +97,14 @@ class PlainClassifier(nn.Module):
 
     Args:
         task: the trained network.
-        pooling: the name of its pooling.
 
     Raises:
-        ConfigError: if the encoder is not one of rnnlab's.
+        ConfigError: if its encoder, cell or pooling is not one of rnnlab's.
     """
 
-    def __init__(self, task: SentimentClassifier, pooling: str) -> None:
+    def __init__(self, task: SentimentClassifier) -> None:
         super().__init__()
-        stack = stacked(task.encoder, "torchscript")  # type: ignore[arg-type]  # an encoder is a module
+        stack = stacked(task.encoder, "torchscript")
         self.embedding = embedding_of(task.embedding.weight)
         self.layers = nn.ModuleList(
             BothWays(*directions) if len(directions) == 2 else Forwards(*directions) for directions in stack
@@ -115,7 +115,8 @@ class PlainClassifier(nn.Module):
             "max": Highest,
             "attention": lambda: Attention(cast(AttentionPooling, task.pooling)),
         }
-        self.moments = nn.ModuleList(made[name]() for name in MOMENTS[pooling])
+        moments = moments_of(task.pooling, "torchscript")
+        self.moments = nn.ModuleList(made[name]() for name in moments)
         self.classifier = task.classifier
         self.is_binary, self.reads_backward = task.is_binary, task.reads_backward
 

@@ -1,36 +1,38 @@
 """AWD-LSTM's encoder for any cell: locked dropout between layers, dropped recurrent weights."""
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from rnnlab.cells.cell import State
+from rnnlab.encoder.dropout import LockedDropout, with_dropped_weights
+from rnnlab.encoder.recurrent import Direction, RecurrentEncoder
+from rnnlab.encoder.trace import EncoderTrace, LayerTrace, fine
 from rnnlab.errors import ConfigError
-from rnnlab.models.dropout import LockedDropout, with_dropped_weights
-from rnnlab.models.encoder import RecurrentEncoder
-from rnnlab.models.scans import State
 
 
 class RegularisedEncoder(nn.Module):
     """Layers of :class:`RecurrentEncoder`, regularised as in Merity et al. 2018 (AWD-LSTM).
 
     It keeps the encoder's contract, one direction only. As the last layer may have a size of its own, the
-    state lays the layers side by side: ``(1, batch, sum of the layers' units)``, a pair of them for the LSTM.
+    state lays the layers side by side: ``(1, batch, sum of the layers' units)``, one for each of the cell's.
 
     Args:
         input_size: features of a token.
-        cell: "rnn", "gru" or "lstm".
+        cell: see :class:`RecurrentEncoder`.
         hidden_size: units of each layer.
         layers: layers on top of one another.
         output_size: units of the last layer; ``None`` for ``hidden_size``. A language model with tied
             weights needs no projection where it is the embedding's size.
         dropout: share of a layer's outputs dropped before the next one, the same at every step.
         weight_dropout: share of the recurrent matrices' entries dropped, anew for each batch.
-        nonlinearity: of the "rnn" cell: "tanh" or "relu".
+        nonlinearity: of a cell with a choice, such as "rnn": "tanh" or "relu".
         backend: see :class:`RecurrentEncoder`.
         initialization: of the recurrent matrices, see :class:`RecurrentEncoder`.
         forget_bias: where the bias of the forget or update gate starts, see there.
+        options: more of the cell's own.
 
     Raises:
         ConfigError: if a value is unknown or out of range.
@@ -51,6 +53,7 @@ class RegularisedEncoder(nn.Module):
         backend: str = "auto",
         initialization: str = "uniform",
         forget_bias: float | None = None,
+        **options: Any,
     ) -> None:
         super().__init__()
         for name, share in (("dropout", dropout), ("weight_dropout", weight_dropout)):
@@ -73,13 +76,14 @@ class RegularisedEncoder(nn.Module):
                 backend=backend,
                 initialization=initialization,
                 forget_bias=forget_bias,
+                **options,
             )
             for size_in, size in zip(inputs, self.sizes, strict=True)
         )
 
     def initial_state(self, batch: int) -> State:
-        """Return zeros ``(1, batch, sum of units)``, a pair of them for the LSTM."""
-        return _side_by_side([cast(RecurrentEncoder, layer).initial_state(batch) for layer in self.layers])
+        """Return zeros ``(1, batch, sum of units)``, a tensor for each of the cell's states."""
+        return _side_by_side([layer.initial_state(batch) for layer in self._layers()])
 
     def forward(
         self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
@@ -91,15 +95,30 @@ class RegularisedEncoder(nn.Module):
         """
         given = self.initial_state(inputs.shape[0]) if state is None else state
         outputs, finals = inputs, []
-        for number, (layer, before) in enumerate(zip(self.layers, self._apart(given), strict=True)):
+        for number, (layer, before) in enumerate(zip(self._layers(), self._apart(given), strict=True)):
             if number > 0:
                 outputs = self.dropout(outputs)
             outputs, final = self._run(layer, outputs, lengths, before)
             finals.append(final)
         return outputs, _side_by_side(finals)
 
+    def trace(self, inputs: Tensor, lengths: Tensor | None = None) -> EncoderTrace:
+        """Encode as :meth:`RecurrentEncoder.trace` does, without dropout."""
+        outputs, traces = fine(inputs).requires_grad_(), list[LayerTrace]()
+        for number, layer in enumerate(self._layers(), start=1):
+            outputs, found = layer.traced_layers(outputs, lengths, first=number)
+            traces += found
+        return EncoderTrace(outputs, traces)
+
+    def stack(self) -> list[list[Direction]]:
+        """Return the one direction of each layer, from the inputs upwards."""
+        return [directions for layer in self._layers() for directions in layer.stack()]
+
+    def _layers(self) -> list[RecurrentEncoder]:
+        return cast(list[RecurrentEncoder], list(self.layers))
+
     def _run(
-        self, layer: nn.Module, inputs: Tensor, lengths: Tensor | None, state: State
+        self, layer: RecurrentEncoder, inputs: Tensor, lengths: Tensor | None, state: State
     ) -> tuple[Tensor, State]:
         weights = {}
         if self.training and self.weight_dropout > 0:
@@ -112,22 +131,20 @@ class RegularisedEncoder(nn.Module):
         Raises:
             ValueError: if the state does not have the layers' sizes.
         """
-        parts = state if isinstance(state, tuple) else (state,)
-        for part in parts:
-            if part.shape[-1] != sum(self.sizes):
+        names = self._layers()[0].cell.states
+        widths = zip(*(layer.cell.state_sizes(layer.hidden_size) for layer in self._layers()), strict=True)
+        parts = []
+        if not isinstance(state, tuple | list) or len(state) != len(names):
+            raise ValueError(f"state is no tuple of {len(names)}: ({', '.join(names)}).")
+        for part, sizes in zip(state, widths, strict=True):
+            if part.shape[-1] != sum(sizes):
                 raise ValueError(
-                    f"state has shape {tuple(part.shape)}; expected (1, batch, {sum(self.sizes)}), "
-                    f"the layers' {self.sizes} units side by side."
+                    f"state has shape {tuple(part.shape)}; expected (1, batch, {sum(sizes)}), "
+                    f"the layers' {list(sizes)} units side by side."
                 )
-        split = [[piece.contiguous() for piece in torch.split(part, self.sizes, dim=2)] for part in parts]
-        if isinstance(state, tuple):
-            return list(zip(*split, strict=True))
-        return list(split[0])
+            parts.append([piece.contiguous() for piece in torch.split(part, list(sizes), dim=2)])
+        return list(zip(*parts, strict=True))
 
 
 def _side_by_side(states: list[State]) -> State:
-    if isinstance(states[0], tuple):
-        return torch.cat([state[0] for state in states], dim=2), torch.cat(
-            [state[1] for state in states], dim=2
-        )
-    return torch.cat(cast(list[Tensor], states), dim=2)
+    return tuple(torch.cat(parts, dim=2) for parts in zip(*states, strict=True))

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from rnnlab.models.dropout import LockedDropout, with_dropped_weights
-from rnnlab.models.encoder import RecurrentEncoder
+from rnnlab.encoder.dropout import LockedDropout, with_dropped_weights
+from rnnlab.encoder.recurrent import RecurrentEncoder
 
 
 def test_locked_dropout_drops_the_same_components_at_every_step() -> None:

@@ -1,11 +1,11 @@
 """The encoder's states that go from one window to the next, one for each stage."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from rnnlab.models.scans import State
+from rnnlab.cells.cell import State
 
 
 class CarriedStates:
@@ -29,8 +29,13 @@ class CarriedStates:
 
 
 def mapped(state: State, change: Callable[[Tensor], Tensor]) -> State:
-    """Return ``state``, a tensor or a tuple of them, with ``change`` applied to each tensor."""
-    return tuple(change(part) for part in state) if isinstance(state, tuple) else change(state)  # type: ignore[return-value]
+    """Return ``state`` with ``change`` applied to each tensor."""
+    return tuple(change(part) for part in state)
+
+
+def as_state(given: Tensor | Sequence[Tensor]) -> State:
+    """Return a state as a tuple: an encoder of one's own, or a checkpoint of old, may have a tensor."""
+    return (given,) if isinstance(given, Tensor) else tuple(given)
 
 
 def of_all_ranks(state: State, gather: Callable[[Tensor], Tensor]) -> State:

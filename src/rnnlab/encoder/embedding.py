@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rnnlab.encoder.backends import lookup_pays
 from rnnlab.errors import ConfigError
-from rnnlab.models.backends import lookup_pays
 
 
 class WordEmbedding(nn.Module):

@@ -1,6 +1,6 @@
 """Dropout for recurrent networks: one mask for all time steps, and on the recurrent matrices themselves."""
 
-from collections.abc import Iterator
+from typing import Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -31,21 +31,22 @@ class LockedDropout(nn.Module):
         return f"share={self.share}"
 
 
-def recurrent_matrices(encoder: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """Yield the name and the value of every hidden-to-hidden matrix in ``encoder`` (``weight_hh_…``)."""
-    for name, parameter in encoder.named_parameters():
-        if name.rpartition(".")[2].startswith("weight_hh"):
-            yield name, parameter
+class Droppable(Protocol):
+    """An encoder that tells of which matrices ``weight_dropout`` drops entries."""
+
+    def droppable_matrices(self) -> dict[str, Tensor]:
+        """Return them by the names that they have as its parameters."""
+        ...
 
 
-def with_dropped_weights(encoder: nn.Module, share: float) -> dict[str, Tensor]:
+def with_dropped_weights(encoder: Droppable, share: float) -> dict[str, Tensor]:
     """Return the recurrent matrices with a share of their entries dropped, under their own names.
 
     This is DropConnect on the hidden-to-hidden weights, one mask for a whole window (Merity et al. 2018,
     section 2). Run the encoder on them with ``torch.func.functional_call``: the parameters themselves stay
     what they are and get their gradient through the mask.
     """
-    return {name: F.dropout(matrix, share) for name, matrix in recurrent_matrices(encoder)}
+    return {name: F.dropout(matrix, share) for name, matrix in encoder.droppable_matrices().items()}
 
 
 def checked_share(share: float, name: str) -> float:

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from rnnlab.encoder.recurrent import RecurrentEncoder
+from rnnlab.encoder.regularised import RegularisedEncoder
 from rnnlab.errors import ConfigError
-from rnnlab.models.encoder import RecurrentEncoder
-from rnnlab.models.regularised import RegularisedEncoder
 
 
 @pytest.mark.parametrize(("cell", "blocks"), [("rnn", 1), ("gru", 3), ("lstm", 4)])
@@ -41,7 +41,7 @@ def test_a_forget_bias_opens_the_gate_that_keeps_the_state() -> None:
 
     gru = RecurrentEncoder(3, "gru", 8, layers=1, forget_bias=40.0)
     state = torch.randn(1, 1, 8)
-    torch.testing.assert_close(gru(torch.ones(1, 4, 3), state=state)[1], state)
+    torch.testing.assert_close(gru(torch.ones(1, 4, 3), state=(state,))[1][0], state)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from rnnlab.encoder.pooling import POOLINGS, AttentionPooling, build_pooling
+from rnnlab.encoder.recurrent import RecurrentEncoder
 from rnnlab.errors import ConfigError
-from rnnlab.models.encoder import RecurrentEncoder
-from rnnlab.models.pooling import POOLINGS, AttentionPooling, build_pooling
 
 LENGTHS = torch.tensor([3, 5, 1])
 

@@ -8,9 +8,10 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
+from rnnlab.encoder.encoder import Encoder, build_encoder
+from rnnlab.encoder.pooling import build_pooling
+from rnnlab.encoder.recurrent import RecurrentEncoder
 from rnnlab.errors import ConfigError
-from rnnlab.models.encoder import Encoder, RecurrentEncoder, build_encoder
-from rnnlab.models.pooling import build_pooling
 
 CONFIGS = Path(__file__).parents[2] / "conf" / "model"
 PLAIN = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -115,7 +116,10 @@ def test_every_parameter_learns_from_ragged_batches() -> None:
     ("arguments", "message"),
     [
         ({"cell": "lsmt"}, "lstm"),
-        ({"nonlinearity": "rleu"}, "relu"),
+        ({"cell": "rnn", "nonlinearity": "rleu"}, "relu"),
+        ({"nonlinearity": "relu"}, "gru cell has no choice of it"),
+        ({"hiden_size": 3}, r"model\.hiden_size: gru has no such option\. Did you mean hidden_size"),
+        ({"cell": "tests.encoder.test_encoder.RunningMean"}, "is not a class derived from Cell"),
         ({"backend": "numba"}, "auto, fused, torch"),
         ({"hidden_size": 0}, r"model\.hidden_size is 0"),
         ({"layers": 1.5}, r"model\.layers is 1\.5"),
@@ -154,13 +158,22 @@ def test_impossible_inputs_are_refused(shape: tuple[int, ...], expected: str) ->
 @pytest.mark.parametrize(
     ("cell", "state", "message"),
     [
-        ("gru", torch.zeros(2, 4, 8), r"state has shape \(2, 4, 8\); expected \(2, 3, 8\)"),
-        ("gru", torch.zeros(1, 3, 8), r"state has shape \(1, 3, 8\); expected \(2, 3, 8\)"),
-        ("gru", (torch.zeros(2, 3, 8),) * 2, "state is a tuple of 2; expected one tensor"),
-        ("gru", torch.zeros(2, 3, 8).double(), "state is torch.float64 on cpu; expected torch.float32"),
-        ("lstm", torch.zeros(2, 3, 8), "state is a Tensor; expected a pair"),
-        ("lstm", (torch.zeros(2, 3, 8), torch.zeros(2, 3, 9)), r"state\[1\] \(c\) has shape \(2, 3, 9\)"),
-        ("lstm", (torch.zeros(2, 3, 8), None), r"state\[1\] \(c\) is a NoneType"),
+        (
+            "gru",
+            (torch.zeros(2, 4, 8),),
+            r"state\[0\] \(hidden\) has shape \(2, 4, 8\); expected \(2, 3, 8\)",
+        ),
+        ("gru", (torch.zeros(1, 3, 8),), r"has shape \(1, 3, 8\); expected \(2, 3, 8\)"),
+        ("gru", (torch.zeros(2, 3, 8),) * 2, r"state is a tuple of 2; expected a tuple of 1: \(hidden\)"),
+        ("gru", torch.zeros(2, 3, 8), "state is a Tensor; expected a tuple of 1"),
+        ("gru", (torch.zeros(2, 3, 8).double(),), "is torch.float64 on cpu; expected torch.float32"),
+        ("lstm", torch.zeros(2, 3, 8), r"state is a Tensor; expected a tuple of 2: \(hidden, memory\)"),
+        (
+            "lstm",
+            (torch.zeros(2, 3, 8), torch.zeros(2, 3, 9)),
+            r"state\[1\] \(memory\) has shape \(2, 3, 9\)",
+        ),
+        ("lstm", (torch.zeros(2, 3, 8), None), r"state\[1\] \(memory\) is a NoneType"),
     ],
 )
 def test_an_impossible_state_is_refused(cell: str, state: Any, message: str) -> None:
@@ -179,6 +192,16 @@ def test_another_encoder_plugs_in_by_its_name() -> None:
     torch.testing.assert_close(pooled[2], inputs[2, :4].mean(0))
 
 
+def test_a_state_of_one_tensor_is_a_tuple_for_everybody_else() -> None:
+    encoder = build_encoder({"_target_": f"{__name__}.RunningMean"}, input_size=5)
+    inputs = torch.randn(3, 6, 5)
+    whole, _ = encoder(inputs)
+    _, state = encoder(inputs[:, :2])
+    assert isinstance(state, tuple)
+    for going_on in (encoder(inputs[:, 2:], None, state), encoder(inputs[:, 2:], state=state)):
+        torch.testing.assert_close(going_on[0], whole[:, 2:])
+
+
 def test_what_is_no_encoder_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"torch\.nn\.GRU is no encoder: it lacks output_size"):
         build_encoder({"_target_": "torch.nn.GRU", "hidden_size": 3}, input_size=5)
@@ -190,7 +213,7 @@ def test_the_configs_build_their_cell(cell: str) -> None:
     assert isinstance(config, dict)
     encoder = build_encoder({str(key): value for key, value in config.items()}, input_size=5)
     assert isinstance(encoder, RecurrentEncoder)
-    assert encoder.cell == cell
+    assert encoder.cell.name == cell
     gru = set(OmegaConf.load(CONFIGS / "gru.yaml"))
     assert set(config) - gru == ({"nonlinearity"} if cell == "rnn" else set())
     assert gru - set(config) == ({"forget_bias"} if cell == "rnn" else set())  # it has no gate

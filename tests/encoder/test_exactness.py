@@ -1,6 +1,6 @@
 """The encoder against ``PackedSequence``: outputs, final states, every gradient, no influence of padding."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from rnnlab.models.encoder import RecurrentEncoder
-from rnnlab.models.packed import packed_pass
-from rnnlab.models.scans import State
+from rnnlab.cells.cell import State, TorchCell
+from rnnlab.encoder.recurrent import RecurrentEncoder
+from rnnlab.encoder.scans import packed_pass
 
 KINDS = [("rnn", "tanh"), ("rnn", "relu"), ("gru", "tanh"), ("lstm", "tanh")]
 INPUT, HIDDEN = 3, 4
@@ -49,13 +49,14 @@ def encoder_of(case: Case) -> RecurrentEncoder:
     return encoder
 
 
-def tensors(state: State) -> list[Tensor]:
-    return list(state) if isinstance(state, tuple) else [state]
-
-
 def random_state(encoder: RecurrentEncoder, batch: int) -> State:
-    parts = [torch.randn_like(part).requires_grad_() for part in tensors(encoder.initial_state(batch))]
-    return (parts[0], parts[1]) if len(parts) == 2 else parts[0]
+    return tuple(torch.randn_like(part).requires_grad_() for part in encoder.initial_state(batch))
+
+
+def packed(encoder: RecurrentEncoder, inputs: Tensor, lengths: Tensor, state: State | None) -> Any:
+    assert isinstance(encoder.cell, TorchCell)
+    assert isinstance(encoder.network, nn.RNNBase)
+    return packed_pass(encoder.cell, encoder.network, inputs, lengths, state)
 
 
 def is_padding(lengths: Tensor, time: int) -> Tensor:
@@ -65,7 +66,7 @@ def is_padding(lengths: Tensor, time: int) -> Tensor:
 def gradients(outputs: Tensor, final: State, seed: int, wrt: list[Tensor]) -> list[Tensor]:
     """Gradients of a random linear function of outputs (padding included) and final state."""
     torch.manual_seed(seed)
-    parts = [outputs, *tensors(final)]
+    parts = [outputs, *final]
     total = sum((part * torch.randn(part.shape, dtype=part.dtype)).sum() for part in parts)
     assert isinstance(total, Tensor)
     return list(torch.autograd.grad(total, wrt))
@@ -81,14 +82,14 @@ def test_it_equals_packed_sequence_whatever_the_padding_holds(case: Case) -> Non
     clean = torch.randn(batch, time, INPUT, dtype=torch.float64)
     dirty = clean.masked_fill(is_padding(lengths, time).unsqueeze(2), torch.nan)
     state = random_state(encoder, batch) if case.with_state else None
-    wrt = [*encoder.parameters(), *([] if state is None else tensors(state))]
+    wrt = [*encoder.parameters(), *(() if state is None else state)]
 
     clean.requires_grad_()
-    outputs, final = packed_pass(encoder.network, clean, lengths, state)
-    expected = [outputs, *tensors(final), *gradients(outputs, final, case.seed, [*wrt, clean])]
+    outputs, final = packed(encoder, clean, lengths, state)
+    expected = [outputs, *final, *gradients(outputs, final, case.seed, [*wrt, clean])]
     dirty.requires_grad_()
     outputs, final = encoder(dirty, lengths, state)
-    found = [outputs, *tensors(final), *gradients(outputs, final, case.seed, [*wrt, dirty])]
+    found = [outputs, *final, *gradients(outputs, final, case.seed, [*wrt, dirty])]
 
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, **TOLERANCE)
@@ -108,12 +109,12 @@ def test_neither_order_nor_batch_mates_matter(case: Case, random: object) -> Non
     order = torch.randperm(batch)
     turned_outputs, turned_final = encoder(inputs[order], lengths[order])
     torch.testing.assert_close(turned_outputs, outputs[order], **TOLERANCE)
-    for one, other in zip(tensors(turned_final), tensors(final), strict=True):
+    for one, other in zip(turned_final, final, strict=True):
         torch.testing.assert_close(one, other[:, order], **TOLERANCE)
     for i, length in enumerate(case.lengths):
         alone, alone_final = encoder(inputs[i : i + 1, :length])
         torch.testing.assert_close(alone[0], outputs[i, :length], **TOLERANCE)
-        for one, other in zip(tensors(alone_final), tensors(final), strict=True):
+        for one, other in zip(alone_final, final, strict=True):
             torch.testing.assert_close(one[:, 0], other[:, i], **TOLERANCE)
 
 
@@ -126,7 +127,7 @@ def test_it_passes_gradcheck(kind: tuple[str, str]) -> None:
 
     def flat(x: Tensor) -> tuple[Tensor, ...]:
         outputs, final = encoder(x, lengths)
-        return (outputs, *tensors(final))
+        return (outputs, *final)
 
     assert torch.autograd.gradcheck(flat, (inputs,))
 
@@ -140,9 +141,9 @@ def test_float32_is_close_to_packed_sequence(kind: tuple[str, str], length: int)
     inputs = torch.randn(5, 40, 20)
     lengths = torch.tensor([40, 3, 17, length, 39])
     outputs, final = encoder(inputs, lengths)
-    expected, expected_final = packed_pass(encoder.network, inputs, lengths, None)
+    expected, expected_final = packed(encoder, inputs, lengths, None)
     torch.testing.assert_close(outputs, expected, rtol=1e-5, atol=1e-6)
-    for one, other in zip(tensors(final), tensors(expected_final), strict=True):
+    for one, other in zip(final, expected_final, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
 
 

@@ -2,16 +2,20 @@
 
 A pooling is a module ``(outputs (batch, time, size), lengths (batch,) or None) -> (batch, output_size)``
 listed in ``POOLINGS``; to add one, write its class here and list it.
+
+PyTorch's own mean and maximum would do, behind a mask; but for small networks mask, maximum and the
+gradients' several passes over the whole batch take a third of the time of the network itself. Those below
+take one copy forward and one write backward.
 """
 
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
 
+from rnnlab.encoder.padding import RaggedRows
 from rnnlab.errors import ConfigError, nearest
-from rnnlab.models.padding import RaggedRows
-from rnnlab.models.reductions import max_over_time, mean_over_time
 
 
 class Pooled(Protocol):
@@ -31,6 +35,8 @@ class Pooling(nn.Module):
 
     copies: ClassVar[int] = 1
     """How many times ``size`` the pooled vector is long."""
+    moments: ClassVar[tuple[str, ...]] = ()
+    """What stands in it side by side, of last, mean, max and attention: an export writes these anew."""
 
     def __init__(self, size: int, is_bidirectional: bool) -> None:
         super().__init__()
@@ -58,6 +64,8 @@ class Pooling(nn.Module):
 class LastPooling(Pooling):
     """The output where each direction has read it all: forwards at the last token, backwards at the first."""
 
+    moments = ("last",)
+
     def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
         """Pool ``outputs``, of which ``rows`` says where the tokens are."""
         return _last(outputs, rows, self.is_bidirectional)
@@ -66,6 +74,8 @@ class LastPooling(Pooling):
 class MeanPooling(Pooling):
     """The mean over a sequence's tokens."""
 
+    moments = ("mean",)
+
     def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
         """Pool ``outputs``, of which ``rows`` says where the tokens are."""
         return mean_over_time(outputs, rows)
@@ -73,6 +83,8 @@ class MeanPooling(Pooling):
 
 class MaxPooling(Pooling):
     """The maximum of each feature over a sequence's tokens."""
+
+    moments = ("max",)
 
     def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
         """Pool ``outputs``, of which ``rows`` says where the tokens are."""
@@ -83,6 +95,7 @@ class MeanMaxPooling(Pooling):
     """Mean and maximum side by side."""
 
     copies = 2
+    moments = ("mean", "max")
 
     def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
         """Pool ``outputs``, of which ``rows`` says where the tokens are."""
@@ -93,6 +106,7 @@ class LastMeanMaxPooling(Pooling):
     """Last, mean and maximum side by side: the concat pooling of Howard and Ruder 2018 (ULMFiT)."""
 
     copies = 3
+    moments = ("last", "mean", "max")
 
     def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
         """Pool ``outputs``, of which ``rows`` says where the tokens are."""
@@ -105,6 +119,8 @@ class AttentionPooling(Pooling):
 
     Yang et al. 2016, hierarchical attention networks, equations 5 to 7.
     """
+
+    moments = ("attention",)
 
     def __init__(self, size: int, is_bidirectional: bool) -> None:
         super().__init__(size, is_bidirectional)
@@ -149,3 +165,78 @@ def _last(outputs: Tensor, rows: RaggedRows, is_bidirectional: bool) -> Tensor:
         return at_end
     half = outputs.shape[2] // 2
     return torch.cat((at_end[:, :half], outputs[:, 0, half:]), dim=1)
+
+
+def mean_over_time(outputs: Tensor, rows: RaggedRows) -> Tensor:
+    """Return the mean of each sequence's tokens, ``(batch, size)``.
+
+    Args:
+        outputs: ``(batch, time, size)``; the padding may hold anything.
+        rows: where the tokens are.
+    """
+    return cast(Tensor, _MeanOverTime.apply(outputs, rows))
+
+
+def max_over_time(outputs: Tensor, rows: RaggedRows) -> Tensor:
+    """Return the maximum of each feature over a sequence's tokens, ``(batch, size)``.
+
+    Args:
+        outputs: ``(batch, time, size)``; the padding may hold anything.
+        rows: where the tokens are.
+    """
+    return cast(Tensor, _MaxOverTime.apply(outputs, rows))
+
+
+class _MeanOverTime(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, outputs: Tensor, rows: RaggedRows) -> Tensor:
+        ctx.rows = rows
+        return _with_padding(outputs, rows, 0).sum(dim=0) / rows.lengths.unsqueeze(1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        rows = ctx.rows
+        shares = gradients[0] / rows.lengths.unsqueeze(1)
+        slope = shares.expand(rows.time, *shares.shape).clone(memory_format=torch.contiguous_format)
+        rows.fill_padding(slope, 0)
+        return slope.transpose(0, 1), None
+
+
+class _MaxOverTime(torch.autograd.Function):
+    """The gradient of a maximum goes to the token that attained it, the first of equals."""
+
+    @staticmethod
+    def forward(ctx: Any, outputs: Tensor, rows: RaggedRows) -> Tensor:
+        time_major = _with_padding(outputs, rows, -torch.inf)
+        highest, at = _max_and_argmax(time_major)
+        ctx.save_for_backward(at)
+        ctx.time = rows.time
+        return highest
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (at,) = ctx.saved_tensors
+        slope = gradients[0].new_zeros(ctx.time, *at.shape)
+        return slope.scatter(0, at.unsqueeze(0), gradients[0].unsqueeze(0)).transpose(0, 1), None
+
+
+def _with_padding(outputs: Tensor, rows: RaggedRows, value: float) -> Tensor:
+    """Return a copy ``(time, batch, size)`` of ``outputs`` that holds ``value`` in the padding."""
+    copy = outputs.transpose(0, 1).clone(memory_format=torch.contiguous_format)
+    rows.fill_padding(copy, value)
+    return copy
+
+
+def _max_and_argmax(time_major: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the maximum over time and where it is, each ``(batch, size)``.
+
+    On a CPU ``max(dim=0)`` walks along every column on its own; pooling over an image of ``time`` by 1 pixels
+    with ``batch * size`` channels, channels last, is the same and 25 times faster.
+    """
+    if time_major.device.type != "cpu":
+        highest, at = time_major.max(dim=0)
+        return highest, at
+    time, batch, size = time_major.shape
+    image = time_major.view(1, time, 1, batch * size).permute(0, 3, 1, 2)
+    pooled, places = max_pool2d(image, (time, 1), return_indices=True)
+    return pooled.reshape(batch, size), places.reshape(batch, size)

@@ -1,5 +1,7 @@
 """What an encoder demands of its arguments, checked without waiting for a CUDA device."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -54,33 +56,36 @@ def shortest_and_longest(lengths: Tensor, time: int) -> tuple[int, int]:
 
 
 def check_state(
-    state: Tensor | tuple[Tensor, Tensor], is_pair: bool, shape: tuple[int, int, int], inputs: Tensor
+    state: tuple[Tensor, ...], names: Sequence[str], shapes: Sequence[tuple[int, int, int]], inputs: Tensor
 ) -> None:
-    """Demand a state of ``shape`` (layers * directions, batch, hidden) like ``inputs`` in type and device.
+    """Demand a tensor for each of a cell's states, like ``inputs`` in type and device.
+
+    Args:
+        state: what was given.
+        names: of the states.
+        shapes: ``(layers * directions, batch, width)`` of each.
+        inputs: what the encoder reads.
 
     Raises:
         ValueError: if it is anything else.
     """
-    if is_pair:
-        if not (isinstance(state, tuple | list) and len(state) == 2):
-            raise ValueError(f"state is {_described(state)}; expected a pair of tensors (h, c) for an LSTM.")
-        parts = {"state[0] (h)": state[0], "state[1] (c)": state[1]}
-    else:
-        if not isinstance(state, Tensor):
-            raise ValueError(f"state is {_described(state)}; expected one tensor h.")
-        parts = {"state": state}
-    for name, part in parts.items():
+    if not (isinstance(state, tuple | list) and len(state) == len(names)):
+        raise ValueError(
+            f"state is {_described(state)}; expected a tuple of {len(names)}: ({', '.join(names)})."
+        )
+    for at, (part, name, shape) in enumerate(zip(state, names, shapes, strict=True)):
+        where = f"state[{at}] ({name})"
         if not isinstance(part, Tensor):
-            raise ValueError(f"{name} is {_described(part)}; expected a tensor.")
+            raise ValueError(f"{where} is {_described(part)}; expected a tensor.")
         if tuple(part.shape) != shape:
             raise ValueError(
-                f"{name} has shape {tuple(part.shape)}; "
+                f"{where} has shape {tuple(part.shape)}; "
                 f"expected {shape}: (layers * directions, batch, hidden)."
             )
         is_cast = torch.is_autocast_enabled(inputs.device.type)
         if part.device != inputs.device or (part.dtype != inputs.dtype and not is_cast):
             raise ValueError(
-                f"{name} is {part.dtype} on {part.device}; "
+                f"{where} is {part.dtype} on {part.device}; "
                 f"expected {inputs.dtype} on {inputs.device}, as inputs."
             )
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from rnnlab.diagnostics.stepwise import traced
-from rnnlab.models.encoder import RecurrentEncoder
-from rnnlab.models.regularised import RegularisedEncoder
+from rnnlab.encoder.recurrent import RecurrentEncoder
+from rnnlab.encoder.regularised import RegularisedEncoder
+from rnnlab.encoder.trace import traced
 
 LENGTHS = torch.tensor([7, 3, 1, 6])
 

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from rnnlab.encoder.encoder import Encoder
+from rnnlab.encoder.recurrent import RecurrentEncoder
+from rnnlab.encoder.regularised import RegularisedEncoder
 from rnnlab.errors import ConfigError
-from rnnlab.models.encoder import Encoder, RecurrentEncoder
-from rnnlab.models.regularised import RegularisedEncoder
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
@@ -25,8 +26,7 @@ def test_equals_the_plain_encoder_in_evaluation(cell: str) -> None:
         outputs, state = encoder(inputs, given)
         expected, expected_state = plain(inputs, given)
         torch.testing.assert_close(outputs, expected)
-        parts = zip(*[s if isinstance(s, tuple) else (s,) for s in (state, expected_state)], strict=True)
-        for one, other in parts:
+        for one, other in zip(state, expected_state, strict=True):
             torch.testing.assert_close(one, other.transpose(0, 1).reshape(1, 4, 18))
 
 
@@ -66,4 +66,4 @@ def test_bad_values_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"model\.layers is 0"):
         RegularisedEncoder(5, layers=0)
     with pytest.raises(ValueError, match=r"expected \(1, batch, 12\)"):
-        RegularisedEncoder(5, "gru", 6, 2)(torch.zeros(1, 2, 5), None, torch.zeros(1, 1, 6))
+        RegularisedEncoder(5, "gru", 6, 2)(torch.zeros(1, 2, 5), None, (torch.zeros(1, 1, 6),))
