@@ -147,6 +147,12 @@ def adopted(config: Mapping[str, Any], run: InitialRun, said: Collection[str]) -
     """
     for section in ("model", "tokenizer"):
         check_own(section, run.config[section]["_target_"], config[section].get("_target_"))
+    cell = str(run.config["model"].get("cell", ""))
+    if "." in cell and not cell.startswith("rnnlab.") and cell != config["model"].get("cell"):
+        raise ConfigError(
+            f"init_from: the run's cell is {cell}, which is not rnnlab's and would be imported. If you know "
+            f"the code, name it: model.cell={cell}"
+        )
     own = {key: value for key, value in config["model"].items() if f"model.{key}" in said}
     model = {**run.config["model"], **own}
     task = dict(config["task"])
