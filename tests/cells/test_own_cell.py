@@ -20,6 +20,7 @@ from rnnlab.encoder.trace import traced
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.runs.exports import export as exporting
 from rnnlab.training.fit import fit
+from rnnlab.training.initial_run import adopted, read_initial_run
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.resume import resumed_config
 from rnnlab.training.run_folder import RunFolder
@@ -194,6 +195,14 @@ def test_a_language_model_with_dropped_weights_writes(writer: Finished) -> None:
     (text,) = model.generate("the rose", max_tokens=8, seed=3)
     assert text.startswith("the rose")
     assert json.loads((writer.folder / "metrics.json").read_text())["test"]["perplexity"] > 1
+
+
+def test_a_training_that_starts_from_it_names_it_first(writer: Finished, config: dict[str, Any]) -> None:
+    run = read_initial_run(writer.folder)
+    plain = {**config, "model": {**config["model"], "cell": "gru"}}
+    with pytest.raises(ConfigError, match=r"name it: model\.cell=minimal_gru\.MinimalGRU"):
+        adopted(plain, run, ())
+    assert adopted(config, run, ())["model"]["cell"] == CELL
 
 
 @pytest.mark.parametrize("form", ["onnx", "int8", "torchscript"])

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from rnnlab.encoder.pooling import POOLINGS
+from rnnlab.encoder.padding import RaggedRows
+from rnnlab.encoder.pooling import POOLINGS, Pooling
 from rnnlab.errors import ConfigError
 from rnnlab.runs.exports.network_parts import stacked
 from rnnlab.tasks.exports import OnnxAnswers, scripted_answers
@@ -129,6 +130,28 @@ def test_tied_weights_lie_in_the_file_once() -> None:
             sizes[layers, tied] = len(language_graph(task, layers, "onnx").SerializeToString())
     assert sizes[FloatLayers, False] - sizes[FloatLayers, True] >= WORDS * 4 * 4
     assert sizes[Int8Layers, False] - sizes[Int8Layers, True] >= WORDS * 4
+
+
+class Loudest(Pooling):
+    """A pooling of one's own: the output of the largest norm."""
+
+    def pooled(self, outputs: torch.Tensor, rows: RaggedRows) -> torch.Tensor:
+        """Padding is zero, so that it never wins."""
+        return outputs[torch.arange(len(outputs)), outputs.norm(dim=2).argmax(dim=1)]
+
+
+def test_a_pooling_of_ones_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(POOLINGS, "loudest", Loudest)
+    task = classifier({"cell": "gru"}, "loudest", 2)
+    for write in (
+        lambda: classifier_model(task, FloatLayers, "onnx"),
+        lambda: classifier_model(task, Int8Layers, "int8"),
+        lambda: PlainClassifier(task),
+    ):
+        with pytest.raises(
+            ConfigError, match=r"own poolings .* is Loudest\. Use format=safetensors"
+        ):
+            write()
 
 
 def test_an_encoder_of_ones_own_is_refused() -> None:
