@@ -144,7 +144,9 @@ def test_the_task(command: Command) -> None:
     logits, labels = torch.tensor([3.0, -1.0]), torch.tensor([1, 1])
     plain = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels.float(), reduction="none")
     probability = torch.sigmoid(logits)
-    torch.testing.assert_close(model.task.training_losses_of(logits, labels), plain * (1 - probability) ** 1.5)
+    torch.testing.assert_close(
+        model.task.training_losses_of(logits, labels), plain * (1 - probability) ** 1.5
+    )
 
 
 @pytest.mark.parametrize(

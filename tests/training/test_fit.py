@@ -26,7 +26,7 @@ def test_run_folder_holds_all_of_it(compose: Compose, tmp_path: Path) -> None:
     config = compose()
     fit(config, tmp_path / "run")
     folder = tmp_path / "run"
-    del config["sweep"]  # it is of no run
+    del config["sweep"], config["trust"]  # they are of no run
     assert yaml.safe_load((folder / "config.yaml").read_text()) == config
     metrics = json.loads((folder / "metrics.json").read_text())
     assert set(metrics) == {
