@@ -107,7 +107,9 @@ def test_grouped_by_any_key(logs: Path, command: Command) -> None:
     _, out, _ = command(logs, "group=hidden_size", "metrics=accuracy", "format=markdown")
     lines = out.splitlines()
     assert lines[0].startswith("| hidden_size | validation/accuracy | test/accuracy | seeds |")
-    assert lines[2].startswith("| 32 | 0.7860 ± 0.0623 | 0.7760 ± 0.0623 | 3 |")
+    assert lines[2].startswith(
+        "| 32 | 0.7860 (0.7100 to 0.8500) | 0.7760 (0.7000 to 0.8400) | 3 (2 settings) |"
+    )
     assert lines[2].endswith("| 5 finished |")
     assert lines[3].startswith("| 64 | 0.9100 | 0.9000 | 1 |")
 
@@ -137,6 +139,34 @@ def test_code_of_ones_own_parts_rows_and_the_same_origin_does_not(logs: Path, co
     _, out, err = command(logs, "format=csv")
     assert "origin.json is damaged" in err
     assert sorted(row["runs"] for row in rows_of(out)) == ["2", "2"]
+
+
+def test_only_seeds_make_a_deviation(logs: Path, command: Command) -> None:
+    """What is left out of group=… is no chance: no ± over learning rates that is called one over seeds."""
+    for seed in (1, 2):
+        finished(logs / f"fast{seed}", config("gru", seed, lr=0.5), 0.6 + seed / 100)
+    _, out, err = command(logs, "group=cell", "metrics=test/accuracy", "format=markdown")
+    gru, rnn = out.splitlines()[2:]
+    assert gru.startswith("| gru | 0.7380 (0.6100 to 0.8400) | 3 (2 settings) |")
+    assert rnn.startswith("| rnn | 0.7100 ± 0.0141 | 2 |")
+    assert "several settings (optimizer.lr) have no ± over seeds" in err.replace("\n", " ")
+    _, out, _ = command(logs, "group=cell", "format=csv")
+    gru_row, rnn_row = rows_of(out)
+    assert (gru_row["test/accuracy std"], gru_row["seeds"], gru_row["runs"]) == ("", "3", "5")
+    assert float(rnn_row["test/accuracy std"]) == pytest.approx(0.01 * 2**0.5)
+    _, out, err = command(logs, "metrics=test/accuracy", "format=markdown")
+    assert "0.8200 ± 0.0200" in out
+    assert "several settings" not in err
+
+
+def test_what_was_run_twice_is_one_seed(logs: Path, command: Command) -> None:
+    finished(logs / "again", config("rnn", 2), 0.72)
+    finished(logs / "alone" / "first", config("gru", 1, lr=0.5), 0.5)
+    finished(logs / "alone" / "second", config("gru", 1, lr=0.5), 0.5)
+    _, out, _ = command(logs, "metrics=test/accuracy", "format=markdown")
+    rnn = next(line for line in out.splitlines() if "rnn" in line)
+    assert "0.7100 ± 0.0141 | 2 |" in rnn
+    assert "| 0.5000 | 1 |" in out
 
 
 def test_unfinished_runs_have_their_best_validation(logs: Path, command: Command) -> None:

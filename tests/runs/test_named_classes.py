@@ -27,10 +27,10 @@ from rnnlab.runs.evaluation import evaluated
 from rnnlab.runs.load import UNUSED, load
 from rnnlab.tasks.task import Task
 from rnnlab.text.tokenizers import Tokenizer
-from rnnlab.training.init_from import read_source, starting_of
+from rnnlab.training.init_from import read_source, starting_of, starting_point
 from rnnlab.training.resume import resumed_config
 from rnnlab.training.run_folder import RunFolder
-from tests.runs.conftest import Finished
+from tests.runs.conftest import Finished, composed_of
 
 KINDS: dict[str, Any] = {
     "task": Task,
@@ -301,6 +301,32 @@ def test_no_command_makes_what_a_run_names(
     assert f"its configuration names {target} ({place})" in said
 
 
+def test_the_checkpoint_that_a_run_goes_on_from_names_no_more_than_the_run(
+    hostile: Hostile, command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path(shutil.copytree(hostile.sentiment, tmp_path / "run"))
+    (run / "metrics.json").unlink()
+    content = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    content["rnnlab"]["config"]["tokenizer"]["_target_"] = "seen_by_import.Cell"
+    torch.save(content, run / "checkpoints" / "last.ckpt")
+    assert command("train", f"resume={run}") == 2
+    assert "last.ckpt is refused: its configuration names seen_by_import.Cell" in capsys.readouterr().err
+    assert not hostile.witness.exists()
+
+
+def test_what_training_starts_from_is_looked_at_by_fit_itself(hostile: Hostile, sentiment: Finished) -> None:
+    words = [f"init_from={hostile.language}", "data=csv", f"data.corpus.train={sentiment.data}"]
+    config = composed_of(words)
+    starting = starting_of(config)
+    config = starting.adopted(config, read_source(hostile.language, starting), ())
+    with as_before(hostile.language):
+        altered(hostile.language, {"model.inner": {"_target_": "seen_by_import.Cell"}})
+        with pytest.raises(RunError, match=r"names seen_by_import\.Cell \(model\.inner\)"):
+            starting_point(config, None)
+    assert starting_point(config, None) is not None
+    assert not hostile.witness.exists()
+
+
 def test_what_the_command_names_or_trusts_the_run_may_name(hostile: Hostile) -> None:
     own = {"tokenizer": {"_target_": "my_text.Words"}, "model": {"_target_": "my_cell.Cell"}}
     check_classes(own, "a file", "my_text,my_cell")
@@ -325,8 +351,8 @@ def test_a_configuration_that_holds_itself_is_looked_at_once() -> None:
     config["model"]["inner"] = inner = [{}]
     inner.append(inner)  # type: ignore[arg-type]
     check_classes(config, "a file")
-    inner.append(config)
-    with pytest.raises(RunError, match=r"RecurrentEncoder \(model\.inner\.2\.model\)"):
+    inner.append({"again": config, "_target_": "os.system"})
+    with pytest.raises(RunError, match=r"names os\.system \(model\.inner\.2\)"):
         check_classes(config, "a file")
 
 
@@ -340,4 +366,4 @@ def test_a_name_out_of_a_run_leads_nowhere_else(
         assert command("evaluate", f"run={hostile.sentiment}") == 2
     assert "which is no file in" in capsys.readouterr().err.replace("\n", " ")
     assert set(room.rglob("*")) == before
-    assert not list(room.parent.rglob("*outside*"))
+    assert not list(room.parent.rglob("*outside_test*"))

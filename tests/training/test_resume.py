@@ -375,7 +375,8 @@ def test_the_same_file_elsewhere_is_gone_on_with_and_another_is_not(
         sentiment.go_on(run, f"data.corpus.train={other}")
     with pytest.raises(ConfigError, match=r"data\.corpus\.text_column: the run has text"):
         sentiment.go_on(run, "data.corpus.text_column=review")
-    sentiment.go_on(run, f"data.corpus.train={moved}")
+    words = ["data=csv", f"data.corpus.train={moved}"]
+    fit(resumed_config(composed(*words), RunFolder(run), words), run)
     assert_same_end(sentiment.whole, run)
     assert RunFolder(run).config()["data"]["corpus"]["train"] == str(moved)
 
@@ -434,7 +435,7 @@ def test_auto_finds_the_newest_unfinished_run_of_the_same_configuration(
     def begun(name: str, age: float, *words: str) -> RunFolder:
         folder = RunFolder(tmp_path / name)
         stored = {**sentiment.config(*words), "resume": None}
-        del stored["sweep"]
+        del stored["sweep"], stored["trust"]
         folder.path.mkdir()
         folder.begin(stored)
         os.utime(folder.config_file, (1e9 - age, 1e9 - age))

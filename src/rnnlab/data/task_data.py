@@ -111,6 +111,14 @@ class TaskData(lightning.LightningDataModule):
         """Return sentences on the data that a person should read before training."""
         return ()
 
+    def advice(self) -> str:
+        """Return what to say of settings that hardly suit the data; nothing of others."""
+        return ""
+
+    def labels(self) -> Sequence[str]:
+        """Return the names of the classes that documents are told apart by, none elsewhere."""
+        return ()
+
     def describe_batches(self) -> str:
         """Return a line on the training batches."""
         return f"{len(self.train_loader())} training batches."

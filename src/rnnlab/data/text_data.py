@@ -12,10 +12,12 @@ from rnnlab.corpora.corpus import Corpus, check_split
 from rnnlab.corpora.labels import Classes
 from rnnlab.corpora.memory_problems import MemoryProblem
 from rnnlab.data.task_data import TaskData
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, DataError
 from rnnlab.text.encoded import EncodedCorpus, EncodedSplit, Progress, encoded_corpus
 from rnnlab.text.tokenizer_identity import probed
 from rnnlab.text.tokenizers import Tokenizer
+from rnnlab.text.vocabulary import SPECIALS, NoTokensError
+from rnnlab.text.whole_lines import Cut, advice, cut_of, letters_of
 
 if TYPE_CHECKING:
     from rnnlab.tasks.answers import OpenedRun
@@ -75,14 +77,18 @@ class TextData(TaskData):
         """Open the encoded corpus, encoding it first where the cache does not have it."""
         splits = self.splits()
         wanted = tuple(dict.fromkeys(name for names in splits.values() for name in names))
-        self.encoded = encoded_corpus(
-            self.corpus,
-            self.tokenizer,
-            splits=wanted,
-            vocabulary_splits=splits["train"],
-            progress=progress,
-            **self.vocabulary_settings,
-        )
+        try:
+            self.encoded = encoded_corpus(
+                self.corpus,
+                self.tokenizer,
+                splits=wanted,
+                vocabulary_splits=splits["train"],
+                progress=progress,
+                **self.vocabulary_settings,
+            )
+        except NoTokensError as error:  # as of lines that occur once each
+            why = advice(self.tokenizer.name, self.first_texts_cut(self.tokenizer))
+            raise DataError(f"{error} {why}".strip()) from error
 
     def prepare_split(
         self, split: str, run: "OpenedRun", labels: Sequence[str] = (), progress: Progress | None = None
@@ -120,6 +126,28 @@ class TextData(TaskData):
         """Return the corpus's."""
         found: Sequence[str] = self.corpus.warnings()
         return found
+
+    def first_texts_cut(self, tokenizer: Tokenizer) -> Cut:
+        """Return how a tokenizer cuts the first training texts."""
+        documents = self.corpus.documents(self.splits()["train"][0])
+        return cut_of(tokenizer.encode, (document.text for document in documents))
+
+    def advice(self) -> str:
+        """Return a warning where the tokenizer takes whole lines for words.
+
+        Known tokens tell it; where most are unknown, as lines that occur once are, a few texts are read.
+        """
+        encoded = self.encoded
+        name = self.splits()["train"][0]
+        split, specials = encoded.splits[name], len(SPECIALS)
+        counts = np.bincount(split.tokens, minlength=len(encoded.vocabulary))[specials:]
+        if counts.sum() > len(split.tokens) / 2:
+            words, shares = encoded.vocabulary.tokens[specials:], counts / counts.sum()
+            sizes = [float(shares @ list(map(size, words))) for size in (len, letters_of)]
+            cut = Cut(len(split.tokens) / max(len(split), 1), *sizes)
+        else:
+            cut = self.first_texts_cut(encoded.tokenizer)
+        return advice(encoded.tokenizer.name, cut)
 
     def metadata(self) -> dict[str, Any]:
         """Return vocabulary, tokenizer and class names, and by what tokens the tokenizer is known again."""

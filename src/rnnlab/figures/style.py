@@ -8,7 +8,7 @@ notebook.
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -29,6 +29,12 @@ SPLITS = {"train": "#D55E00", "validation": "#0072B2", "test": "#009E73"}
 INK, FAINT, GRID = "#262626", "#767676", "#e4e4e4"
 SEQUENTIAL, INTENSITY = "viridis", "Blues"
 """Colour maps: of a quantity over two axes, and of counts with their figures written on them."""
+
+Place = Literal["best", "upper right", "lower left", "lower right"]
+FEW, MANY = 3, 10
+"""Lines up to which their names find room within the axes, and are written at full size beside them."""
+POINTS_BESIDE = 45
+"""What a legend beside the axes takes besides its words."""
 
 WIDTH, HEIGHT = 5.0, 3.75  # inches
 DPI = 160
@@ -138,6 +144,26 @@ def colours_of(names: Iterable[str]) -> dict[str, str]:
         if all(name in known for name in wanted):
             return {name: known[name] for name in wanted}
     return {name: colour(number) for number, name in enumerate(wanted)}
+
+
+def name_lines(panel: Axes, within: Place) -> None:
+    """Say what the lines are: within the axes where they are few, else beside them, in a wider figure.
+
+    Args:
+        panel: of which the figure is made; its lines have labels.
+        within: where the names of a few lines cover none.
+    """
+    _, names = panel.get_legend_handles_labels()
+    if len(names) <= FEW:
+        panel.legend(loc=within)
+        return
+    size = 10 if len(names) <= MANY else 7
+    figure = panel.figure
+    assert isinstance(figure, Figure)
+    width, height = figure.get_size_inches()
+    beside = POINTS_BESIDE + 0.6 * size * max(map(len, names))  # points; a letter is 0.6 of its height wide
+    figure.set_size_inches(width + beside / 72, max(height, 1.5 * size * len(names) / 72))
+    panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=size)
 
 
 def note(figure: Figure, *lines: str) -> None:

@@ -33,6 +33,7 @@ from torch import Tensor
 
 from rnnlab.folders import cache_folder
 from rnnlab.kernels.toolchain import Listener, binding, install_listener, numba
+from rnnlab.kernels.waiting import waiting
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # and infinity keep their meaning. The numpy error model divides by zero without a check, so loops vectorise.
 _OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 
-_PLAIN = ("__init__", "ahead", "choice", "measure", "room", "scans")
+_PLAIN = ("__init__", "ahead", "choice", "measure", "room", "scans", "waiting")
 """Modules of this package in which nothing is compiled."""
 
 _PATIENCE = 120.0
@@ -110,7 +111,7 @@ class Kernel:
         """Return the compiled function for numbers of ``dtype``."""
         numbers = np.dtype(dtype).name
         if numbers not in self._ready:
-            with Kernel._lock:
+            with Kernel._lock, waiting():
                 if numbers not in self._ready:
                     self._ready[numbers] = self._prepared(numbers)
         return self._ready[numbers]

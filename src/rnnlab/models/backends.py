@@ -2,12 +2,14 @@
 
 import importlib.util
 import logging
+import sys
 from functools import cache
 
 import torch
 from torch import Tensor
 
 from rnnlab.errors import ConfigError
+from rnnlab.kernels.waiting import waiting
 from rnnlab.models.scans import Scans
 
 log = logging.getLogger(__name__)
@@ -88,6 +90,9 @@ def lookup_pays(tokens: Tensor, table: Tensor) -> bool:
 
 def fused_scans(kind: str, lengths: Tensor | None, inputs: Tensor) -> Scans:
     """Return the fused scans for a batch; numba is imported only now."""
+    if "rnnlab.kernels.scans" not in sys.modules:
+        with waiting():
+            importlib.import_module("rnnlab.kernels.scans")
     from rnnlab.kernels.scans import FusedScans
 
     scans: Scans = FusedScans(kind, lengths, inputs)

@@ -37,6 +37,7 @@ class FoundRun:
         seconds: how long it took; None where nothing tells.
         tokens_per_second: in training; None where nothing tells.
         is_partial: whether ``config`` is only what the words of a sweep's job tell.
+        labels: the classes that a finished run tells apart, none elsewhere.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class FoundRun:
     seconds: float | None = None
     tokens_per_second: float | None = None
     is_partial: bool = False
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ def read(path: Path) -> FoundRun:
             scores,
             None if seconds is None else float(seconds),
             None if not rate else float(rate),
+            labels=tuple(map(str, metrics.get("labels", ()))),
         )
     except RunError as error:
         return FoundRun(path, "broken", str(error))

@@ -121,7 +121,7 @@ def line_name(key: str, value: object) -> str:
 def point(at: Any, found: Spread) -> Point:
     """Return a point of the figure."""
     place = float(at) if is_number(at) else short_setting(at)
-    return Point(place, found.mean, found.deviation, found.count)
+    return Point(place, found.mean, found.deviation, found.count, is_mixed=found.range is not None)
 
 
 def baseline_line(rows: Sequence[Row], key: str, baseline: str, wanted: str) -> list[Point]:

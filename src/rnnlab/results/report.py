@@ -29,6 +29,7 @@ from rnnlab.visible import visible
 
 FORMATS = ("table", "csv", "markdown")
 WIDEST = 10_000  # characters
+NAMED = 3  # keys
 ENDINGS = {".csv": "csv", ".md": "markdown", ".markdown": "markdown"}
 
 
@@ -117,6 +118,7 @@ def results(
         group = x if group is None and not each else group  # the figure's points, in figures
     found = table_of(readable(chosen), group, each, sort, metrics if form == "table" else metrics or "all")
     put(found, form, output)
+    tell_mixed(found.rows)
     tell(findings, chosen)
 
 
@@ -175,7 +177,9 @@ def table_of(
     keys += parting_keys(keys, [run.config for run in runs if not run.is_partial])
     lots = [[run] for run in runs] if each else [runs]
     rows = ordered([row for lot in lots for row in grouped(lot, keys)], sort)
-    columns = Columns(short_names(keys, known), metrics_shown(rows, metrics), each)
+    classes = {run.labels for run in runs if run.status == "finished"}
+    labels = classes.pop() if len(classes) == 1 else ()
+    columns = Columns(short_names(keys, known), metrics_shown(rows, metrics), each, labels)
     return Shown(rows, columns, folder_names([row.runs[0].path for row in rows]))
 
 
@@ -228,6 +232,18 @@ def show(table: Table) -> None:
     Terminal(width=max(width, console.width)).print(table, crop=False)
     if width > console.width and console.is_terminal:
         errors.print("Wider than the terminal: choose metrics=… or group=…, or write output=results.csv.")
+
+
+def tell_mixed(rows: Sequence[Row]) -> None:
+    """Say which rows are of several settings: what spreads there is not chance."""
+    mixed = list(dict.fromkeys(key for row in rows for key in row.mixed))
+    if mixed:
+        more = f" and {len(mixed) - NAMED} more keys" if len(mixed) > NAMED else ""
+        errors.print(
+            f"Rows of several settings ({', '.join(mixed[:NAMED])}{more}) have no ± over seeds, but the "
+            "lowest and the highest figure.",
+            markup=False,
+        )
 
 
 def tell(findings: Findings, chosen: Sequence[FoundRun]) -> None:

@@ -89,6 +89,7 @@ def answered(
         "out_of_vocabulary": module.out_of_vocabulary,
         "limit": 1.0,
         "seed": config["seed"],
+        "labels": list(run.labels),
         "metrics": answer.scores(answer.probabilities),
     }
     return result, answer

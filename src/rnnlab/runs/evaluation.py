@@ -46,7 +46,8 @@ def evaluated(
     Returns:
         ``run``, ``checkpoint``, ``data`` (the corpus's name), ``split``, ``documents`` (or sequences),
         ``out_of_vocabulary`` (share of the tokens; None where there is no text), ``limit`` (of the batches,
-        as in training: 1.0 for all), ``seed`` and ``metrics``.
+        as in training: 1.0 for all), ``seed``,
+        ``labels`` (the model's classes) and ``metrics``.
 
     Raises:
         RunError: if the run can't be used.
@@ -80,6 +81,7 @@ def evaluated(
         "out_of_vocabulary": data_module.out_of_vocabulary,
         "limit": trainer[LIMITS[split]],
         "seed": config["seed"],
+        "labels": list(run.labels),
         "metrics": metrics,
     }
 

@@ -15,7 +15,23 @@ from rnnlab.folders import cache_folder
 
 log = logging.getLogger(__name__)
 
+LONGEST = 300  # characters of a reason
 Figures = dict[str, dict[str, float]]
+
+
+def had(name: str, compute: Callable[[], Figures]) -> Figures:
+    """Return ``compute()``; nothing, with a note, where it fails: a run's own figures are worth more.
+
+    Args:
+        name: of the baseline, for the note.
+        compute: does the work.
+    """
+    try:
+        return compute()
+    except Exception as error:  # noqa: BLE001  whatever a library says of a text that is not for it
+        reason = " ".join(str(error).split()) or type(error).__name__
+        log.warning("There is no %s beside this run: %s", name, reason[:LONGEST])
+        return {}
 
 
 def kept(name: str, inputs: dict[str, Any], compute: Callable[[], Figures]) -> Figures:

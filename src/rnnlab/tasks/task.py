@@ -38,7 +38,8 @@ class Task(lightning.LightningModule):
     and each answer has a default that suits a small task.
 
     Attributes:
-        monitor: the validation metric that chooses the best checkpoint.
+        monitor: the validation metric that chooses the best checkpoint; ``callbacks.checkpoint.monitor`` may
+            say another for a run.
         mode: whether that metric is best at its ``min`` or its ``max``.
         prepared_keys: keys of the task's section that are no arguments of the constructor, but are read by
             :meth:`prepare` or where a training starts from another run.
@@ -48,8 +49,8 @@ class Task(lightning.LightningModule):
             set at assembly, written into every checkpoint under ``"rnnlab"``.
     """
 
-    monitor: ClassVar[str]
-    mode: ClassVar[Literal["min", "max"]]
+    monitor: str
+    mode: Literal["min", "max"]
     prepared_keys: ClassVar[tuple[str, ...]] = ()
     keeps_all_memory: ClassVar[bool] = False
 
@@ -140,6 +141,10 @@ class Task(lightning.LightningModule):
         for schedule in checkpoint.get("lr_schedulers", []):
             for name in OF_THE_LENGTH:
                 schedule.pop(name, None)
+
+    def validation_metrics(self) -> Sequence[str]:
+        """Return the names of all that a validation logs; none where only doing it tells."""
+        return ()
 
     def tokens_in(self, batch: Any) -> Tensor:
         """Return how many real tokens or steps, padding excluded, the batch holds: an integer ``()``."""

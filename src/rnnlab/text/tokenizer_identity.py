@@ -81,7 +81,8 @@ def tokenizer_of(metadata: Mapping[str, Any], where: object) -> Tokenizer:
         RunError: if it makes other tokens of a text now than when the model was trained.
     """
     target = metadata["config"]["tokenizer"]["_target_"]
-    tokenizer: Tokenizer = locate_class(target, object, "tokenizer").from_dict(metadata["tokenizer"])  # type: ignore[attr-defined]
+    cls = locate_class(target, Tokenizer, "tokenizer")  # type: ignore[type-abstract]
+    tokenizer = cls.from_dict(metadata["tokenizer"])
     made = metadata.get("probe")
     if made is not None and made != probed(tokenizer, metadata["vocabulary"]["tokens"]):
         raise RunError(

@@ -15,13 +15,16 @@ from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData, plain
 from rnnlab.errors import ConfigError
 from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
+from rnnlab.named_classes import check_classes
 from rnnlab.optimization.building import build_optimizer
 from rnnlab.renamed import with_new_names
+from rnnlab.tasks.kept_baselines import had
 from rnnlab.tasks.task import Task
 from rnnlab.terminal import shown
 from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.training.allocation import keep_freed_memory
 from rnnlab.training.checkpoints import AtomicCheckpointIO, Resumable, newest_whole
+from rnnlab.training.choosing import Choice, check_monitor, choice_of
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.early_stopping import RememberedEarlyStopping
 from rnnlab.training.encoding_progress import encoding_progress
@@ -49,6 +52,9 @@ from rnnlab.training.run_folder import RunFolder
 from rnnlab.training.scoring import evaluate
 
 log = logging.getLogger(__name__)
+
+# Keys of the sections on checkpoints and early stopping that say which metric chooses.
+CHOOSING = ("monitor", "mode")
 
 SECTIONS = {
     *("seed", "resume", "init_from", "baselines", "task", "batches", "data", "tokenizer"),
@@ -123,12 +129,14 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
     """Return the data and the task, checked against the checkpoint that the run goes on from.
 
     Raises:
-        RunError: if the corpus or its vocabulary is not what the run was begun with.
+        RunError: if the corpus or its vocabulary is not what the run was begun with, or the checkpoint names
+            other classes than the run.
         ConfigError: if a section can't be built, or the parts do not fit together.
     """
     check_accelerator(config["trainer"]["accelerator"])
     check_scored(config["trainer"])
     if start is not None:
+        check_classes(start.content["rnnlab"].get("config"), start.file, chosen=config)
         check_epochs(start.content["epoch"], config["trainer"]["max_epochs"])
     lightning.seed_everything(config["seed"], workers=True, verbose=False)
     data = assemble_data(config)
@@ -149,6 +157,8 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
     for warning in data.warnings():
         log.warning(warning)
     log.info(data.describe_batches())
+    if advice := data.advice():
+        log.warning(advice)
     with nullcontext() if start is None else no_larger_than(start.content["state_dict"], start.file):
         task = assemble_task(config, data)
     if begins_from is not None and start is None:
@@ -209,9 +219,25 @@ def assemble_task(config: Mapping[str, Any], data: TaskData) -> Task:
     parts = {name: config[name] for name in ("model", "optimizer", "scheduler")}
     task = build(task_arguments(config), Task, "task", **parts, **arguments)
     build_optimizer(config["optimizer"], task.parameter_groups())  # a wrong option shows before training
+    choice = checked_choice(
+        config["callbacks"]["checkpoint"], Choice(task.monitor, task.mode), task, "callbacks.checkpoint"
+    )
+    task.monitor, task.mode = choice.monitor, choice.mode  # what schedules and searches look at, too
     task.metadata = {"config": dict(config), "model_arguments": plain(arguments), **data.metadata()}
     task.prepare(config, data)
     return task
+
+
+def checked_choice(settings: Mapping[str, Any], own: Choice, task: Task, where: str) -> Choice:
+    """Return the metric that a section chooses by, checked against those that the task is known to have.
+
+    Raises:
+        ConfigError: if the task has no such metric, or its mode has to be said.
+    """
+    choice = choice_of(settings, own, where)
+    if "validation_metrics" in vars(type(task)):  # a class derived from it may log others, too
+        check_monitor(choice.monitor, task.validation_metrics(), f"{where}.monitor={settings.get('monitor')}")
+    return choice
 
 
 def assemble_trainer(
@@ -262,20 +288,20 @@ def callbacks(
 ) -> list[Callback]:
     """Return the run's callbacks; the clock comes first, since others read it."""
     settings = config["callbacks"]
-    best = KeepBest(folder)
+    chosen = Choice(task.monitor, task.mode)
+    best = KeepBest(folder, chosen)
     keeping: dict[str, Any] = {"folder": folder, "stop": stop, "clock": clock, "best": best}
-    check_arguments(KeepLast, settings["checkpoint"], keeping, "callbacks.checkpoint")
-    stopping: dict[str, Any] = {"monitor": task.monitor, "strict": False, "mode": task.mode}
-    check_arguments(
-        RememberedEarlyStopping,
-        {key: value for key, value in settings["early_stopping"].items() if value is not None},
-        stopping,
-        "callbacks.early_stopping",
-    )
+    saving = {key: value for key, value in settings["checkpoint"].items() if key not in CHOOSING}
+    check_arguments(KeepLast, saving, keeping, "callbacks.checkpoint")
+    ends = settings["early_stopping"]
+    choice = checked_choice(ends, chosen, task, "callbacks.early_stopping")
+    stopping: dict[str, Any] = {"monitor": choice.monitor, "strict": False, "mode": choice.mode}
+    patient = {key: value for key, value in ends.items() if key not in CHOOSING and value is not None}
+    check_arguments(RememberedEarlyStopping, patient, stopping, "callbacks.early_stopping")
     found: list[Callback] = [clock, RandomStates(), TrainingProgress(clock), stop]
-    found += [best, KeepLast(**keeping, **settings["checkpoint"])]
-    if settings["early_stopping"]["patience"] is not None:
-        found.append(RememberedEarlyStopping(**stopping, **settings["early_stopping"]))
+    found += [best, KeepLast(**keeping, **saving)]
+    if ends["patience"] is not None:
+        found.append(RememberedEarlyStopping(**stopping, **patient))
     if settings.get("diagnostics") is not None:
         from rnnlab.diagnostics.callback import Diagnostics  # it draws: matplotlib takes a while to import
 
@@ -321,7 +347,8 @@ def finish(
     metrics: dict[str, Any] = {
         "test": scores["test"],
         "validation": scores["validation"],
-        "baselines": data.baselines() if config["baselines"] else {},
+        "baselines": had("baseline", data.baselines) if config["baselines"] else {},
+        "labels": list(data.labels()),
         "seconds_per_epoch": clock.seconds_per_epoch,
         "tokens_per_second": clock.tokens_per_second,
         "wall_seconds": clock.wall_seconds(),

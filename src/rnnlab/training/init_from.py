@@ -12,6 +12,7 @@ from rnnlab.command_line import dotted_keys
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
+from rnnlab.named_classes import check_classes
 from rnnlab.tasks.starting import Source, Starting
 from rnnlab.tasks.task import Task
 from rnnlab.text.vocabulary import Vocabulary
@@ -91,6 +92,10 @@ def starting_point(config: Mapping[str, Any], start: Resumable | None) -> Starti
         return StartingPoint(starting, source_in(start.file, start.content))
     source = read_source(config["init_from"], starting)
     starting.check_agreement(config, source)
+    taken = {
+        section: source.config[section] for section in ("model", "tokenizer") if section in source.config
+    }
+    check_classes(taken, source.checkpoint, chosen=config)
     return StartingPoint(starting, source)
 
 

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from rnnlab.named_classes import trust_needed
 from rnnlab.tasks.task import Task
-from rnnlab.terminal import console, shown
+from rnnlab.terminal import console, print_table, shown
 from rnnlab.training.readable_numbers import figure, thousands
 from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.score_tables import called, over_all, table_by_class, table_of
 
 
 def describe_task(task: Task) -> str:
@@ -32,17 +31,16 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
         limit: ``trainer.limit_test_batches``, 1.0 for all.
     """
     rows = {"this run": metrics["test"], **metrics["baselines"]}
-    names = list(metrics["test"])
-    table = Table(
-        title=f"Test split{part_of_it(limit)}, scored once with the best checkpoint", title_justify="left"
-    )
-    table.add_column("")
-    for name in names:
-        table.add_column(name, justify="right")
+    names, labels = over_all(metrics["test"], metrics["labels"]), metrics["labels"]
+    title = f"Test split{part_of_it(limit)}, scored once with the best checkpoint"
+    table = table_of(title, "", [called(name, labels) for name in names])
     for row, values in rows.items():
         cells = [figure(name, values[name]) if name in values else "" for name in names]
         table.add_row(row, *cells, style="bold" if row == "this run" else None)
-    console.print(table)
+    print_table(table)
+    by_class = table_by_class({name: figure(name, value) for name, value in metrics["test"].items()}, labels)
+    if by_class is not None:
+        print_table(by_class)
     if metrics["tokens_per_second"]:
         console.print(
             f"{metrics['seconds_per_epoch']:.1f} s an epoch, "

@@ -56,7 +56,9 @@ def resumed_config(
     check_classes(stored, folder.config_file, trust, chosen=composed)
     new = {**composed, "resume": None}
     wrong: list[str] = []
-    for key in asked_for(overrides, {*stored, *composed}):
+    # The run's own choice of data gives its keys their names, and asks for none of their defaults.
+    named = f"data={at(stored, 'data.name')}"
+    for key in asked_for([word for word in overrides if word != named], {*stored, *composed}):
         for name in changed_keys(new, stored, key):
             if is_harmless(name) or is_place(name, at(stored, name), at(new, name)):
                 take(stored, new, name)

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-from rich.table import Table
 
 from rnnlab.errors import DataError
 from rnnlab.runs.evaluation import prepared_split
 from rnnlab.tasks.answers import TrainedModel
 from rnnlab.tasks.exports import Answers, OnnxAnswers
-from rnnlab.terminal import console
+from rnnlab.terminal import print_table
 from rnnlab.training.processes import quieten
 from rnnlab.training.readable_numbers import figure, thousands
+from rnnlab.training.score_tables import called, over_all, table_of
 from rnnlab.training.scoring import evaluate
 
 TIMED = 50  # batches
@@ -101,14 +101,12 @@ def speeds(loader: Any, *contestants: Answers) -> list[float]:
     return [tokens / max(spent, 1e-9) for spent in seconds]
 
 
-def show(found: Mapping[str, Measured], split: str, data: str) -> None:
-    """Print the comparison."""
-    metrics = list(next(iter(found.values())).metrics)
-    table = Table(title=f"{split} split of {data}", title_justify="left")
-    table.add_column("")
-    for name in (*metrics, "MB", "tokens/s"):
-        table.add_column(name, justify="right")
+def show(found: Mapping[str, Measured], split: str, data: str, labels: Sequence[str]) -> None:
+    """Print the comparison, over all classes."""
+    metrics = over_all(next(iter(found.values())).metrics, labels)
+    columns = [*(called(name, labels) for name in metrics), "MB", "tokens/s"]
+    table = table_of(f"{split} split of {data}", "", columns)
     for name, measured in found.items():
         figures = [figure(key, measured.metrics[key]) for key in metrics]
         table.add_row(name, *figures, f"{measured.size / 1e6:.2f}", thousands(measured.tokens_per_second))
-    console.print(table)
+    print_table(table)

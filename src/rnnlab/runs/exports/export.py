@@ -116,4 +116,4 @@ def compare(
     from rnnlab.runs.exports.comparison import compared, show
 
     section = model.config["data"] if data is None else data
-    show(compared(model, file, split, data, labels), split, section["name"])
+    show(compared(model, file, split, data, labels), split, section["name"], model.run.labels)

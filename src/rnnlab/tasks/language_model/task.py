@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -61,8 +61,8 @@ class LanguageModel(Task):
         ConfigError: if the encoder reads backwards, or an option is out of range.
     """
 
-    monitor: ClassVar[str] = "validation/perplexity"
-    mode: ClassVar[Literal["min", "max"]] = "min"
+    monitor = "validation/perplexity"
+    mode = "min"
     keeps_all_memory = True  # the logits of each window, several large blocks, are all of one shape
 
     def __init__(
@@ -149,6 +149,10 @@ class LanguageModel(Task):
         """
         embedded = self.input_dropout(self.embedding(tokens))  # (batch, time, embedding_size)
         return self.encoder(embedded, None, state)
+
+    def validation_metrics(self) -> list[str]:
+        """Return the names of all that a validation logs."""
+        return [f"validation/{name}" for name in cast(TokenScores, self.scores["validation"]).names]
 
     def encoder_inputs(self, batch: StreamBatch) -> tuple[Tensor, None]:
         """Return the vectors that the encoder reads, ``(batch, time, embedding_size)``; none is padded."""

@@ -34,6 +34,12 @@ class TokenScores(Metric):
         self.add_state("correct", default=torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
         self.add_state("tokens", default=torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
+    @property
+    def names(self) -> list[str]:
+        """What ``compute`` returns."""
+        own = ["loss", "perplexity", "accuracy", "tokens"]
+        return [*own, "bits_per_character"] if self.characters else own
+
     def update(self, losses: Tensor, correct: Tensor, valid: Tensor | None) -> None:
         """Add a batch: nats and hits of each position (of one shape), and which of them count (None: all)."""
         if valid is not None:

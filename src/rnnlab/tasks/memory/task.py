@@ -1,7 +1,7 @@
 """Memory problems: an encoder reads a sequence and answers at its last steps."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -35,8 +35,8 @@ class MemoryTask(Task):
         ConfigError: if the encoder reads backwards.
     """
 
-    monitor: ClassVar[str] = "validation/loss"
-    mode: ClassVar[Literal["min", "max"]] = "min"
+    monitor = "validation/loss"
+    mode = "min"
 
     def __init__(
         self,
@@ -63,6 +63,10 @@ class MemoryTask(Task):
             self.add_module(f"{stage}_scores", nn.ModuleDict(scores))
         for mean in self.scores("train").values():
             mean.persistent(True)  # a run that goes on in mid-epoch reports the whole epoch
+
+    def validation_metrics(self) -> list[str]:
+        """Return the names of all that a validation logs."""
+        return [f"validation/{name}" for name in self.scores("validation")]
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Return the answers: logits ``(batch, answers, classes)``, or numbers ``(batch, answers)``.

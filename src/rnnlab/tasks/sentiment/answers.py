@@ -16,7 +16,8 @@ from rnnlab.data.documents import collate, truncated_lengths
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.figures.explanation import Explanation
 from rnnlab.tasks.answers import WINDOW, Answered, OpenedRun, Prediction, TrainedModel
-from rnnlab.tasks.sentiment.task import SentimentClassifier, evaluation_metrics
+from rnnlab.tasks.sentiment.metrics import by_name, evaluation_metrics
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.text.encoded import EncodedSplit
 from rnnlab.text.readable_tokens import readable, separator
 from rnnlab.text.vocabulary import EOS, EOS_ID, Ids
@@ -160,9 +161,6 @@ def classifier_scores(
     metrics = evaluation_metrics(len(labels))
     given = torch.from_numpy(np.asarray(probabilities, dtype=np.float64))
     metrics.update(given[:, 1] if len(labels) == 2 else given, torch.from_numpy(targets))
-    found = dict(metrics.compute())
-    for name in [name for name in found if name.endswith("_per_class")]:
-        for label, value in zip(labels, found.pop(name), strict=True):
-            found[f"{name.removesuffix('_per_class')}/{label}"] = value
+    found = by_name(metrics.compute(), labels)
     chosen = np.clip(given.numpy()[np.arange(len(targets)), targets], np.finfo(np.float64).tiny, None)
     return {**{name: float(value) for name, value in found.items()}, "loss": float(-np.log(chosen).mean())}

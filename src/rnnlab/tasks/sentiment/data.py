@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from rnnlab.corpora.corpus import Corpus
 from rnnlab.data.batch import Batch
@@ -76,6 +78,15 @@ class SentimentData(TextData):
             raise DataError(f"{self.corpus.name}: the training split is empty.")
         return {"vocabulary_size": len(self.encoded.vocabulary), "labels": self.encoded.labels}
 
+    def labels(self) -> tuple[str, ...]:
+        """Return the names of the classes in the order of their ids."""
+        return self.encoded.labels
+
+    def class_counts(self) -> Tensor:
+        """Return how many training documents there are of each class: ``(classes,)`` int64."""
+        labels = torch.from_numpy(np.asarray(self.encoded.splits["train"].labels, dtype=np.int64))
+        return torch.bincount(labels, minlength=len(self.encoded.labels))
+
     def train_loader(self) -> DocumentLoader:
         """Return the training documents in shuffled batches of similar length."""
         return self.loader("train", shuffle=True)
@@ -143,4 +154,4 @@ class SentimentData(TextData):
         """Return the accuracy of the majority class and of a bag of bigrams on the test split."""
         from rnnlab.tasks.sentiment.baselines import sentiment_baselines
 
-        return sentiment_baselines(self.corpus)
+        return sentiment_baselines(self.corpus, self.encoded.tokenizer, self.encoded.key)

@@ -1,25 +1,19 @@
 """Sentiment classification: embedding, recurrent encoder, pooling, linear classifier."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn.functional as F
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
-from torchmetrics.classification import (
-    BinaryAccuracy,
-    BinaryAUROC,
-    BinaryF1Score,
-    MulticlassAccuracy,
-    MulticlassF1Score,
-)
 
 from rnnlab.data.batch import Batch
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, nearest
 from rnnlab.models.dropout import check_shares
 from rnnlab.models.embedding import WordEmbedding
 from rnnlab.models.encoder import build_encoder
@@ -30,7 +24,7 @@ from rnnlab.tasks.running_mean import RunningMean
 from rnnlab.tasks.sentiment.fine_tuning import FineTunedTask
 from rnnlab.tasks.sentiment.language_loss import build_language_loss
 from rnnlab.tasks.sentiment.long_documents import ReadDocuments, check_bptt, in_batch_order, read_documents
-from rnnlab.tasks.sentiment.metrics import MeanAUROC
+from rnnlab.tasks.sentiment.metrics import by_name, evaluation_metrics
 from rnnlab.terminal import shown
 
 if TYPE_CHECKING:
@@ -39,6 +33,8 @@ if TYPE_CHECKING:
     from rnnlab.tasks.sentiment.init_from import FromLanguageModel
 
 log = logging.getLogger(__name__)
+
+BALANCED = "balanced"
 
 
 class SentimentClassifier(FineTunedTask):
@@ -65,15 +61,20 @@ class SentimentClassifier(FineTunedTask):
         discriminative_factor: likewise.
         language_loss: ``weight``, ``head``, ``cutoffs`` and ``tie_weights`` of a language model's loss
             beside the classifier's; None, or a weight of 0, for none.
+        class_weights: what a training document of each class counts for in the loss, in the classes' order;
+            ``balanced`` for the inverse of each class's share, so that all classes count for the same; None
+            for 1. Validation and test losses are never weighted.
         optimizer: the optimizer's configuration; ``None`` for a model that only answers.
         scheduler: the learning-rate schedule's configuration, or ``None``.
 
     Raises:
-        ConfigError: if there are fewer than two classes, or options are out of range or exclude each other.
+        ConfigError: if there are fewer than two classes, options are out of range or exclude each other, or
+            the weights are not one above zero for each class.
     """
 
-    monitor: ClassVar[str] = "validation/accuracy"
-    mode: ClassVar[Literal["min", "max"]] = "max"
+    monitor = "validation/accuracy"
+    mode = "max"
+    class_weights: Tensor | None
     prepared_keys = ("vectors", "vocabulary")
 
     def __init__(
@@ -93,6 +94,7 @@ class SentimentClassifier(FineTunedTask):
         unfreezing_epochs: int = 0,
         discriminative_factor: float = 1.0,
         language_loss: Mapping[str, Any] | None = None,
+        class_weights: str | Sequence[float] | None = None,
         optimizer: Mapping[str, Any] | None = None,
         scheduler: Mapping[str, Any] | None = None,
     ) -> None:
@@ -114,6 +116,9 @@ class SentimentClassifier(FineTunedTask):
         self.language_loss, self.language_weight = build_language_loss(
             language_loss or {}, self.encoder, self.embedding.weight
         )
+        self.balances = class_weights == BALANCED
+        given = None if class_weights is None or self.balances else weights_of(class_weights, self.labels)
+        self.register_buffer("class_weights", given, persistent=False)
         self.train_loss, self.train_accuracy = RunningMean(), RunningMean()
         for mean in (self.train_loss, self.train_accuracy):
             mean.persistent(True)  # a run that goes on in mid-epoch reports the whole epoch
@@ -168,6 +173,12 @@ class SentimentClassifier(FineTunedTask):
     def is_binary(self) -> bool:
         """Whether one logit tells the two classes apart."""
         return len(self.labels) == 2
+
+    def validation_metrics(self) -> list[str]:
+        """Return the names of all that a validation logs."""
+        logged = map(str, cast(MetricCollection, self.metrics["validation"]))
+        names = by_name(dict.fromkeys(logged, self.labels), self.labels)
+        return [f"validation/{name}" for name in (*names, "loss")]
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Return the logits: ``(batch,)`` for two classes, ``(batch, classes)`` for more.
@@ -244,6 +255,12 @@ class SentimentClassifier(FineTunedTask):
             vectors = self.embedding(tokens.unsqueeze(0))[0]
         return integrated_gradients(score, vectors, most_steps)
 
+    def setup(self, stage: str) -> None:
+        """Weigh the classes by their shares of the training documents, where that is asked for."""
+        if stage == "fit" and self.balances:
+            counts = self.trainer.datamodule.class_counts()  # type: ignore[attr-defined]
+            self.class_weights = balanced_weights(counts).to(self.classifier.weight)
+
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the batch's mean loss over the documents that count, and the language model's beside it."""
         tokens = self.as_read(batch.inputs, batch.lengths)
@@ -251,7 +268,10 @@ class SentimentClassifier(FineTunedTask):
         logits = self.logits_of(parts)
         documents = batch.valid.sum()
         # A filler document's loss is zero; dividing by all documents keeps the step's scale on every rank.
-        total = (self.training_losses_of(logits, batch.targets) * batch.valid).sum()
+        losses = self.training_losses_of(logits, batch.targets)
+        if self.class_weights is not None:
+            losses = losses * self.class_weights[batch.targets]
+        total = (losses * batch.valid).sum()
         loss = total / documents.clamp(min=1)
         with torch.no_grad():
             predicted = logits > 0 if self.is_binary else logits.argmax(dim=-1)
@@ -307,25 +327,35 @@ class SentimentClassifier(FineTunedTask):
 
     def report(self, stage: str) -> None:
         """Log the metrics of ``stage`` over all its documents, by class too where there are over two."""
-        values = dict(self.metrics[stage].compute())  # type: ignore[operator]
-        for name in [name for name in values if name.endswith("_per_class")]:
-            for label, value in zip(self.labels, values.pop(name), strict=True):
-                values[f"{name.removesuffix('_per_class')}/{label}"] = value
+        values = by_name(self.metrics[stage].compute(), self.labels)  # type: ignore[operator]
         values["loss"] = self.losses[stage].value_and_reset()  # type: ignore[operator]
         self.log_dict({f"{stage}/{name}": value for name, value in values.items()})
 
 
-def evaluation_metrics(classes: int) -> MetricCollection:
-    """Return accuracy, F1 and AUROC: plain for two classes; macro-averaged, and F1 by class, for more."""
-    if classes == 2:
-        return MetricCollection({"accuracy": BinaryAccuracy(), "f1": BinaryF1Score(), "auroc": BinaryAUROC()})
-    return MetricCollection(
-        {
-            "accuracy": MulticlassAccuracy(classes, average="micro"),
-            "f1": MulticlassF1Score(classes, average="macro"),
-            "auroc": MeanAUROC(classes),
-            "f1_per_class": MulticlassF1Score(classes, average=None),
-            "accuracy_per_class": MulticlassAccuracy(classes, average=None),
-        },
-        compute_groups=False,
-    )
+def balanced_weights(counts: Tensor) -> Tensor:
+    """Return weights with which all classes count for the same, and a document for 1 in the mean.
+
+    Args:
+        counts: documents of each class ``(classes,)``.
+    """
+    return counts.sum() / (len(counts) * counts.clamp(min=1))
+
+
+def weights_of(class_weights: str | Sequence[float], labels: Sequence[str]) -> Tensor:
+    """Return the weights of the classes ``(classes,)``.
+
+    Raises:
+        ConfigError: if they are not one above zero for each class.
+    """
+    said = f"task.class_weights={class_weights}"
+    if isinstance(class_weights, str):
+        raise ConfigError(
+            f"{said}: {nearest(class_weights, [BALANCED, 'null'])} Or give a number for each class."
+        )
+    if len(class_weights) != len(labels):
+        raise ConfigError(
+            f"{said}: expected a number for each of {len(labels)} classes: {', '.join(labels)}."
+        )
+    if not all(math.isfinite(weight) and weight > 0 for weight in class_weights):
+        raise ConfigError(f"{said}: expected numbers above 0.")
+    return torch.tensor(list(class_weights), dtype=torch.float32)
