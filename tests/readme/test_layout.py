@@ -56,5 +56,5 @@ def test_a_reader_finds_the_file_at_the_first_try() -> None:
     for (folder, words), file in asked.items():
         told = floors()[folder]
         assert words in told
-        assert file in told
+        assert file in told, file
         assert (PACKAGE / folder / file).is_file()
