@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from rnnlab.runs.trained_language_model import TrainedLanguageModel
+from rnnlab.training.initial_run import adopted, read_initial_run
 
 import rnnlab
 from rnnlab.command_line import Interrupted
@@ -20,7 +21,6 @@ from rnnlab.encoder.trace import traced
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.runs.exports import export as exporting
 from rnnlab.training.fit import fit
-from rnnlab.training.initial_run import adopted, read_initial_run
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.resume import resumed_config
 from rnnlab.training.run_folder import RunFolder
