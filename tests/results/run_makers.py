@@ -57,7 +57,9 @@ def interrupted(folder: Path, content: dict[str, Any], accuracy: float) -> RunFo
     found = run(folder, content)
     found.checkpoints.mkdir()
     found.last.touch()
-    found.note_progress(epoch=1, step=20, seconds=4.0, best={"accuracy": accuracy, "loss": 0.5})
+    found.note_progress(
+        epoch=1, step=20, seconds=4.0, best={"accuracy": accuracy, "loss": 0.5}, monitor="validation/accuracy"
+    )
     return found
 
 

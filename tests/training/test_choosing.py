@@ -12,8 +12,8 @@ import torch
 from rnnlab.data.sentiment_data import SentimentData
 
 from rnnlab.errors import ConfigError
+from rnnlab.tasks.choosing import Choice, Score, choice_of
 from rnnlab.tasks.sentiment.task import balanced_weights
-from rnnlab.training.choosing import Choice, Score, choice_of
 from rnnlab.training.fit import assemble_data, fit
 from rnnlab.training.run_folder import RunFolder
 from tests.training.conftest import write_reviews

@@ -21,6 +21,7 @@ from rnnlab.encoder.padding import turned_round
 from rnnlab.encoder.pooling import build_pooling
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.tasks.running_mean import RunningMean
+from rnnlab.tasks.sentiment import OBJECTIVE
 from rnnlab.tasks.sentiment.fine_tuning import FineTunedTask
 from rnnlab.tasks.sentiment.language_loss import build_language_loss
 from rnnlab.tasks.sentiment.long_documents import ReadDocuments, check_bptt, in_batch_order, read_documents
@@ -72,8 +73,7 @@ class SentimentClassifier(FineTunedTask):
             the weights are not one above zero for each class.
     """
 
-    monitor = "validation/accuracy"
-    mode = "max"
+    monitor, mode = OBJECTIVE.monitor, OBJECTIVE.mode
     class_weights: Tensor | None
     prepared_keys = ("vectors", "vocabulary")
 
