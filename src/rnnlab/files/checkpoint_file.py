@@ -21,8 +21,8 @@ from rnnlab.models.task import CHECKPOINT_FORMAT
 SHAPE = {
     "rnnlab": {"format": int, "config": {str: object}, "labels?": [str], "facts?": {str: object}},
     "state_dict": {str: Tensor},
-    "epoch?": int,
-    "global_step?": int,
+    **{"epoch": int, "global_step": int, "loops?": {str: object}, "callbacks?": {str: {str: object}}},
+    **{"optimizer_states?": [{"state": dict, "param_groups": [dict]}], "lr_schedulers?": [dict]},
 }
 """What every checkpoint holds, beside what belongs to Lightning."""
 _ERRORS = (RuntimeError, EOFError, OSError, ValueError, TypeError, AttributeError, AssertionError)

@@ -1,11 +1,15 @@
 """The validation metric by which a sweep's jobs are compared."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from rnnlab.errors import DamagedFileError
 from rnnlab.training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
 
 Mode = Literal["min", "max"]
 
@@ -31,16 +35,16 @@ class Compared:
     mode: Mode
 
     def value(self, metrics_file: Path) -> float | None:
-        """Return the metric of a finished run; ``None`` of any other.
-
-        Raises:
-            DamagedFileError: if its figures are damaged.
-        """
+        """Return the metric of a finished run; ``None`` of any other, and of damaged figures, with a warning."""
         folder = RunFolder(metrics_file.parent)
         if not folder.metrics_file.exists():
             return None
         split, _, name = self.monitor.partition("/")
-        found = (folder.metrics().get(split) or {}).get(name)
+        try:
+            found = (folder.metrics().get(split) or {}).get(name)
+        except DamagedFileError as error:
+            log.warning("%s", error)
+            return None
         return None if found is None else float(found)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rnnlab.command_line import differences
-from rnnlab.errors import RunError
+from rnnlab.errors import DamagedFileError, RunError
 from rnnlab.sweeps.jobs import of_the_run
 from rnnlab.training.resume import at
 from rnnlab.training.run_folder import RunFolder
@@ -56,6 +56,10 @@ def standing(
     if changed:
         return Standing("leave", other_configuration(changed, config, stored))
     if state.name == "finished":
+        try:
+            folder.metrics()
+        except DamagedFileError as error:
+            return Standing("leave", str(error))
         return Standing("nothing")
     if state.name == "failed" and folder.error_file.stat().st_mtime > failed_before:
         return Standing("leave", state.reason)

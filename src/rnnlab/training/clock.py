@@ -16,12 +16,14 @@ class TrainingClock(Callback):
     Attributes:
         epoch_seconds: seconds of each finished epoch.
         epoch_tokens: real tokens, padding excluded, of each finished epoch, of all processes.
+        batches: how many this process has begun.
     """
 
     def __init__(self) -> None:
         self.epoch_seconds: list[float] = []
         self.epoch_tokens: list[int] = []
         self.tokens: Any = 0
+        self.batches = 0
         self.running = 0.0
         self.since: float | None = None
         self.began = time.perf_counter()
@@ -81,6 +83,7 @@ class TrainingClock(Callback):
     ) -> None:
         """Count the batch's tokens, without waiting for the device."""
         assert isinstance(pl_module, Task)
+        self.batches += 1
         self.tokens = self.tokens + pl_module.tokens_in(batch)
         if self.since is None:
             self.since = time.perf_counter()

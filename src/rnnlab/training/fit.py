@@ -21,6 +21,7 @@ from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError, RnnlabError
+from rnnlab.files.bounded import damaged
 from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.models.language_model import LanguageModel
 from rnnlab.models.task import Task
@@ -90,10 +91,35 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         held.enter_context(only_worker(folder))
         begin(config, folder, resuming)
         with failure_noted(folder), told_when_full(folder.path):
-            trainer.fit(task, datamodule=data, ckpt_path=str(start.file) if start else None)
+            with damage_told(start, clock):
+                trainer.fit(task, datamodule=data, ckpt_path=str(start.file) if start else None)
             check_validated(folder, trainer)
             stop.doing = "while the test split was scored"
             return finish(config, task, data, clock, folder, trainer)
+
+
+@contextmanager
+def damage_told(start: Resumable | None, clock: TrainingClock) -> Iterator[None]:
+    """Turn what comes of a checkpoint whose states can't be put back into an error for people.
+
+    Optimizers, loops and callbacks write their own parts of it, and find only in their first step that they
+    are of another shape.
+
+    Args:
+        start: the checkpoint that the training goes on from.
+        clock: knows whether there was a second step.
+
+    Raises:
+        DamagedFileError: naming the file.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError) as error:
+        if start is None or clock.batches > 1:
+            raise
+        reason = f"what it says of a training half done can't be put back ({type(error).__name__}: {error})"
+        mend = "Remove it: the one before it is used, or the run begins anew."
+        raise damaged(start.file, reason, mend) from error
 
 
 def check_seed(seed: object) -> None:
