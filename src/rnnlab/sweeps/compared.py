@@ -35,7 +35,7 @@ class Compared:
     mode: Mode
 
     def value(self, metrics_file: Path) -> float | None:
-        """Return the metric of a finished run; ``None`` of any other, and of damaged figures, with a warning."""
+        """Return the metric of a finished run; ``None`` of others, and, with a warning, of damaged figures."""
         folder = RunFolder(metrics_file.parent)
         if not folder.metrics_file.exists():
             return None
