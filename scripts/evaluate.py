@@ -27,6 +27,9 @@ class Arguments:
         "other data: a name in conf/data, or a table; its keys as data.corpus.label_column=…", None
     )
     labels: str | None = option("what the other data calls the model's classes, in their order: a,b", None)
+    quotes: bool | None = option(
+        "whether quotation marks can enclose a field of a table; see predict.py", None
+    )
     output: str | None = option("the file for the figures; null: in a single run's folder", None)
     overwrite: bool = option("whether the output may exist", False)
     device: str | None = option("auto, cpu or gpu; null: as in training", None)
@@ -38,14 +41,15 @@ def evaluate(words: list[str]) -> None:
     """Take the words apart and do what they ask."""
     runs = [word.removeprefix("run=") for word in words if word.startswith("run=")]
     data_keys = [word for word in words if word.startswith("data.")]
-    others = [word for word in words if not word.startswith(("run=", "data."))]
+    data_keys += [f"data.corpus.{word}" for word in words if word.startswith("quotes=")]
+    others = [word for word in words if not word.startswith(("run=", "data.", "quotes="))]
     options = asdict(parsed(Arguments, [*(f"run={run}" for run in runs[:1]), *others]))
-    del options["run"]
+    del options["run"], options["quotes"]  # these were taken apart above
     # Here, and not above: torch takes seconds to import, and --help needs none of it.
     from rnnlab.runs.data_section import data_section
     from rnnlab.runs.evaluation_report import evaluate_runs
 
-    options["data"] = data_section(CONF, options["data"], data_keys)
+    options["data"] = data_section(CONF, options["data"], data_keys, options["labels"])
     evaluate_runs(runs, **options)
 
 

@@ -32,19 +32,15 @@ class Arguments:
 def generate(arguments: Arguments) -> None:
     """Print the texts as they come; what the vocabulary lacks goes to standard error."""
     # Here, and not above: torch takes seconds to import, and --help needs none of it.
-    from rnnlab.models.sampling import Sampling
     from rnnlab.named_classes import trusted_packages
-    from rnnlab.runs.loaded import load
-    from rnnlab.runs.trained_language_model import TrainedLanguageModel
+    from rnnlab.runs.load import load
+    from rnnlab.tasks.language_model.sampling import Sampling
     from rnnlab.terminal import errors
     from rnnlab.visible import visible
 
     sampling = Sampling(arguments.temperature, arguments.top_k, arguments.top_p)
     model = load(arguments.run, device=arguments.device, trust=trusted_packages(arguments.trust))
-    if not isinstance(model, TrainedLanguageModel):
-        raise model.refusal("write", "language_model")
-    unknown = model.unknown_words(arguments.prompt)
-    texts = model.generator.streams(
+    texts = model.streams(
         arguments.prompt,
         samples=arguments.samples,
         seed=arguments.seed,
@@ -52,6 +48,7 @@ def generate(arguments: Arguments) -> None:
         sampling=sampling,
         whole_document=arguments.whole_document,
     )
+    unknown = model.unknown_words(arguments.prompt)
     if unknown:
         errors.print(f"Not in the vocabulary, read as <unk>: {', '.join(unknown)}")
     for number, pieces in enumerate(texts, start=1):

@@ -8,6 +8,8 @@ from typing import Any
 from rnnlab.command_line import exit_by
 from rnnlab.plain_arguments import option, parsed
 
+TABLE_KEYS = ("data.corpus.text_column=", "data.corpus.quotes=")
+
 
 @dataclass(frozen=True)
 class Arguments:
@@ -26,6 +28,11 @@ class Arguments:
         "where the predictions go (.csv, .tsv, .jsonl), or the explanation (.html)", None
     )
     text_column: str = option("the column of the text", "text")
+    quotes: bool | None = option(
+        "false: quotation marks are plain characters in the table; true: they enclose fields; null: they do, "
+        "but a field that looks like several rows is refused",
+        None,
+    )
     overwrite: bool = option("whether the output may exist", False)
     explain: bool = option("show what each word of text=... did to the answer, and save it as a page", False)
     label: str | None = option("explain for this class; null: the predicted one", None)
@@ -44,6 +51,11 @@ def predict(arguments: Arguments) -> None:
     answer(**vars(arguments))
 
 
+def plain_key(word: str) -> str:
+    """Return a key of the table as this command calls it: those of training and evaluation are taken, too."""
+    return word.removeprefix("data.corpus.") if word.startswith(TABLE_KEYS) else word
+
+
 def stopped(*_: Any) -> None:
     """Leave as on Ctrl-C, so that nothing half-written stays."""
     raise KeyboardInterrupt
@@ -51,4 +63,4 @@ def stopped(*_: Any) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, stopped)
-    exit_by(lambda: predict(parsed(Arguments, sys.argv[1:])))
+    exit_by(lambda: predict(parsed(Arguments, [plain_key(word) for word in sys.argv[1:]])))

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.command_line import run_hydra
-from rnnlab.training.automatic import run_folder
+from rnnlab.training.resume import run_folder
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 
@@ -12,7 +12,7 @@ CONF = Path(__file__).resolve().parents[1] / "conf"
 def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> None:
     """Train one run in its folder, or go on with it."""
     # Here, and not above: torch takes seconds to import, and --help needs none of it.
-    from rnnlab.runs.trained import train_one
+    from rnnlab.training.train import train_one
 
     train_one(config, folder, overrides, CONF)
 

@@ -8,9 +8,9 @@ import torch
 
 from rnnlab.argument_types import fits, type_hints_of
 from rnnlab.build import check_arguments
+from rnnlab.encoder.recurrent import RecurrentEncoder
 from rnnlab.errors import ConfigError
-from rnnlab.models.encoder import RecurrentEncoder
-from rnnlab.models.sentiment import SentimentClassifier
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from rnnlab.build import check_arguments, locate_class
 from rnnlab.command_line import register_resolvers
-from rnnlab.training.assembly import task_arguments
+from rnnlab.training.fit import task_arguments
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 GROUPS: tuple[str, ...] = (
@@ -43,12 +43,13 @@ def composed(*overrides: str) -> dict[str, Any]:
 @pytest.mark.smoke
 def test_every_choice_composes_and_has_no_dead_key(group: str, choice: str) -> None:
     config = composed(f"{group}={choice}")
+    task = config["task"] if config["task"]["_target_"] == "???" else task_arguments(config)
     sections = {
-        "task": (task_arguments(config), {"model", "optimizer", "scheduler", *FACTS}),
+        "task": (task, {"model", "optimizer", "scheduler", *FACTS}),
         "batches": (config["batches"], {"corpus", "tokenizer", "vocabulary", "seed"}),
         "model": (config["model"], {"input_size"}),
         "data.corpus": (config["data"]["corpus"], set()),
-        "tokenizer": (config["tokenizer"], set()),
+        "tokenizer": (config.get("tokenizer", {"_target_": "???"}), set()),
         "optimizer": (config["optimizer"], {"params"}),
     }
     for where, (section, facts) in sections.items():

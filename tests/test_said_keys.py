@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rnnlab.said_keys import recipe_keys, said_keys
+from rnnlab.training.init_from import recipe_keys, said_keys
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rnnlab.terminal import TerminalHandler, console
-from rnnlab.training.fit import quieten
+from rnnlab.training.processes import quieten
 from tests.runs.conftest import command as command  # the fixture
 from tests.training.conftest import write_reviews
 

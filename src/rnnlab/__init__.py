@@ -9,8 +9,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rnnlab.runs.loaded import load as load
-    from rnnlab.runs.trained import train as train
+    from rnnlab.runs.load import load as load
+    from rnnlab.training.train import train as train
 
 if not (3, 10) <= sys.version_info[:2] <= (3, 12):  # pragma: no cover
     raise ImportError(
@@ -24,11 +24,11 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     """Return ``train`` or ``load``; only then is torch imported, so that ``import rnnlab`` takes no time."""
     if name == "load":
-        from rnnlab.runs.loaded import load
+        from rnnlab.runs.load import load
 
         return load
     if name == "train":
-        from rnnlab.runs.trained import train
+        from rnnlab.training.train import train
 
         return train
     raise AttributeError(f"module 'rnnlab' has no attribute {name!r}")

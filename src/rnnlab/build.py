@@ -1,46 +1,66 @@
 """Objects from plain configuration: ``{"_target_": "package.module.Class", **arguments}``.
 
-Stricter than Hydra's ``instantiate``, so that a configuration that came with a checkpoint stays data: the
-target must be a class of the kind that the caller expects, never a function, and nothing nested is built.
+Stricter than Hydra's ``instantiate``: the target must be a class of the kind that the caller expects, never a
+function, and nothing nested is built. What a configuration that came from a file may name is looked at before
+(:mod:`rnnlab.named_classes`).
 """
 
 import importlib
 import inspect
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from types import FunctionType
+from typing import Any, TypeVar, cast
 
 from rnnlab.argument_types import fits, said, type_hints_of
 from rnnlab.errors import ConfigError, nearest
+from rnnlab.renamed import RENAMED
 
 Built = TypeVar("Built")
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def locate_class(target: str, kind: type[Built], where: str) -> type[Built]:
+def locate_class(target: str, kind: type[Built], where: str, key: str = "_target_") -> type[Built]:
     """Return the class with the dotted name ``target``.
 
     Args:
-        target: such as ``"rnnlab.models.encoder.RecurrentEncoder"``.
-        kind: what the class must be, or derive from.
-        where: the configuration key, for the error.
+        target: such as ``"rnnlab.encoder.recurrent.RecurrentEncoder"``; a name of former versions will do.
+        kind: what the class must be, or derive from; a protocol whose methods it must have; or some of these.
+        where: the configuration's section, for the error.
+        key: what names the class there.
 
     Raises:
         ConfigError: if there is no such class, or it is of another kind.
     """
-    module_name, _, class_name = target.rpartition(".")
+    if not isinstance(target, str):
+        raise ConfigError(f"{where}.{key}={target}: expected the dotted name of a class.")
+    module_name, _, class_name = RENAMED.get(target, target).rpartition(".")
     try:
         module = importlib.import_module(module_name)
-    except (ImportError, ValueError) as error:
-        raise ConfigError(f"{where}._target_={target}: can't import {module_name!r} ({error}).") from error
+    except (ImportError, ValueError, TypeError) as error:  # TypeError: a name that begins with a dot
+        raise ConfigError(f"{where}.{key}={target}: can't import {module_name!r} ({error}).") from error
     found = getattr(module, class_name, None)
     if found is None:
         classes = [name for name, value in vars(module).items() if inspect.isclass(value)]
-        raise ConfigError(
-            f"{where}._target_: {module_name} has no {class_name}. {nearest(class_name, classes)}"
-        )
-    if not (inspect.isclass(found) and issubclass(found, kind)):
-        raise ConfigError(f"{where}._target_={target} is not a class derived from {kind.__name__}.")
-    return found
+        raise ConfigError(f"{where}.{key}: {module_name} has no {class_name}. {nearest(class_name, classes)}")
+    kinds: tuple[type, ...] = kind if isinstance(kind, tuple) else (kind,)
+    if not (inspect.isclass(found) and any(is_of(found, one) for one in kinds)):
+        names = " or ".join(one.__name__ for one in kinds)
+        raise ConfigError(f"{where}.{key}={target} is not a class derived from {names}.")
+    return cast(type[Built], found)
+
+
+def is_of(found: type, kind: type) -> bool:
+    """Return whether a class derives from another, or has all the methods of a protocol.
+
+    >>> from rnnlab.text.tokenizers import Tokenizer, Whitespace
+    >>> is_of(bool, int), is_of(Whitespace, Tokenizer), is_of(dict, Tokenizer)
+    (True, True, False)
+    """
+    if not getattr(kind, "_is_protocol", False):
+        return issubclass(found, kind)
+    written = {name: value for name, value in vars(kind).items() if not name.startswith("_")}
+    methods = [name for name, value in written.items() if isinstance(value, FunctionType | classmethod)]
+    return kind in found.__mro__ or all(callable(getattr(found, name, None)) for name in methods)
 
 
 def build(config: Mapping[str, Any], kind: type[Built], where: str, **facts: Any) -> Built:
@@ -48,7 +68,7 @@ def build(config: Mapping[str, Any], kind: type[Built], where: str, **facts: Any
 
     Args:
         config: ``_target_`` (a class) and its keyword arguments as plain data.
-        kind: what the class must be, or derive from; ``object`` where any class will do.
+        kind: as :func:`locate_class` takes it.
         where: the configuration key, for errors.
         facts: arguments that only the caller knows (the vocabulary's size, the number of classes).
 

@@ -16,13 +16,16 @@ from types import FrameType
 from typing import Any
 
 import hydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from rnnlab.added_configurations import check_added
 from rnnlab.errors import ConfigError, RnnlabError, nearest
 from rnnlab.terminal import errors, spell_what_lacks
 from rnnlab.unknown_choice import unknown_choice
@@ -79,6 +82,7 @@ def run_hydra(
     mistakes: list[BaseException] = []
 
     def main() -> None:
+        check_added(sys.argv[1:])
         job = hydra_job(work, mistakes)
         hydra.main(config_path=str(conf), config_name=config_name, version_base="1.3")(job)()
         for error in mistakes:
@@ -128,10 +132,29 @@ def check_no_sweep(words: Iterable[str]) -> None:
 
 
 def register_resolvers() -> None:
-    """Make known what the configuration files call by ``${rnnlab.…:…}``."""
+    """Make known what the configuration files call by ``${rnnlab.…:…}``, and let null be deleted."""
     OmegaConf.register_new_resolver("rnnlab.can_fuse", can_fuse, replace=True)
     OmegaConf.register_new_resolver("rnnlab.model_name", model_name, replace=True)
     OmegaConf.register_new_resolver("rnnlab.repeats", repeats, replace=True)
+    let_null_be_deleted()
+
+
+def let_null_be_deleted() -> None:
+    """Let ``~key`` take a key away whose value is null, too: Hydra takes it for one that is not there."""
+    apply = ConfigLoaderImpl._apply_overrides_to_config
+    if apply.__module__ == __name__:
+        return
+
+    def applied(overrides: list[Override], cfg: DictConfig) -> None:
+        for override in overrides:
+            parent, _, leaf = override.key_or_group.rpartition(".")
+            node = OmegaConf.select(cfg, parent) if parent else cfg
+            known = isinstance(node, DictConfig) and leaf in node.keys()  # noqa: SIM118
+            if override.is_delete() and known and OmegaConf.select(cfg, override.key_or_group) is None:
+                OmegaConf.update(cfg, override.key_or_group, "")
+        apply(overrides, cfg)
+
+    ConfigLoaderImpl._apply_overrides_to_config = staticmethod(applied)  # type: ignore[method-assign]
 
 
 def model_name(choice: str, init_from: str | None) -> str:

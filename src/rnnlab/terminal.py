@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from rnnlab.visible import visible
@@ -90,6 +91,30 @@ def spell_what_lacks() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+WIDEST = 10_000  # characters
+NARROWEST = 12
+"""Characters to which a table's first column is folded, so that the others fit."""
+
+
+def print_table(table: Table) -> None:
+    """Print a table; where it is wider than the terminal its first column is folded, and no number is cut."""
+    width = wide().measure(table).maximum
+    if width > console.width:
+        first = table.columns[0]
+        longest = max(wide().measure(cell).maximum for cell in (first.header, *first.cells))
+        first.max_width = max(min(NARROWEST, longest), longest - (width - console.width))
+        width = wide().measure(table).maximum
+    if width <= console.width:
+        console.print(table)
+    elif not console.quiet:
+        wide(width).print(table, crop=False)
+
+
+def wide(width: int = WIDEST) -> Console:
+    """Return a terminal of any width."""
+    return Terminal(width=width, **_plain)
 
 
 def shown(path: Path) -> str:

@@ -3,10 +3,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor
 
 from rnnlab.benchmarks.benchmark import benchmark
-from rnnlab.kernels.measure import SHAPES, Speed
+from rnnlab.benchmarks.kernels_speed import SHAPES, Speed, measure_shape
+from rnnlab.cells.cell import TorchCell
+from rnnlab.cells.gru import Gru
 from tests.benchmarks.composed import composed
 from tests.benchmarks.tiny_imdb import REVIEWS, write_archive
 
@@ -19,17 +22,17 @@ def test_kernels_are_measured_on_full_batches_and_on_the_corpuss_lengths(
     asked: list[tuple[Any, ...]] = []
 
     def measured(
-        cell: str, inputs: int, hidden: int, batch: int, time: int, lengths: Tensor | None, turns: int
+        cell: TorchCell, inputs: int, hidden: int, batch: int, time: int, lengths: Tensor | None, turns: int
     ) -> list[Speed]:
-        asked.append((cell, inputs, hidden, batch, time, lengths, turns))
+        asked.append((cell.name, inputs, hidden, batch, time, lengths, turns))
         rates = (2e6, 1e6, 2.0, 50.0, 100.0, 0.5)
-        return [Speed(cell, inputs, hidden, batch, time, 1, training, *rates) for training in (False, True)]
+        return [Speed(inputs, hidden, batch, time, 1, training, *rates) for training in (False, True)]
 
-    monkeypatch.setattr("rnnlab.kernels.measure.measure", measured)
+    monkeypatch.setattr("rnnlab.benchmarks.kernels_speed.measure_shape", measured)
     with composed("kernels=true", "cells=[rnn,lstm]", "repeats=2") as config:
         benchmark(config, tmp_path / "run")
 
-    assert [shape[0] for shape in asked] == ["tanh"] * (len(SHAPES) + 2) + ["lstm"] * (len(SHAPES) + 2)
+    assert [shape[0] for shape in asked] == ["rnn"] * (len(SHAPES) + 2) + ["lstm"] * (len(SHAPES) + 2)
     assert {shape[-1] for shape in asked} == {2}
     for _, _, _, batch, time, lengths, _ in asked[len(SHAPES) : len(SHAPES) + 2]:
         assert lengths.shape == (batch,)
@@ -42,3 +45,11 @@ def test_kernels_are_measured_on_full_batches_and_on_the_corpuss_lengths(
     seen = capsys.readouterr().out
     for words in ("Forward and backward", "100, 128, 32, 240", "of imdb", "2.00", "50 %"):
         assert words in seen
+
+
+def test_a_measurement_is_one_of_each_pass() -> None:
+    speeds = measure_shape(Gru(), 3, 4, 2, 5, lengths=torch.tensor([5, 2]), turns=1)
+    assert [speed.is_training for speed in speeds] == [False, True]
+    for speed in speeds:
+        assert speed.tokens == 7
+        assert all(value > 0 for key, value in speed.to_dict().items() if key != "is_training")

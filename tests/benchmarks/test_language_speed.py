@@ -13,12 +13,12 @@ from rnnlab.benchmarks.plain_language_model import PlainLoop
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.errors import ConfigError
-from rnnlab.training.assembly import assemble_data
+from rnnlab.training.fit import assemble_data
 from tests.benchmarks.composed import composed
 
 CPU = torch.device("cpu")
 ENCODER = {
-    "_target_": "rnnlab.models.encoder.RecurrentEncoder",
+    "_target_": "rnnlab.encoder.recurrent.RecurrentEncoder",
     "hidden_size": 6,
     "layers": 2,
     "backend": "torch",
@@ -45,7 +45,7 @@ def test_plain_loop_and_trainer_reach_the_same_weights(
         config: dict[str, Any] = {**found, "model": {**ENCODER, "cell": cell}}
     config["task"]["embedding_size"] = 6
     data = assemble_data(config)
-    data.encode()
+    data.prepare()
     windows = first_windows(data, 4, sweeps=2)  # type: ignore[arg-type]
     ours, plain = (
         contestant(name, config, data, tmp_path, CPU)  # type: ignore[arg-type]

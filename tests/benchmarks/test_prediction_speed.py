@@ -17,7 +17,7 @@ def test_both_ways_answer_and_are_compared_by_round(tmp_path: Path) -> None:
     table = write_reviews(tmp_path / "reviews.csv", count=60)
     small = ("data.vocabulary.min_frequency=1", "task.embedding_size=4", "trainer=cpu", "logger=none")
     with composed("data=csv", f"data.corpus.train={table}", *small, "trainer.max_epochs=1") as config:
-        model = {"_target_": "rnnlab.models.encoder.RecurrentEncoder", "cell": "gru", "hidden_size": 4}
+        model = {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder", "cell": "gru", "hidden_size": 4}
         training = {key: config[key] for key in SECTIONS & set(config)}
         fit(
             {**training, "model": model, "baselines": False, "resume": None, "init_from": None},

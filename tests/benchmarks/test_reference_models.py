@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from rnnlab.benchmarks.reference_models import PackedClassifier, PlainClassifier, mean_loss
-from rnnlab.models.sentiment import SentimentClassifier
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 
-ENCODER = "rnnlab.models.encoder.RecurrentEncoder"
+ENCODER = "rnnlab.encoder.recurrent.RecurrentEncoder"
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])

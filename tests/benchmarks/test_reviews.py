@@ -33,7 +33,7 @@ def rows(batches) -> list[tuple[int, ...]]:
     return sorted(
         tuple(tokens[:length].tolist())
         for batch in batches
-        for tokens, length in zip(batch.tokens, batch.lengths, strict=True)
+        for tokens, length in zip(batch.inputs, batch.lengths, strict=True)
     )
 
 
@@ -47,15 +47,15 @@ def test_all_contestants_get_the_same_documents(lengths: np.ndarray) -> None:
 def test_only_real_tokens_are_counted(lengths: np.ndarray) -> None:
     for batches in (chosen(lengths, 8).bucketed(sweeps=2), chosen(lengths, 8).fixed(sweeps=2)):
         assert batches.tokens == sum(int(batch.lengths.sum()) for batch in batches)
-        assert batches.positions == sum(batch.tokens.numel() for batch in batches)
+        assert batches.positions == sum(batch.inputs.numel() for batch in batches)
         assert len(batches) == len(list(batches)) == 16
 
 
 def test_fixed_batches_fill_the_full_length_with_padding(lengths: np.ndarray) -> None:
     for batch in chosen(lengths, 3).fixed():
-        assert batch.tokens.shape == (32, MAX_LENGTH)
+        assert batch.inputs.shape == (32, MAX_LENGTH)
         padding = np.arange(MAX_LENGTH) >= batch.lengths.numpy()[:, None]
-        assert not batch.tokens.numpy()[padding].any()
+        assert not batch.inputs.numpy()[padding].any()
 
 
 @pytest.mark.parametrize("count", [2, 6, 20])
@@ -71,7 +71,7 @@ def test_no_more_batches_than_there_are(lengths: np.ndarray) -> None:
 
 def test_bucketed_batches_pad_little(lengths: np.ndarray) -> None:
     reviews = chosen(lengths, 20)
-    positions = sum(batch.tokens.numel() for batch in reviews.bucketed())
+    positions = sum(batch.inputs.numel() for batch in reviews.bucketed())
     assert positions == reviews.bucketed().positions
     assert reviews.padding == pytest.approx(1 - reviews.tokens / positions)
     assert reviews.padding < 0.1

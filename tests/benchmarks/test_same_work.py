@@ -12,7 +12,7 @@ from rnnlab.benchmarks.sentiment_speed import Contestant, chosen, contestant, do
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.command_line import Interrupted
 from rnnlab.errors import ConfigError
-from rnnlab.training.assembly import assemble_data
+from rnnlab.training.fit import assemble_data
 from tests.benchmarks.composed import composed
 from tests.benchmarks.tiny_imdb import REVIEWS, write_archive
 
@@ -21,7 +21,7 @@ SMALL = (
     *("scheduler=none", "optimizer.lr=0.01", "batches.batch_size=8", "batches.max_length=40"),
     *("data.vocabulary.min_frequency=1", "trainer=cpu"),
 )
-ENCODER = {"_target_": "rnnlab.models.encoder.RecurrentEncoder", "cell": "gru", "hidden_size": 6}
+ENCODER = {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder", "cell": "gru", "hidden_size": 6}
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def weights(one: Contestant) -> list[torch.Tensor]:
 
 def test_bare_loop_and_trainer_reach_the_same_weights(config: dict[str, Any], tmp_path: Path) -> None:
     data = assemble_data(config)
-    data.encode()
+    data.prepare()
     reviews = chosen(data, 4)
     reached, turns = {}, {}
     for name in ("trainer", "bare"):
@@ -57,7 +57,7 @@ def test_bare_loop_and_trainer_reach_the_same_weights(config: dict[str, Any], tm
 
 def test_reference_models_learn(config: dict[str, Any], tmp_path: Path) -> None:
     data = assemble_data(config)
-    data.encode()
+    data.prepare()
     reviews = chosen(data, 6)
     for name in ("padded", "packed"):
         torch.manual_seed(0)
@@ -68,7 +68,7 @@ def test_reference_models_learn(config: dict[str, Any], tmp_path: Path) -> None:
 
 def test_epochs_go_on_from_the_checkpoint_before(config: dict[str, Any], tmp_path: Path) -> None:
     data = assemble_data(config)
-    data.encode()
+    data.prepare()
     ends = []
     for epochs in ([2], [1, 2]):
         torch.manual_seed(0)
@@ -98,7 +98,7 @@ def test_a_signal_ends_the_benchmark_whenever_it_comes(
     config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: str, number: int
 ) -> None:
     data = assemble_data(config)
-    data.encode()
+    data.prepare()
     one = contestant("trainer", config, data, tmp_path, CPU)
     assert isinstance(one, TrainerPath)
     monkeypatch.setattr(type(one.task), hook, lambda task: os.kill(os.getpid(), number))

@@ -31,6 +31,27 @@ def test_the_draw_is_pinned() -> None:
     assert held_out == [3, 7, 12, 15, 20, 25]
 
 
+@given(st.lists(st.integers(0, 3), max_size=40), st.integers(0, 5))
+def test_without_copies_texts_change_nothing(classes: list[int], seed: int) -> None:
+    texts = [f"text {i}" for i in range(len(classes))]
+    assert split_by_class(classes, FRACTIONS, seed, texts) == split_by_class(classes, FRACTIONS, seed)
+
+
+@given(st.lists(st.integers(0, 12), min_size=13, max_size=80), st.integers(0, 5))
+def test_copies_of_a_text_are_in_one_split(texts: list[int], seed: int) -> None:
+    texts = [*texts, 0, 1, 2]  # a class has a text for each split at least
+    assigned = split_by_class([0] * len(texts), FRACTIONS, seed, texts)
+    assert len(set(zip(texts, assigned, strict=True))) == len(set(texts))
+    assert set(assigned) == {"train", "validation", "test"}
+
+
+def test_a_text_with_many_copies_does_not_flood_a_split() -> None:
+    texts = [0] * 50 + list(range(1, 51))
+    for seed in range(10):
+        counts = Counter(split_by_class([0] * 100, FRACTIONS, seed, texts))
+        assert counts == {"train": 70, "validation": 10, "test": 20}
+
+
 def test_another_seed_draws_others() -> None:
     classes = [0, 1] * 50
     assert split_by_class(classes, FRACTIONS, 0) == split_by_class(classes, FRACTIONS, 0)

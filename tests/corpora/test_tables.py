@@ -165,7 +165,7 @@ def test_the_fingerprint_follows_content_and_settings(tmp_path: Path) -> None:
         ),
         ("x.csv", "text\tlabel\na\tb\n", r"separated by tabs: name it \.tsv"),
         ("x.tsv", "text,label\na,b\n", r"separated by commas: name it \.csv"),
-        ("x.csv", "text,label,text\na,b,c\n", "line 1: 2 columns are named text"),
+        ("x.csv", "text,label,text\na,b,c\n", "line 1: 2 columns are named 'text'"),
         ("x.csv", "text,label\na,x\nb,\n", r"line 3: label is empty.*data\.corpus\.label_column=null"),
         ("x.csv", "text,label\na,x\nb,  \n", "line 3: label is empty"),
         ("x.csv", "text,label\na,x\n\nb\n", "line 4: 1 fields, but line 1 names 2 columns"),

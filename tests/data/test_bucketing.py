@@ -17,11 +17,6 @@ def listed(batches: Sequence[PlannedBatch]) -> list[list[int]]:
     return [batch.documents.tolist() for batch in batches]
 
 
-def pulled(batches: BucketedBatches, count: int) -> list[list[int]]:
-    iterator = iter(batches)
-    return listed([next(iterator) for _ in range(count)])
-
-
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(
     lengths=st.lists(st.integers(1, 30), min_size=1, max_size=80),
@@ -48,9 +43,9 @@ def test_every_document_comes_once_in_equally_many_steps_within_the_limits(
     plans = [rank.batches(epoch) for rank in ranks]
     assert {len(plan) for plan in plans} == {len(ranks[0])}
     batches = [batch for plan in plans for batch in plan]
-    counted = [document for batch in batches for document in batch.documents[batch.counted]]
+    counted = [document for batch in batches for document in batch.documents[batch.valid]]
     assert sorted(counted) == list(range(len(lengths)))
-    fillers = sum(int((~batch.counted).sum()) for batch in batches)
+    fillers = sum(int((~batch.valid).sum()) for batch in batches)
     assert fillers == 0 or len(lengths) < len(batches)
     for documents, _ in batches:
         size, longest = len(documents), max(lengths[document] for document in documents)
@@ -112,66 +107,8 @@ def test_processes_make_each_step_with_batches_of_similar_length() -> None:
 def test_fewer_documents_than_processes_are_filled_up_uncounted() -> None:
     plans = [BucketedBatches([5, 3], 8, rank=rank, processes=3).batches(0) for rank in range(3)]
     assert [len(plan) for plan in plans] == [1, 1, 1]
-    counted = np.concatenate([plan[0].counted for plan in plans])
+    counted = np.concatenate([plan[0].valid for plan in plans])
     assert sorted(counted.tolist()) == [False, True, True]
-
-
-def test_the_epoch_is_right_when_set_after_iter() -> None:
-    batches = BucketedBatches(LENGTHS, 32)
-    iterator = iter(batches)
-    batches.set_epoch(2)
-    assert listed(list(iterator)) == listed(batches.batches(2))
-
-
-@pytest.mark.parametrize("position", [0, 1, 40, 93, 94])
-@pytest.mark.parametrize("epoch", [0, 3])
-@pytest.mark.smoke
-def test_it_goes_on_with_the_very_next_batch(position: int, epoch: int) -> None:
-    first = BucketedBatches(LENGTHS, 32)
-    first.set_epoch(epoch)
-    pulled(first, position)
-    state = first.state_dict()
-
-    second = BucketedBatches(LENGTHS, 32)
-    iter(second)
-    second.load_state_dict(state)
-    iterator = iter(second)
-    second.set_epoch(epoch)
-    assert listed(list(iterator)) == listed(first.batches(epoch))[position:]
-    assert second.state_dict()["position"] == len(second) == 94
-    second.set_epoch(epoch + 1)
-    assert pulled(second, 94) == listed(first.batches(epoch + 1))
-
-
-def test_a_second_pass_over_an_epoch_starts_at_its_beginning() -> None:
-    batches = BucketedBatches(LENGTHS, 32)
-    assert pulled(batches, 94) == pulled(batches, 94)
-    pulled(batches, 5)
-    assert len(pulled(batches, 94)) == 94
-
-
-def test_a_state_from_an_epochs_end_goes_on_with_the_next_epoch_even_under_another_plan() -> None:
-    first = BucketedBatches(LENGTHS, 32)
-    pulled(first, 94)
-    second = BucketedBatches(LENGTHS, 64)
-    second.load_state_dict(first.state_dict())
-    second.set_epoch(1)
-    assert pulled(second, 47) == listed(second.batches(1))
-
-
-def test_a_state_from_mid_epoch_is_refused_under_another_plan() -> None:
-    first = BucketedBatches(LENGTHS, 32)
-    pulled(first, 7)
-    for other in (
-        BucketedBatches(LENGTHS, 16),
-        BucketedBatches(LENGTHS, 32, seed=2),
-        BucketedBatches(LENGTHS[1:], 32),
-        BucketedBatches(LENGTHS, 32, rank=1, processes=2),
-    ):
-        with pytest.raises(
-            ConfigError, match="saved after batch 7 of epoch 0, and the batches are no longer"
-        ):
-            other.load_state_dict(first.state_dict())
 
 
 @pytest.mark.parametrize(
@@ -180,7 +117,6 @@ def test_a_state_from_mid_epoch_is_refused_under_another_plan() -> None:
         ({"batch_size": None}, r"batches\.batch_size and batches\.max_tokens are both null"),
         ({"batch_size": 0}, r"batches\.batch_size is 0"),
         ({"max_tokens": -1}, r"batches\.max_tokens is -1"),
-        ({"max_padding": 1.0}, r"batches\.max_padding is 1\.0"),
     ],
 )
 def test_impossible_limits_are_refused(arguments: dict[str, int | None], message: str) -> None:
@@ -193,5 +129,7 @@ def test_impossible_documents_are_refused() -> None:
         BucketedBatches([])
     with pytest.raises(ValueError, match=r"lengths\[1\] is 0; expected at least 1"):
         BucketedBatches([3, 0])
+    with pytest.raises(ValueError, match=r"max_padding is 1\.0"):
+        BucketedBatches([3], max_padding=1.0)
     with pytest.raises(ValueError, match="rank is 2; expected 0 to 1"):
         BucketedBatches([3], rank=2, processes=2)

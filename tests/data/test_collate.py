@@ -7,7 +7,8 @@ import pytest
 import torch
 from lightning.fabric.utilities import move_data_to_device
 
-from rnnlab.data.collate import DocumentBatch, check_truncation, collate, truncated_lengths
+from rnnlab.data.batch import Batch
+from rnnlab.data.documents import check_truncation, collate, truncated_lengths
 from rnnlab.errors import ConfigError
 from tests.data.flat_split import FlatSplit
 
@@ -29,20 +30,20 @@ def test_it_keeps_what_one_would_keep_by_hand(truncate: Kept, max_length: int | 
     documents = np.random.default_rng(2).permutation(40)
     batch = collate(split, documents, max_length=max_length, truncate=truncate)
     assert batch.lengths.tolist() == truncated_lengths(split, max_length)[documents].tolist()
-    assert batch.tokens.shape == (40, int(batch.lengths.max()))
-    assert batch.tokens.dtype == batch.lengths.dtype == batch.labels.dtype == torch.int64
-    for row, length, document in zip(batch.tokens, batch.lengths, documents, strict=True):
+    assert batch.inputs.shape == (40, int(batch.lengths.max()))
+    assert batch.inputs.dtype == batch.lengths.dtype == batch.targets.dtype == torch.int64
+    for row, length, document in zip(batch.inputs, batch.lengths, documents, strict=True):
         assert row[:length].tolist() == kept_by_hand(split.document(document), max_length, truncate)
         assert (row[length:] == 0).all()
-    assert batch.labels.tolist() == split.labels[documents].tolist()
-    assert batch.counted.all()
+    assert batch.targets.tolist() == split.labels[documents].tolist()
+    assert batch.valid.all()
 
 
 def test_it_passes_on_what_is_counted() -> None:
     split = FlatSplit.random(documents=3, longest=5, seed=1)
-    batch = collate(split, [2, 2], counted=np.array([True, False]))
-    assert batch.counted.tolist() == [True, False]
-    assert torch.equal(batch.tokens[0], batch.tokens[1])
+    batch = collate(split, [2, 2], valid=np.array([True, False]))
+    assert batch.valid.tolist() == [True, False]
+    assert torch.equal(batch.inputs[0], batch.inputs[1])
 
 
 @pytest.mark.parametrize(
@@ -58,5 +59,8 @@ def test_a_batch_that_is_where_it_should_be_is_passed_on_as_it_is() -> None:
     batch = collate(FlatSplit.random(documents=3, longest=5, seed=1), [0, 1])
     assert move_data_to_device(batch, torch.device("cpu")) is batch
     moved = move_data_to_device(batch, torch.device("meta"))
-    assert isinstance(moved, DocumentBatch)
-    assert {part.device.type for part in moved} == {"meta"}
+    assert isinstance(moved, Batch)
+    assert {name: part.device.type for name, part in moved._asdict().items()} == {
+        **dict.fromkeys(("inputs", "targets", "valid"), "meta"),
+        "lengths": "cpu",  # where they are read without waiting
+    }

@@ -9,9 +9,9 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 
+from rnnlab.data.batch import Batch
 from rnnlab.data.bucketing import BucketedBatches
-from rnnlab.data.collate import DocumentBatch, truncated_lengths
-from rnnlab.data.document_loader import DocumentLoader
+from rnnlab.data.documents import DocumentLoader, truncated_lengths
 from rnnlab.errors import ConfigError
 from tests.data.flat_split import FlatSplit
 
@@ -23,8 +23,8 @@ def loader(**options: Any) -> DocumentLoader:
     return DocumentLoader(SPLIT, batches, max_length=8, truncate="tail")
 
 
-def seen_in(batches: list[DocumentBatch]) -> list[list[int]]:
-    return [batch.tokens.sum(1).tolist() for batch in batches]
+def seen_in(batches: list[Batch]) -> list[list[int]]:
+    return [batch.inputs.sum(1).tolist() for batch in batches]
 
 
 class Recorder(lightning.LightningModule):
@@ -36,13 +36,13 @@ class Recorder(lightning.LightningModule):
         self.trained: list[tuple[int, list[int]]] = []
         self.validated: list[list[int]] = []
 
-    def training_step(self, batch: DocumentBatch, index: int) -> Tensor:
-        assert isinstance(batch, DocumentBatch)
-        self.trained.append((self.current_epoch, batch.tokens.sum(1).tolist()))
-        return self.embedding(batch.tokens).square().mean()  # type: ignore[no-any-return]
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        assert isinstance(batch, Batch)
+        self.trained.append((self.current_epoch, batch.inputs.sum(1).tolist()))
+        return self.embedding(batch.inputs).square().mean()  # type: ignore[no-any-return]
 
-    def validation_step(self, batch: DocumentBatch, index: int) -> None:
-        self.validated.append(batch.tokens.sum(1).tolist())
+    def validation_step(self, batch: Batch, index: int) -> None:
+        self.validated.append(batch.inputs.sum(1).tolist())
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=0.1)

@@ -17,11 +17,10 @@ from rnnlab.data.streams import StreamLoader, TokenStream
 from rnnlab.diagnostics.gradient_flow import effective_memory
 from rnnlab.diagnostics.probe import measure
 from rnnlab.diagnostics.record import read_records
-from rnnlab.diagnostics.stepwise import traced
-from rnnlab.diagnostics.trace import EncoderTrace, LayerTrace
+from rnnlab.encoder.trace import EncoderTrace, LayerTrace, traced
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
-from rnnlab.models.language_model import LanguageModel
+from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.training.fit import fit
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.resume import resumed_config
@@ -130,7 +129,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_record(
 def test_nothing_of_a_language_model_changes_and_distances_lie_in_the_window() -> None:
     torch.manual_seed(0)
     model = {
-        "_target_": "rnnlab.models.regularised.RegularisedEncoder",
+        "_target_": "rnnlab.encoder.regularised.RegularisedEncoder",
         "cell": "gru",
         "hidden_size": 6,
         "layers": 2,

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 
+from rnnlab.cells.cell import Cell, State, Step, Weights
 from rnnlab.diagnostics.gradient_flow import (
     Flow,
     LayerFlow,
@@ -14,18 +15,24 @@ from rnnlab.diagnostics.gradient_flow import (
     gradient_flow,
     only_where_read_last,
 )
-from rnnlab.diagnostics.stepwise import traced, unrolled
-from rnnlab.diagnostics.trace import EncoderTrace
-from rnnlab.models.encoder import RecurrentEncoder
+from rnnlab.encoder.recurrent import RecurrentEncoder
+from rnnlab.encoder.trace import EncoderTrace, traced, traced_layer
+
+
+class Linear(Cell):
+    """What the theory of vanishing gradients begins with."""
+
+    def step(self, given: Tensor, states: State, weights: Weights) -> Step:
+        return Step((given + states[0] @ weights["weight_hh"].T,))
 
 
 def linear_flow(matrix: Tensor, steps: int, slope_at_end: Tensor) -> Flow:
     """The flow through ``h' = W h + U x`` with the loss at the last step."""
     hidden = len(matrix)
-    weights = (torch.randn(hidden, 3), matrix, torch.randn(hidden), torch.randn(hidden))
     inputs = torch.randn(len(slope_at_end), steps, 3, dtype=torch.float64).requires_grad_()
-    doubled = tuple(weight.double() for weight in weights)
-    outputs, layer = unrolled("linear", inputs, None, doubled)  # type: ignore[arg-type]
+    shapes = Linear().parameters(3, hidden)
+    weights = {name: torch.randn(shape, dtype=torch.float64) for name, shape in shapes.items()}
+    outputs, layer = traced_layer(Linear(), hidden, inputs, None, {**weights, "weight_hh": matrix.double()})
     slope = torch.zeros_like(outputs)
     slope[:, -1] = slope_at_end
     (found,) = gradient_flow(EncoderTrace(outputs, [layer]), slope)

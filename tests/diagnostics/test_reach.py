@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from rnnlab.diagnostics.reach import reach
+from rnnlab.encoder.recurrent import RecurrentEncoder
 from rnnlab.errors import ConfigError
-from rnnlab.models.encoder import RecurrentEncoder
 
 
 def test_one_tanh_unit_by_hand() -> None:

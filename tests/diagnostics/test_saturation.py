@@ -7,9 +7,8 @@ import torch
 
 from rnnlab.diagnostics.saturation import saturation
 from rnnlab.diagnostics.spectral_radius import spectral_radius
-from rnnlab.diagnostics.stepwise import traced
-from rnnlab.diagnostics.trace import LayerTrace
-from rnnlab.models.encoder import RecurrentEncoder
+from rnnlab.encoder.recurrent import RecurrentEncoder
+from rnnlab.encoder.trace import LayerTrace, traced
 
 
 def test_shares_are_counted_over_real_tokens_only() -> None:

@@ -1,5 +1,6 @@
 """Figures of a classifier's answers, against scikit-learn and against cases that can be done by hand."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -159,3 +160,22 @@ def test_answers_are_saved_and_read(tmp_path: Path) -> None:
     first = (tmp_path / "documents_test.npz").read_bytes()
     found.save(tmp_path / "again.npz")
     assert (tmp_path / "again.npz").read_bytes() == first
+
+
+@pytest.mark.parametrize("classes", [2, 5, 6])
+@pytest.mark.parametrize("draw", [roc_figure, precision_recall_figure, reliability_figure])
+def test_a_legend_of_many_lines_covers_none(draw: Callable[..., Figure], classes: int) -> None:
+    scored = {name: answers(classes, seed=seed) for seed, name in enumerate(["validation", "test"])}
+    if draw is reliability_figure and classes > 2:
+        scored |= {f"run {number}": answers(classes, seed=number) for number in range(8)}
+    figure = draw(scored)
+    rendered(figure)
+    (panel,) = [panel for panel in figure.axes if panel.get_legend()]
+    legend = panel.get_legend()
+    assert legend is not None
+    names, covered = legend.get_window_extent(), panel.bbox
+    lines = len(legend.get_texts())
+    assert covered.overlaps(names) == (lines <= 3)
+    assert (figure.bbox.x0, figure.bbox.y0) <= (names.x0, names.y0)
+    assert (names.x1, names.y1) <= (figure.bbox.x1 + 1, figure.bbox.y1 + 1)
+    assert covered.width > 0.5 * 5 * figure.dpi  # the axes stay as wide as they were

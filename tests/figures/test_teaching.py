@@ -10,7 +10,7 @@ from rnnlab.figures.gradient_by_distance import gradient_by_distance_figure
 from rnnlab.figures.next_token import next_token_figure
 from rnnlab.figures.padded_batch import padded_batch_figure
 from rnnlab.figures.padding import padded_share, padding_figure
-from rnnlab.figures.style import CELLS, COLOURS, PIXELS, new_figure
+from rnnlab.figures.style import COLOURS, PIXELS, colours_of_cells, new_figure
 from rnnlab.figures.truncated_bptt import CUT, Window, truncated_bptt_figure
 from tests.figures.test_documents import drawn_texts
 
@@ -20,7 +20,7 @@ LETTERS = ["<unk>", "<eos>", *"abcdefghijk"]
 def windows() -> list[Window]:
     stream = TokenStream(np.arange(2, 13, dtype=np.int32), first_input=1, batch_size=2)
     batches = StreamLoader(stream, bptt=4)
-    return [Window.of(batch.tokens, batch.targets, batch.counted, LETTERS) for batch in batches]
+    return [Window.of(batch.inputs, batch.targets, batch.valid, LETTERS) for batch in batches]
 
 
 def test_windows_hold_what_is_read_and_what_is_to_be_predicted() -> None:
@@ -80,7 +80,7 @@ def test_gradients_by_distance_are_drawn_as_they_are_with_each_cell_s_colour() -
     (panel,) = figure.axes
     first, second, _ = panel.lines
     assert list(first.get_ydata()) == pytest.approx(fading)
-    assert first.get_color() == CELLS["rnn"]
+    assert first.get_color() == colours_of_cells()["rnn"]
     assert 0 < second.get_ydata()[1] < 1e-12
     assert np.isnan(second.get_ydata()[2])
     assert drawn_texts(gradient_by_distance_figure("named", {"w = 1": fading, "w = 2": fading}))

@@ -12,11 +12,11 @@ from rich.table import Table
 
 from rnnlab.figures.explanation import Explanation
 from rnnlab.figures.explanation_views import save_page
+from rnnlab.figures.markdown import code, escaped
+from rnnlab.figures.projector import cell
 from rnnlab.figures.saved import save
 from rnnlab.figures.style import HouseFigure
 from rnnlab.terminal import Terminal, TerminalHandler, VisibleFormatter, console, spell_what_lacks
-from rnnlab.training.markdown import code, escaped
-from rnnlab.training.projector import cell
 from rnnlab.visible import visible, visible_json
 
 HOSTILE = "a\x1b]0;title\x07b\x9b31m\x7fc\u202ed\u2066e\ud800f\u2028g\ufeffh\u200bi"

@@ -2,14 +2,17 @@
 
 from rnnlab.kernels import lookup
 from rnnlab.kernels.ahead import compile_ahead
-from rnnlab.kernels.scans import CELLS
+from rnnlab.kernels.compiler import Kernel
+from rnnlab.kernels.scans import kernels_named
+from tests.kernels.layers import KINDS, cell_of
 
 
 def compile_all() -> None:
-    names = [kernel.name for cell in CELLS.values() for kernel in (cell.forward, cell.backward)]
+    for kind in KINDS:
+        kernels_named(str(cell_of(kind).fused))
     for numbers in ("float32", "float64"):
-        for name in [*names, lookup.backward.name]:
-            compile_ahead(name, numbers)
+        for name in list(Kernel.named):
+            compile_ahead(lookup.__name__, name, numbers)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from rnnlab.kernels.scans import FusedScans
+from rnnlab.cells import cell_named
+from rnnlab.cells.cell import TorchCell
+from rnnlab.kernels.scans import FusedScans, kernels_named
 
 KINDS = ("tanh", "relu", "gru", "lstm")
 
@@ -25,17 +27,19 @@ class Case:
     reverse: bool = False
 
     @property
-    def weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def weights(self) -> dict[str, Tensor]:
         parameters = self.network.all_weights[1 if self.reverse else 0]
-        return parameters[0], parameters[1], parameters[2], parameters[3]
+        return dict(zip(cell_of(self.kind).parameters(1, 1), parameters, strict=True))
 
 
-def network_of(kind: str, input_size: int, hidden_size: int, dtype: torch.dtype) -> nn.RNNBase:
-    options = {"batch_first": True, "bidirectional": True, "dtype": dtype}
-    if kind in ("tanh", "relu"):
-        return nn.RNN(input_size, hidden_size, nonlinearity=kind, **options)
-    network: nn.RNNBase = {"gru": nn.GRU, "lstm": nn.LSTM}[kind](input_size, hidden_size, **options)
-    return network
+def cell_of(kind: str) -> TorchCell:
+    cell = cell_named("rnn", {"nonlinearity": kind}) if kind in ("tanh", "relu") else cell_named(kind)
+    assert isinstance(cell, TorchCell)
+    return cell
+
+
+def scans_of(kind: str, lengths: Tensor | None, inputs: Tensor) -> FusedScans:
+    return FusedScans(kernels_named(str(cell_of(kind).fused)), lengths, inputs, cell_of(kind).torch_step)
 
 
 def case_of(
@@ -48,10 +52,11 @@ def case_of(
 ) -> Case:
     torch.manual_seed(len(lengths) + hidden_size)
     batch, time = len(lengths), max(lengths)
-    count = 2 if kind == "lstm" else 1
+    cell = cell_of(kind)
+    count = len(cell.states)
     return Case(
         kind,
-        network_of(kind, input_size, hidden_size, dtype),
+        cell.torch_module(input_size, hidden_size, batch_first=True, bidirectional=True, dtype=dtype),
         torch.randn(batch, time, input_size, dtype=dtype, requires_grad=True),
         torch.tensor(lengths),
         [torch.randn(1, batch, hidden_size, dtype=dtype, requires_grad=True) for _ in range(count)],
@@ -63,21 +68,19 @@ def case_of(
 
 def fused(case: Case) -> list[Tensor]:
     """Return outputs and final states by the fused scan."""
-    state = case.states[0] if len(case.states) == 1 else (case.states[0], case.states[1])
-    scans = FusedScans(case.kind, case.lengths, case.inputs)
-    outputs, final = scans.scan(case.inputs, state, case.weights, case.reverse)
-    return [outputs, *(final if isinstance(final, tuple) else (final,))]
+    scans = scans_of(case.kind, case.lengths, case.inputs)
+    outputs, final = scans.scan(case.inputs, tuple(case.states), case.weights, case.reverse)
+    return [outputs, *final]
 
 
 def packed(case: Case) -> list[Tensor]:
     """Return outputs and final states of one direction by PyTorch."""
     direction = 1 if case.reverse else 0
-    both = [torch.cat((state, state)) for state in case.states]
+    both = tuple(torch.cat((state, state)) for state in case.states)
     sequences = pack_padded_sequence(case.inputs, case.lengths, batch_first=True, enforce_sorted=False)
-    outputs, final = case.network(sequences, both[0] if len(both) == 1 else tuple(both))
+    outputs, finals = cell_of(case.kind).torch_run(case.network, sequences, both)
     padded, _ = pad_packed_sequence(outputs, batch_first=True, total_length=case.inputs.shape[1])
     hidden = case.network.hidden_size
-    finals = final if isinstance(final, tuple) else (final,)
     return [
         padded[..., direction * hidden : (direction + 1) * hidden],
         *(part[direction : direction + 1] for part in finals),
@@ -86,7 +89,7 @@ def packed(case: Case) -> list[Tensor]:
 
 def gradients(results: list[Tensor], case: Case) -> list[Tensor]:
     """Return the gradients of inputs, initial states and weights."""
-    wanted = [case.inputs, *case.states, *case.weights]
+    wanted = [case.inputs, *case.states, *case.weights.values()]
     return list(torch.autograd.grad(results, wanted, [case.outputs_slope, *case.final_slopes]))
 
 

@@ -17,7 +17,7 @@ from rnnlab.kernels.toolchain import numba
 PACKAGE = Path(rnnlab.__file__).parent
 ONE_PASS = """
 import torch
-from rnnlab.models.encoder import RecurrentEncoder
+from rnnlab.encoder.recurrent import RecurrentEncoder
 
 torch.manual_seed(0)
 encoder = RecurrentEncoder(5, "lstm", 7, backend="fused")
@@ -68,7 +68,7 @@ def test_where_no_other_process_can_compile_this_one_does(
         raise OSError("too many processes")
 
     monkeypatch.setattr(compiler.subprocess, "Popen", refuse)
-    kernel = compiler.Kernel(_doubled, _one_array, "doubled", elsewhere=True)
+    kernel = compiler.Kernel(_doubled, _one_array, "doubled", elsewhere=__name__)
     numbers = np.full(1, 3.0)
     kernel.begin("float64")
     kernel.of("float64")(numbers)

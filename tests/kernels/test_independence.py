@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from rnnlab.kernels.scans import FusedScans
-from tests.kernels.layers import KINDS, all_of, case_of
+from tests.kernels.layers import KINDS, all_of, case_of, scans_of
 
 LENGTHS = [40, 3, 25, 40, 18, 31, 2, 40, 9, 14, 40, 22, 35, 1, 40, 28, 6, 40, 12, 33] * 2
 
@@ -75,11 +74,9 @@ def _scanned(kind: str, case: object, rows: list[int]) -> list[torch.Tensor]:
     inputs = case.inputs.detach()[rows].requires_grad_(torch.is_grad_enabled())  # type: ignore[attr-defined]
     states = [state.detach()[:, rows] for state in case.states]  # type: ignore[attr-defined]
     slope = case.outputs_slope[rows]  # type: ignore[attr-defined]
-    scans = FusedScans(kind, case.lengths[rows], inputs)  # type: ignore[attr-defined]
-    state = states[0] if len(states) == 1 else (states[0], states[1])
-    outputs, final = scans.scan(inputs, state, case.weights, case.reverse)  # type: ignore[attr-defined]
-    hidden = final[0] if isinstance(final, tuple) else final
-    results = [outputs.detach(), hidden.detach()[0]]
+    scans = scans_of(kind, case.lengths[rows], inputs)  # type: ignore[attr-defined]
+    outputs, final = scans.scan(inputs, tuple(states), case.weights, case.reverse)  # type: ignore[attr-defined]
+    results = [outputs.detach(), final[0].detach()[0]]
     if torch.is_grad_enabled():
         results += torch.autograd.grad(outputs, inputs, slope)
     return results

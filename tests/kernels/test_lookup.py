@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from rnnlab.encoder import embedding
+from rnnlab.encoder.backends import LARGE_LOOKUP
 from rnnlab.kernels.lookup import looked_up
-from rnnlab.models import embedding
-from rnnlab.models.backends import LARGE_LOOKUP
 
 
 @pytest.fixture(autouse=True)

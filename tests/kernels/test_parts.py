@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from rnnlab.kernels import compiler
 from rnnlab.kernels.activations import sigmoid, tanh
-from rnnlab.kernels.measure import measure, table
 from rnnlab.kernels.room import room
 from rnnlab.kernels.rows import rows_of
 from rnnlab.kernels.toolchain import numba
@@ -164,14 +163,3 @@ def test_room_is_aligned_and_of_the_asked_shape(shape: tuple[int, ...]) -> None:
     assert tensor.numel() == 0 or tensor.data_ptr() % 64 == 0
     tensor.fill_(3)
     assert (tensor == 3).all()
-
-
-def test_a_measurement_makes_two_rows_of_the_table() -> None:
-    speeds = measure("gru", 3, 4, 2, 5, lengths=torch.tensor([5, 2]), turns=1)
-    assert [speed.is_training for speed in speeds] == [False, True]
-    for speed in speeds:
-        assert speed.tokens == 7
-        assert all(value > 0 for key, value in speed.to_dict().items() if key not in ("cell", "is_training"))
-    lines = table(speeds).splitlines()
-    assert len(lines) == 4
-    assert all(line.count("|") == 9 for line in lines)

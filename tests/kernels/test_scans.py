@@ -6,10 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from rnnlab.kernels.scans import FusedScans
-from rnnlab.models.backends import takes_fused
-from rnnlab.models.encoder import RecurrentEncoder
-from tests.kernels.layers import KINDS, Case, case_of, fused, gradients, packed
+from rnnlab.encoder.backends import takes_fused
+from rnnlab.encoder.recurrent import RecurrentEncoder
+from tests.kernels.layers import KINDS, Case, case_of, cell_of, fused, gradients, packed, scans_of
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -72,8 +71,8 @@ def test_gradients_of_the_final_state_alone(kind: str) -> None:
 def test_gradients_for_some_arguments_only(wanted: str) -> None:
     case = case_of("gru", [5, 3, 1])
     expected = gradients(fused(case), case)
-    kept = {"inputs": [case.inputs], "state": case.states, "weights": list(case.weights)}[wanted]
-    for tensor in (case.inputs, *case.states, *case.weights):
+    kept = {"inputs": [case.inputs], "state": case.states, "weights": list(case.weights.values())}[wanted]
+    for tensor in (case.inputs, *case.states, *case.weights.values()):
         tensor.requires_grad_(any(tensor is other for other in kept))
     found = torch.autograd.grad(fused(case), kept, [case.outputs_slope, *case.final_slopes])
     first = {"inputs": 0, "state": 1, "weights": 2}[wanted]
@@ -107,7 +106,9 @@ def test_functional_transforms_are_refused() -> None:
     case = case_of("gru", [2])
 
     def loss(inputs: Tensor) -> Tensor:
-        outputs: Tensor = FusedScans("gru", None, inputs).scan(inputs, case.states[0], case.weights, False)[0]
+        outputs: Tensor = scans_of("gru", None, inputs).scan(inputs, (case.states[0],), case.weights, False)[
+            0
+        ]
         return outputs.sum()
 
     with pytest.raises(RuntimeError, match=r"functorch|setup_context"):
@@ -133,7 +134,7 @@ def test_mixed_precision_takes_the_scans_where_they_are_faster(
     for numbers in (torch.float32, torch.bfloat16):  # a layer below may hand up either
         inputs = torch.randn(2, 12, 4, dtype=numbers)
         with torch.autocast("cpu", torch.bfloat16):
-            assert takes_fused("auto", kind, inputs, hidden_size, None) == is_fused
+            assert takes_fused(cell_of(kind), "auto", inputs, hidden_size, None) == is_fused
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_mixed_precision_takes_the_scans_where_they_are_faster(
 )
 def test_wrong_arguments_are_named(shape: tuple[int, ...], lengths: list[int] | None, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        FusedScans("gru", None if lengths is None else torch.tensor(lengths), torch.zeros(shape))
+        scans_of("gru", None if lengths is None else torch.tensor(lengths), torch.zeros(shape))
 
 
 def test_a_compiled_model_calls_the_scans_as_they_are() -> None:
@@ -160,11 +161,10 @@ def test_a_compiled_model_calls_the_scans_as_they_are() -> None:
 
 def test_an_untrained_gru_halves_its_state() -> None:
     """With all weights zero both gates are a half and the candidate is zero, so h' = h / 2."""
-    weights = (torch.zeros(12, 3), torch.zeros(12, 4), torch.zeros(12), torch.zeros(12))
+    weights = {name: torch.zeros(shape) for name, shape in cell_of("gru").parameters(3, 4).items()}
     inputs, state = torch.randn(1, 5, 3), torch.ones(1, 1, 4)
-    outputs, final = FusedScans("gru", None, inputs).scan(inputs, state, weights, False)
+    outputs, (final,) = scans_of("gru", None, inputs).scan(inputs, (state,), weights, False)
     torch.testing.assert_close(outputs[0, :, 0], torch.tensor([0.5**step for step in range(1, 6)]))
-    assert isinstance(final, Tensor)
     assert math.isclose(float(final[0, 0, 0]), 0.5**5, rel_tol=1e-6)
 
 

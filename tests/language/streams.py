@@ -7,10 +7,10 @@ import numpy as np
 from torch import Tensor, nn
 
 from rnnlab.data.streams import StreamLoader, TokenStream
-from rnnlab.models.language_model import LanguageModel
+from rnnlab.tasks.language_model.task import LanguageModel
 
 VOCABULARY = 12
-GRU = {"_target_": "rnnlab.models.encoder.RecurrentEncoder", "cell": "gru", "hidden_size": 8}
+GRU = {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder", "cell": "gru", "hidden_size": 8}
 SGD = {"_target_": "torch.optim.SGD", "lr": 0.5}
 
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from rnnlab.models.averaged_sgd import AveragedSGD
-from rnnlab.models.schedules import ConstantThenDecay
+from rnnlab.optimization.averaged_sgd import AveragedSGD
+from rnnlab.optimization.schedules import ConstantThenDecay
 from tests.language.streams import language_model, loader, scores, trainer
 
-AVERAGED = {"_target_": "rnnlab.models.averaged_sgd.AveragedSGD", "lr": 5.0, "patience": 1}
+AVERAGED = {"_target_": "rnnlab.optimization.averaged_sgd.AveragedSGD", "lr": 5.0, "patience": 1}
 
 
 def weights(count: int = 2) -> list[torch.nn.Parameter]:

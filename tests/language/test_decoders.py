@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from rnnlab.errors import ConfigError
-from rnnlab.models.decoders import AdaptiveDecoder, Decoder, FullDecoder, build_decoder
+from rnnlab.tasks.language_model.decoders import AdaptiveDecoder, Decoder, FullDecoder, build_decoder
 
 VOCABULARY, SIZE, POSITIONS = 60, 8, 40
 

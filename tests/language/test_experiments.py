@@ -10,9 +10,9 @@ from omegaconf import OmegaConf
 
 from rnnlab.build import build
 from rnnlab.command_line import register_resolvers
-from rnnlab.models.language_model import LanguageModel
-from rnnlab.models.optimization import build_optimizer, build_schedule
-from rnnlab.training.assembly import task_arguments
+from rnnlab.optimization.building import build_optimizer, build_schedule
+from rnnlab.tasks.language_model.task import LanguageModel
+from rnnlab.training.fit import task_arguments
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 EXPERIMENTS = {

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.models.generation import TextGenerator
-from rnnlab.models.sampling import Sampling
-from rnnlab.models.text_stream import TextStream
+from rnnlab.tasks.language_model.generation import TextGenerator, TextStream
+from rnnlab.tasks.language_model.sampling import Sampling
 from rnnlab.text.tokenizers import BasicEnglish, BytePairs, Characters, Tokenizer, Whitespace
 from rnnlab.text.vocabulary import EOS_ID, Vocabulary
 from tests.language.streams import GRU, language_model

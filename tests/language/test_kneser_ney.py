@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnnlab.baselines.kneser_ney import KneserNey, discounts
+from rnnlab.tasks.language_model.kneser_ney import KneserNey, discounts
 
 EOS = 1
 

@@ -12,8 +12,8 @@ from rnnlab.corpora.imdb import Imdb
 from rnnlab.corpora.penn_treebank import PennTreebank
 from rnnlab.corpora.rotten_tomatoes import RottenTomatoes
 from rnnlab.corpora.wikitext2 import WikiText2
-from rnnlab.data.language_data import LanguageData
 from rnnlab.errors import ConfigError, DataError
+from rnnlab.tasks.language_model.data import LanguageData
 from rnnlab.text.tokenizers import BytePairs, Characters, Whitespace
 
 TEXTS = {
@@ -49,7 +49,7 @@ def garden(**options: Any) -> LanguageData:
         "evaluation_batch_size": 1,
     }
     data = LanguageData(**{**settings, **options})
-    data.encode()
+    data.prepare()
     return data
 
 
@@ -83,19 +83,19 @@ def test_loaders_predict_every_token_once() -> None:
     for stage, loader in zip(("train", "validation", "test"), loaders, strict=True):
         assert sum(batch.predicted for batch in loader) == len(data.text(stage)) == loader.predicted
     first = next(iter(loaders[0]))
-    assert first.tokens.tolist()[0] == [1, *data.text("train")[:2].tolist()]
+    assert first.inputs.tolist()[0] == [1, *data.text("train")[:2].tolist()]
 
 
 def test_facts_say_what_a_token_is() -> None:
-    assert garden().facts() == {"vocabulary_size": 8, "characters": False, "reads_backward": False}
-    assert garden(tokenizer=Characters()).facts()["characters"]
-    assert garden(tokenizer=BytePairs(vocab_size=260)).facts()["vocabulary_size"] >= 258
+    assert garden().model_arguments() == {"vocabulary_size": 8, "characters": False, "reads_backward": False}
+    assert garden(tokenizer=Characters()).model_arguments()["characters"]
+    assert garden(tokenizer=BytePairs(vocab_size=260)).model_arguments()["vocabulary_size"] >= 258
 
 
 def test_baseline_is_computed_once_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     first = garden().baselines()
     assert 1 < first["Kneser-Ney trigram"]["perplexity"] < 8
-    monkeypatch.setattr("rnnlab.baselines.language.computed", None)
+    monkeypatch.setattr("rnnlab.tasks.language_model.baselines.computed", None)
     assert garden().baselines() == first
 
 
@@ -103,10 +103,10 @@ def test_a_text_too_short_is_refused_with_its_name_before_training(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with pytest.raises(DataError, match=r"The train text of garden has 17 tokens.*Set it to 8 or less"):
-        garden(batch_size=20).facts()
+        garden(batch_size=20).model_arguments()
     monkeypatch.setitem(TEXTS, "test", ["a rose"])
     with pytest.raises(DataError, match=r"The test text of garden has 3 tokens.*Set it to 1 or less"):
-        garden(evaluation_batch_size=2).facts()
+        garden(evaluation_batch_size=2).model_arguments()
 
 
 @pytest.mark.parametrize("name", ["batch_size", "bptt", "evaluation_batch_size"])
@@ -125,8 +125,8 @@ COUNTS = {
 def test_counts_are_the_literatures(name: str, real_data: Path) -> None:
     corpus, types, counts = COUNTS[name]
     data = LanguageData(corpus=corpus(), tokenizer=Whitespace(), vocabulary={"closed": True}, seed=1)
-    data.encode()
-    assert data.facts()["vocabulary_size"] == types
+    data.prepare()
+    assert data.model_arguments()["vocabulary_size"] == types
     assert tuple(len(data.text(stage)) for stage in ("train", "validation", "test")) == counts
     assert data.test_dataloader().predicted == counts[2]
     assert np.concatenate([batch.targets.flatten() for batch in data.test_dataloader()]).max() < types

@@ -11,11 +11,11 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from rnnlab.data.streams import StreamBatch
 from rnnlab.errors import ConfigError, RnnlabError
-from rnnlab.models.language_model import LanguageModel
+from rnnlab.tasks.language_model.task import LanguageModel
 from tests.language.streams import GRU, language_model, loader, scores, trainer
 
 AWD = {
-    "_target_": "rnnlab.models.regularised.RegularisedEncoder",
+    "_target_": "rnnlab.encoder.regularised.RegularisedEncoder",
     **{
         "cell": "lstm",
         "hidden_size": 6,
@@ -111,7 +111,7 @@ def test_learning_rate_follows_the_window_and_comes_back() -> None:
         def on_train_batch_start(
             self, trainer: Any, pl_module: Any, batch: StreamBatch, batch_idx: int
         ) -> None:
-            self.expected.append(0.5 * batch.tokens.shape[1] / 7)
+            self.expected.append(0.5 * batch.inputs.shape[1] / 7)
             assert trainer.optimizers[0].param_groups[0]["lr"] == 0.5
 
         def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:

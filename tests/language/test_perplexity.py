@@ -35,7 +35,7 @@ def test_independent_of_the_window_with_memory() -> None:
 def test_equals_a_slow_step_by_step_computation(cell: str, head: str) -> None:
     torch.manual_seed(2)
     encoder = {
-        "_target_": "rnnlab.models.encoder.RecurrentEncoder",
+        "_target_": "rnnlab.encoder.recurrent.RecurrentEncoder",
         "cell": cell,
         "hidden_size": 5,
         "layers": 2,
@@ -69,11 +69,11 @@ def test_places_behind_a_columns_end_teach_nothing() -> None:
     options = {"activation_regularisation": 2.0, "temporal_regularisation": 1.0}
     model = language_model(**options)
     *_, last = StreamLoader(TokenStream(text(23), first_input=1, batch_size=3), 3)
-    assert last.counted is not None
+    assert last.valid is not None
     gradients = []
     for filler in (0, 5):
-        changed = torch.where(last.counted, last.tokens, filler)
-        loss = loss_alone(model, last._replace(tokens=changed))
+        changed = torch.where(last.valid, last.inputs, filler)
+        loss = loss_alone(model, last._replace(inputs=changed))
         gradients.append(torch.autograd.grad(loss, list(model.parameters())))
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other)
@@ -83,10 +83,10 @@ def test_training_loss_is_the_mean_over_what_counts() -> None:
     torch.manual_seed(4)
     model = language_model()
     *_, last = StreamLoader(TokenStream(text(23), first_input=1, batch_size=3), 3)
-    assert last.counted is not None
-    hidden, _ = model(last.tokens)
+    assert last.valid is not None
+    hidden, _ = model(last.inputs)
     logits = model.decoder.log_probabilities(hidden.flatten(0, 1))
-    expected = F.nll_loss(logits[last.counted.flatten()], last.targets[last.counted])
+    expected = F.nll_loss(logits[last.valid.flatten()], last.targets[last.valid])
     torch.testing.assert_close(loss_alone(model, last), expected)
 
 
@@ -102,7 +102,7 @@ class FakeTrainer:
 
 
 def test_float64_sums_do_not_lose_small_differences() -> None:
-    from rnnlab.models.token_scores import TokenScores
+    from rnnlab.tasks.language_model.token_scores import TokenScores
 
     metric = TokenScores()
     for _ in range(200):

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from rnnlab.command_line import register_resolvers
 from rnnlab.errors import DataError, RnnlabError
-from rnnlab.runs.loaded import load
+from rnnlab.runs.load import load
 from rnnlab.training.fit import fit
 
 ROOT = Path(__file__).resolve().parents[2]

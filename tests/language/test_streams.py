@@ -8,8 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnlab.data.streams import StreamBatch, StreamLoader, TokenStream
-from rnnlab.data.windows import random_windows
+from rnnlab.data.streams import StreamBatch, StreamLoader, TokenStream, random_windows
 from rnnlab.errors import ConfigError, DataError
 
 EOS = 1
@@ -21,10 +20,10 @@ def sequence(total: int) -> np.ndarray:
 
 def columns_read(batches: list[StreamBatch]) -> list[list[tuple[int, int]]]:
     """The (input, target) pairs that each column counted, in the order they were read."""
-    rows: list[list[tuple[int, int]]] = [[] for _ in range(len(batches[0].tokens))]
+    rows: list[list[tuple[int, int]]] = [[] for _ in range(len(batches[0].inputs))]
     for batch in batches:
-        counted = torch.ones_like(batch.tokens, dtype=torch.bool) if batch.counted is None else batch.counted
-        for row, tokens, targets, kept in zip(rows, batch.tokens, batch.targets, counted, strict=True):
+        counted = torch.ones_like(batch.inputs, dtype=torch.bool) if batch.valid is None else batch.valid
+        for row, tokens, targets, kept in zip(rows, batch.inputs, batch.targets, counted, strict=True):
             row.extend(zip(tokens[kept].tolist(), targets[kept].tolist(), strict=True))
     return rows
 
@@ -50,7 +49,7 @@ def test_every_token_is_predicted_once_after_the_one_before_it(
         loader = StreamLoader(stream, bptt, random_lengths=random_lengths, seed=3)
         batches = list(loader)
         assert len(batches) == len(loader)
-        windows.add(tuple(batch.tokens.shape[1] for batch in batches))
+        windows.add(tuple(batch.inputs.shape[1] for batch in batches))
         predicted += sum(batch.predicted for batch in batches)
         rows.extend(columns_read(batches))
     pairs = [pair for row in rows for pair in row]
@@ -64,9 +63,9 @@ def test_every_token_is_predicted_once_after_the_one_before_it(
 @pytest.mark.smoke
 def test_places_after_a_columns_end_hold_zero() -> None:
     *_, last = StreamLoader(TokenStream(sequence(23), first_input=EOS, batch_size=3), 3)
-    assert last.counted is not None
-    assert last.counted.tolist() == [[True, True], [True, True], [True, False]]
-    assert last.tokens[2, 1] == last.targets[2, 1] == 0
+    assert last.valid is not None
+    assert last.valid.tolist() == [[True, True], [True, True], [True, False]]
+    assert last.inputs[2, 1] == last.targets[2, 1] == 0
     assert last.predicted == 5
 
 
@@ -91,7 +90,7 @@ def test_learning_rate_follows_the_length_of_a_random_window() -> None:
     loader = StreamLoader(TokenStream(sequence(900), first_input=EOS, batch_size=2), 20, random_lengths=True)
     batches = list(loader)
     assert {batch.learning_rate_scale for batch in batches} != {1.0}
-    assert all(batch.learning_rate_scale == batch.tokens.shape[1] / 20 for batch in batches)
+    assert all(batch.learning_rate_scale == batch.inputs.shape[1] / 20 for batch in batches)
 
 
 @pytest.mark.parametrize("stop", [0, 1, 5, 13])
@@ -102,17 +101,17 @@ def test_goes_on_in_the_middle_of_an_epoch(stop: int) -> None:
 
     whole = make()
     whole.set_epoch(4)
-    expected = [batch.tokens.tolist() for batch in whole]
+    expected = [batch.inputs.tolist() for batch in whole]
     stopped = make()
     stopped.set_epoch(4)
     reading = iter(stopped)
-    seen = [next(reading).tokens.tolist() for _ in range(stop)]
+    seen = [next(reading).inputs.tolist() for _ in range(stop)]
     resumed = make()
     resumed.load_state_dict(stopped.state_dict())
     iterator = iter(resumed)
     resumed.set_epoch(4)
-    assert seen + [batch.tokens.tolist() for batch in iterator] == expected
-    assert [batch.tokens.tolist() for batch in resumed] == expected, "the next pass is whole again"
+    assert seen + [batch.inputs.tolist() for batch in iterator] == expected
+    assert [batch.inputs.tolist() for batch in resumed] == expected, "the next pass is whole again"
 
 
 def test_a_finished_epoch_resumes_with_the_next_one() -> None:

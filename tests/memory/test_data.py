@@ -8,14 +8,15 @@ import pytest
 import torch
 
 from rnnlab.corpora.memory_problems import Adding, FirstToken
-from rnnlab.data.memory_data import MemoryBatch, MemoryData, MemoryLoader
+from rnnlab.data.batch import Batch
 from rnnlab.errors import ConfigError
-from rnnlab.training.assembly import assemble_data
+from rnnlab.tasks.memory.data import MemoryData, MemoryLoader
+from rnnlab.training.fit import assemble_data
 
 Compose = Callable[..., dict[str, Any]]
 
 
-def equal(one: MemoryBatch, two: MemoryBatch) -> bool:
+def equal(one: Batch, two: Batch) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
 
 
@@ -67,7 +68,7 @@ def test_processes_share_every_sequence_once(sequences: int) -> None:
     assert len(shares[0]) == len(shares[1]) == len(alone)
     for step, batch in enumerate(alone):
         parts = [share[step] for share in shares]
-        rows = torch.cat([part.inputs[part.counted] for part in parts])
+        rows = torch.cat([part.inputs[part.valid] for part in parts])
         assert len(rows) == len(batch.inputs)
         assert sorted(map(str, rows.tolist())) == sorted(map(str, batch.inputs.tolist()))
 
@@ -104,8 +105,9 @@ def test_a_split_must_have_sequences(compose: Compose) -> None:
 @pytest.mark.parametrize("task", ["sentiment", "language_model"])
 def test_a_text_task_refuses_a_memory_problem(task: str, compose: Compose) -> None:
     config = compose("data=copy", "data.distance=20")
-    config["batches"] = {"_target_": f"rnnlab.data.{task.split('_')[0]}_data.{_class(task)}"}
-    with pytest.raises(ConfigError, match="data=copy is a memory problem, not text: take task=memory"):
+    config["batches"] = {"_target_": f"rnnlab.tasks.{task}.data.{_class(task)}"}
+    config["tokenizer"] = {"_target_": "rnnlab.text.tokenizers.BasicEnglish"}
+    with pytest.raises(ConfigError, match="data=copy has no documents, and this task reads text"):
         assemble_data(config)
 
 

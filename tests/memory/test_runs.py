@@ -12,15 +12,15 @@ import rnnlab
 from rnnlab.command_line import Interrupted
 from rnnlab.errors import ConfigError, RnnlabError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
-from rnnlab.models.memory import MemoryTask
 from rnnlab.runs.evaluation import evaluated
+from rnnlab.tasks.memory.task import MemoryTask
 from rnnlab.training.fit import fit
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.resume import resumed_config
 from rnnlab.training.run_folder import RunFolder
 
 Compose = Callable[..., dict[str, Any]]
-GRU = {"_target_": "rnnlab.models.encoder.RecurrentEncoder", "cell": "gru", "hidden_size": 6}
+GRU = {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder", "cell": "gru", "hidden_size": 6}
 
 
 def test_a_gru_learns_what_came_first(compose: Compose, tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ def test_a_trained_model_says_that_it_reads_no_text(compose: Compose, tmp_path: 
         model.predict(["a"])
     with pytest.raises(RunError, match="task=memory, which reads no text"):
         model.unknown_words("a")
-    passport = read_checkpoint(RunFolder(tmp_path / "run").best)["rnnlab"]
-    assert json.loads(json.dumps(passport["facts"])) == {"input_size": 16, "answers": 1, "classes": 8}
+    arguments = read_checkpoint(RunFolder(tmp_path / "run").best)["rnnlab"]["model_arguments"]
+    assert json.loads(json.dumps(arguments)) == {"input_size": 16, "answers": 1, "classes": 8}
 
 
 def test_a_bidirectional_encoder_is_refused(compose: Compose, tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 import torch
 
-from rnnlab.data.collate import DocumentBatch
+from rnnlab.data.batch import Batch
 from rnnlab.errors import ConfigError
-from rnnlab.models.language_loss import LanguageLoss, following
-from rnnlab.models.sentiment import SentimentClassifier
+from rnnlab.tasks.sentiment.language_loss import LanguageLoss, following
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.text.vocabulary import EOS_ID
 
-GRU = {"_target_": "rnnlab.models.encoder.RecurrentEncoder", "hidden_size": 6}
+GRU = {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder", "hidden_size": 6}
 LENGTHS = torch.tensor([4, 9, 1, 6])
 
 
@@ -29,10 +29,10 @@ def classifier(**options: Any) -> SentimentClassifier:
     return SentimentClassifier(**given).double()
 
 
-def batch(counted: tuple[bool, ...] = (True,) * 4) -> DocumentBatch:
+def batch(counted: tuple[bool, ...] = (True,) * 4) -> Batch:
     tokens = torch.randint(30, (4, 9), generator=torch.Generator().manual_seed(1))
     tokens = tokens.masked_fill(torch.arange(9) >= LENGTHS.unsqueeze(1), 0)
-    return DocumentBatch(tokens, LENGTHS, torch.tensor([0, 1, 0, 1]), torch.tensor(counted))
+    return Batch(tokens, LENGTHS, torch.tensor([0, 1, 0, 1]), torch.tensor(counted))
 
 
 def test_a_document_s_last_token_is_followed_by_its_end() -> None:
@@ -42,11 +42,11 @@ def test_a_document_s_last_token_is_followed_by_its_end() -> None:
     assert found[1, 0] == EOS_ID
 
 
-def by_hand(task: SentimentClassifier, given: DocumentBatch) -> float:
+def by_hand(task: SentimentClassifier, given: Batch) -> float:
     """Predict every token of every document that counts, one document after another."""
     assert task.language_loss is not None
     losses = []
-    for ids, length, counts in zip(given.tokens, given.lengths.tolist(), given.counted, strict=True):
+    for ids, length, counts in zip(given.inputs, given.lengths.tolist(), given.valid, strict=True):
         if not counts:
             continue
         read = ids[:length].flip(0) if task.reads_backward else ids[:length]
@@ -72,8 +72,8 @@ def test_it_teaches_the_encoder_and_predicts_by_the_vectors_that_are_read() -> N
     task = classifier()
     assert isinstance(task.language_loss, LanguageLoss)
     assert task.language_loss.decoder.weight is task.embedding.weight
-    parts = task.read(task.embedding(batch().tokens), LENGTHS)
-    task.language_loss(parts, batch().tokens, batch().counted).backward()
+    parts = task.read(task.embedding(batch().inputs), LENGTHS)
+    task.language_loss(parts, batch().inputs, batch().valid).backward()
     assert all(parameter.grad is not None for parameter in task.encoder.parameters())
     own = classifier(language_loss={"weight": 1.0, "tie_weights": False})
     assert own.language_loss is not None

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from rnnlab.encoder.pooling import POOLINGS
+from rnnlab.encoder.recurrent import RecurrentEncoder
+from rnnlab.encoder.regularised import RegularisedEncoder
 from rnnlab.errors import ConfigError
-from rnnlab.models.encoder import RecurrentEncoder
-from rnnlab.models.long_documents import in_batch_order, read_documents
-from rnnlab.models.pooling import POOLINGS
-from rnnlab.models.regularised import RegularisedEncoder
-from rnnlab.models.sentiment import SentimentClassifier
+from rnnlab.tasks.sentiment.long_documents import in_batch_order, read_documents
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 LENGTHS = torch.tensor([3, 11, 1, 7, 5])
-GRU = {"_target_": "rnnlab.models.encoder.RecurrentEncoder", "cell": "gru", "hidden_size": 4, "layers": 2}
+GRU = {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder", "cell": "gru", "hidden_size": 4, "layers": 2}
 
 
 class RunningSum(nn.Module):

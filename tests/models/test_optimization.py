@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rnnlab.errors import ConfigError
-from rnnlab.models.optimization import build_optimizer, build_schedule
+from rnnlab.optimization.building import build_optimizer, build_schedule
 
 ONE_CYCLE = {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "interval": "step", "pct_start": 0.25}
 

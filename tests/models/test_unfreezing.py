@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from rnnlab.errors import ConfigError
-from rnnlab.models.schedules import SlantedTriangular
-from rnnlab.models.sentiment import SentimentClassifier
-from rnnlab.models.unfreezing import GradualUnfreezing, layers_from_bottom
+from rnnlab.optimization.schedules import SlantedTriangular
+from rnnlab.tasks.sentiment.fine_tuning import GradualUnfreezing, layers_from_bottom
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 ADAM = {"_target_": "torch.optim.Adam", "lr": 0.1}
-RECURRENT = {"_target_": "rnnlab.models.encoder.RecurrentEncoder", "hidden_size": 4, "layers": 2}
-REGULARISED = {"_target_": "rnnlab.models.regularised.RegularisedEncoder", "hidden_size": 4, "layers": 3}
+RECURRENT = {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder", "hidden_size": 4, "layers": 2}
+REGULARISED = {"_target_": "rnnlab.encoder.regularised.RegularisedEncoder", "hidden_size": 4, "layers": 3}
 
 
 def classifier(**options: Any) -> SentimentClassifier:

@@ -5,11 +5,11 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
-from rnnlab.data.collate import DocumentBatch
-from rnnlab.models.embedding import WordEmbedding
-from rnnlab.models.encoder import build_encoder
-from rnnlab.models.pooling import build_pooling
-from rnnlab.models.task import Task
+from rnnlab.data.batch import Batch
+from rnnlab.encoder.embedding import WordEmbedding
+from rnnlab.encoder.encoder import build_encoder
+from rnnlab.encoder.pooling import build_pooling
+from rnnlab.tasks.task import Task
 
 
 class Rating(Task):
@@ -35,20 +35,20 @@ class Rating(Task):
         self.rating = nn.Linear(self.pooling.output_size, 1)
         nn.init.constant_(self.rating.bias, (len(labels) - 1) / 2)
 
-    def score(self, batch: DocumentBatch, stage: str) -> Tensor:
-        outputs, state = self.encoder(self.embedding(batch.tokens), batch.lengths)
+    def score(self, batch: Batch, stage: str) -> Tensor:
+        outputs, state = self.encoder(self.embedding(batch.inputs), batch.lengths)
         ratings = self.rating(self.pooling(outputs, batch.lengths, state)).squeeze(1)
-        off = (ratings - batch.labels)[batch.counted]
+        off = (ratings - batch.targets)[batch.valid]
         scores = {f"{stage}/loss": off.square().mean(), f"{stage}/off_by": off.abs().mean()}
         self.log_dict(scores, on_step=False, on_epoch=True, batch_size=len(off))
         loss: Tensor = scores[f"{stage}/loss"]
         return loss
 
-    def training_step(self, batch: DocumentBatch, index: int) -> Tensor:
+    def training_step(self, batch: Batch, index: int) -> Tensor:
         return self.score(batch, "train")
 
-    def validation_step(self, batch: DocumentBatch, index: int) -> Tensor:
+    def validation_step(self, batch: Batch, index: int) -> Tensor:
         return self.score(batch, "validation")
 
-    def test_step(self, batch: DocumentBatch, index: int) -> Tensor:
+    def test_step(self, batch: Batch, index: int) -> Tensor:
         return self.score(batch, "test")

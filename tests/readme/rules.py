@@ -24,7 +24,7 @@ from omegaconf import OmegaConf
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.build import check_arguments
 from rnnlab.command_line import register_resolvers
-from rnnlab.runs.trained import configuration
+from rnnlab.training.train import configuration
 from tests.readme.text import ROOT
 from tests.results.run_makers import config, finished
 from tests.runs.conftest import Finished

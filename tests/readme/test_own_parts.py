@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,11 @@ import pytest
 import torch
 
 import rnnlab
-from rnnlab.errors import ConfigError, RunError
-from rnnlab.runs.trained import configuration
-from rnnlab.runs.trained_classifier import TrainedClassifier
+from rnnlab.errors import RunError
+from rnnlab.tasks.sentiment.answers import TrainedClassifier
 from rnnlab.text.tokenizers import Tokenizer, tokenizer_from_dict
-from rnnlab.training.initial_run import adopted, read_initial_run
+from rnnlab.training.init_from import read_source, starting_of
+from rnnlab.training.train import configuration
 from tests.readme.text import commands, words_of
 
 Command = Callable[..., int]
@@ -74,6 +75,39 @@ def test_a_tokenizer_that_is_not_registered_is_told_of(place: Path, command: Com
     assert "One of your own needs @register" in capsys.readouterr().err
 
 
+def test_a_run_whose_tokenizer_was_edited_is_refused(
+    place: Path, command: Command, importable: Callable[[], None], capsys: Any
+) -> None:
+    run = trained("my_tokenizer", command, "model.backend=torch")
+    asked = ("predict", f"run={run}", "text=a film", "trust=my_tokenizer")
+    assert command(*asked) == 0
+    edit(place / "my_tokenizer.py", "tokens.append(", "tokens.append('own_' + ")
+    importable()
+    assert command(*asked) == 2
+    assert "my_tokenizer.Negated makes other tokens of a text now" in capsys.readouterr().err
+
+
+def test_a_run_whose_cell_was_edited_says_so(
+    place: Path, command: Command, importable: Callable[[], None], capsys: Any
+) -> None:
+    run = trained("my_cell", command)
+    rnnlab.load(run, trust=["my_cell"])
+    assert "Edited since" not in capsys.readouterr().out
+    edit(place / "my_cell.py", "torch.tanh(", "torch.sin(")
+    importable()
+    rnnlab.load(run, trust=["my_cell"])
+    assert (
+        "Edited since this run was made, or what they import: my_cell.MinimalGated" in capsys.readouterr().out
+    )
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    """Replace a text in a module."""
+    source = file.read_text(encoding="utf-8")
+    assert old in source
+    file.write_text(source.replace(old, new), encoding="utf-8")
+
+
 def test_the_cell(command: Command, capsys: Any) -> None:
     run = trained("my_cell", command)
     cell = made("my_cell.MinimalGated", 3, 5)
@@ -110,7 +144,9 @@ def test_the_task(command: Command) -> None:
     logits, labels = torch.tensor([3.0, -1.0]), torch.tensor([1, 1])
     plain = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels.float(), reduction="none")
     probability = torch.sigmoid(logits)
-    torch.testing.assert_close(model.task.losses_of(logits, labels), plain * (1 - probability) ** 1.5)
+    torch.testing.assert_close(
+        model.task.training_losses_of(logits, labels), plain * (1 - probability) ** 1.5
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,8 +176,12 @@ def test_init_from_imports_no_tokenizer_unasked(command: Command, importable: Ca
     assert command("train", "task=language_model", *own, *small, *QUICK) == 0
     (metrics,) = Path("logs").rglob("metrics.json")
     importable()
-    config, run = configuration(), read_initial_run(metrics.parent)
-    with pytest.raises(ConfigError, match=r"tokenizer is my_tokenizer\.Negated.*tokenizer=custom"):
-        adopted(config, run, ())
-    importable()
+    config = configuration()
+    starting = starting_of(config)
+    source = read_source(metrics.parent, starting)
+    with pytest.raises(RunError, match=r"names my_tokenizer\.Negated \(tokenizer\).*trust=my_tokenizer"):
+        starting.adopted(config, source, ())
+    trusting = starting.adopted({**config, "trust": "my_tokenizer"}, source, ())
+    assert trusting["tokenizer"] == source.config["tokenizer"]
+    assert "my_tokenizer" not in sys.modules
     assert command("train", f"init_from={metrics.parent}", *own, "model.backend=torch", *QUICK) == 0

@@ -29,6 +29,7 @@ def test_it_trains_is_evaluated_and_goes_on(
     assert command("train", *words, *own, *more) == 0
     assert "evaluate.py run=logs/custom/csv/gru" in (told := capsys.readouterr().out)
     assert re.search(r"evaluate.py run=\S+ trust=tests\n", told)
+    assert re.search(r"train.py resume=\S+ trust=tests trainer.max_epochs=", told)
     (file,) = Path("logs/custom/csv/gru").glob("*/metrics.json")
     scores = json.loads(file.read_text())["test"]
     assert scores["off_by"] < 0.6  # always guessing odd is off by 0.67
@@ -39,7 +40,10 @@ def test_it_trains_is_evaluated_and_goes_on(
     capsys.readouterr()
     assert command("evaluate", f"run={file.parent}", "trust=tests") == 0
     assert "digit for digit" in capsys.readouterr().out
-    assert command("train", f"resume={file.parent}", "trainer.max_epochs=9") == 0
+    further = ["train", f"resume={file.parent}", "trainer.max_epochs=9"]
+    assert command(*further) == 2
+    assert "trust=tests" in capsys.readouterr().err
+    assert command(*further, "trust=tests") == 0
     capsys.readouterr()
     assert command("results", "logs") == 0
     assert "off_by" not in capsys.readouterr().out  # the loss chooses the checkpoint

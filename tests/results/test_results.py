@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import math
 import re
 import runpy
@@ -14,13 +15,13 @@ from pathlib import Path
 import pytest
 
 from rnnlab.figures.saved import rendered
-from rnnlab.models.language_model import LanguageModel
-from rnnlab.models.memory import MemoryTask
-from rnnlab.models.sentiment import SentimentClassifier
 from rnnlab.results.columns import MAIN
 from rnnlab.results.found_runs import found_under
 from rnnlab.results.grouped import grouped
 from rnnlab.results.plot import baseline_line, figure_of_runs
+from rnnlab.tasks.language_model.task import LanguageModel
+from rnnlab.tasks.memory.task import MemoryTask
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 from tests.results.run_makers import config, damage, finished, interrupted, run, sweep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,9 +109,66 @@ def test_grouped_by_any_key(logs: Path, command: Command) -> None:
     _, out, _ = command(logs, "group=hidden_size", "metrics=accuracy", "format=markdown")
     lines = out.splitlines()
     assert lines[0].startswith("| hidden_size | validation/accuracy | test/accuracy | seeds |")
-    assert lines[2].startswith("| 32 | 0.7860 ± 0.0623 | 0.7760 ± 0.0623 | 3 |")
+    assert lines[2].startswith(
+        "| 32 | 0.7860 (0.7100 to 0.8500) | 0.7760 (0.7000 to 0.8400) | 3 (2 settings) |"
+    )
     assert lines[2].endswith("| 5 finished |")
     assert lines[3].startswith("| 64 | 0.9100 | 0.9000 | 1 |")
+
+
+def test_runs_of_two_corpora_are_never_averaged(logs: Path, command: Command, tmp_path: Path) -> None:
+    for name, data in (("gru1", "a" * 64), ("gru2", "a" * 64), ("gru3", "b" * 64)):
+        (logs / name / "origin.json").write_text(json.dumps({"data": data}))
+    for words in ([], ["group=cell"], ["group=hidden_size,cell"], ["where=cell=gru"]):
+        _, out, err = command(logs, *words, "format=csv")
+        found = [(row["fingerprint.data"], row["runs"]) for row in rows_of(out) if row["fingerprint.data"]]
+        assert found == [("sha-aaaaaaaa", "2"), ("sha-bbbbbbbb", "1")], words
+        assert ("Runs without a fingerprint" in err) is (words != ["where=cell=gru"])
+    status, _, err = command(logs, f"plot={tmp_path / 'a.png'}", "x=cell")
+    assert status == 2
+    assert "made from different data or code (fingerprint.data: " in err
+    apart = [f"plot={tmp_path / 'a.png'}", "x=cell", "where=fingerprint.data=sha-aaaaaaaa"]
+    assert command(logs, *apart)[0] == 0
+
+
+def test_code_of_ones_own_parts_rows_and_the_same_origin_does_not(logs: Path, command: Command) -> None:
+    for name, code in (("gru1", "a"), ("gru2", "b"), ("gru3", "a"), ("rnn1", "a"), ("rnn2", "a")):
+        (logs / name / "origin.json").write_text(json.dumps({"data": "d" * 64, "code of my.Cell": code}))
+    _, out, _ = command(logs, "format=csv")
+    assert sorted(row["runs"] for row in rows_of(out)) == ["1", "2", "2"]
+    assert "fingerprint.data" not in out
+    (logs / "gru2" / "origin.json").write_text("{")
+    _, out, err = command(logs, "format=csv")
+    assert "origin.json is damaged" in err
+    assert sorted(row["runs"] for row in rows_of(out)) == ["2", "2"]
+
+
+def test_only_seeds_make_a_deviation(logs: Path, command: Command) -> None:
+    """What is left out of group=… is no chance: no ± over learning rates that is called one over seeds."""
+    for seed in (1, 2):
+        finished(logs / f"fast{seed}", config("gru", seed, lr=0.5), 0.6 + seed / 100)
+    _, out, err = command(logs, "group=cell", "metrics=test/accuracy", "format=markdown")
+    gru, rnn = out.splitlines()[2:]
+    assert gru.startswith("| gru | 0.7380 (0.6100 to 0.8400) | 3 (2 settings) |")
+    assert rnn.startswith("| rnn | 0.7100 ± 0.0141 | 2 |")
+    assert "several settings (optimizer.lr) have no ± over seeds" in err.replace("\n", " ")
+    _, out, _ = command(logs, "group=cell", "format=csv")
+    gru_row, rnn_row = rows_of(out)
+    assert (gru_row["test/accuracy std"], gru_row["seeds"], gru_row["runs"]) == ("", "3", "5")
+    assert float(rnn_row["test/accuracy std"]) == pytest.approx(0.01 * 2**0.5)
+    _, out, err = command(logs, "metrics=test/accuracy", "format=markdown")
+    assert "0.8200 ± 0.0200" in out
+    assert "several settings" not in err
+
+
+def test_what_was_run_twice_is_one_seed(logs: Path, command: Command) -> None:
+    finished(logs / "again", config("rnn", 2), 0.72)
+    finished(logs / "alone" / "first", config("gru", 1, lr=0.5), 0.5)
+    finished(logs / "alone" / "second", config("gru", 1, lr=0.5), 0.5)
+    _, out, _ = command(logs, "metrics=test/accuracy", "format=markdown")
+    rnn = next(line for line in out.splitlines() if "rnn" in line)
+    assert "0.7100 ± 0.0141 | 2 |" in rnn
+    assert "| 0.5000 | 1 |" in out
 
 
 def test_unfinished_runs_have_their_best_validation(logs: Path, command: Command) -> None:

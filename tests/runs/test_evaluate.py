@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import rnnlab
+from rnnlab.data.text_data import model_ids
 from rnnlab.errors import ConfigError
-from rnnlab.runs.evaluation import evaluated, model_ids
+from rnnlab.runs.evaluation import evaluated
 from rnnlab.runs.evaluation_report import evaluate_runs
 from tests.runs.conftest import Finished
 from tests.training.conftest import write_reviews
@@ -45,13 +46,16 @@ def test_the_command_says_so_and_writes_the_figures(
     assert "overwrite=true" in capsys.readouterr().err
 
 
-def test_changed_data_is_noticed(sentiment: Finished, capsys: pytest.CaptureFixture[str]) -> None:
+def test_changed_data_is_noticed(
+    sentiment: Finished, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     before = sentiment.data.read_bytes()
     try:
         write_reviews(sentiment.data, labels=("bad", "good"))
         evaluate_runs([str(sentiment.folder)])
     finally:
         sentiment.data.write_bytes(before)
+    assert "The corpus has changed since the run was trained" in caplog.text
     assert "has other figures" in capsys.readouterr().out.replace("\n", " ")
 
 
@@ -84,6 +88,7 @@ def test_classes_are_numbered_as_the_models() -> None:
     assert model_ids(("bad", "good"), ("good", "bad"), ()) == [1, 0]
     assert model_ids(("bad", "good"), ("no", "yes"), ("yes", "no")) == [1, 0]
     assert model_ids(("a", "b", "c"), ("c",), ()) == [2]
+    assert model_ids(("0", "1"), ("0.0", "1.0"), ()) == [0, 1]
     for named in (("no",), ("no", "no"), ("no", "perhaps")):
         with pytest.raises(ConfigError, match="in the order bad, good"):
             model_ids(("bad", "good"), ("no", "yes"), named)
@@ -99,6 +104,31 @@ def test_the_command_takes_a_table_or_a_configuration(
     words[1] = f"output={tmp_path / 'b.json'}"
     assert command("evaluate", *words, "data=csv", f"data.corpus.train={table}", "split=validation") == 0
     assert json.loads((tmp_path / "b.json").read_text())["runs"][0]["documents"] == 4
+
+
+@pytest.mark.parametrize("key", ["quotes=false", "data.corpus.quotes=false"])
+def test_quotation_marks_that_swallow_rows(
+    key: str, sentiment: Finished, command: Command, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    table = tmp_path / "mine.csv"
+    table.write_text('text,label\nfine,good\n"dull,bad\nwarm,good\nstale",bad\n')
+    words = [f"run={sentiment.folder}", f"output={tmp_path / 'a.json'}", f"data={table}"]
+    assert command("evaluate", *words) == 2
+    assert "lines 3 to 5" in " ".join(capsys.readouterr().err.split())
+    assert command("evaluate", *words, key) == 0
+    assert json.loads((tmp_path / "a.json").read_text())["runs"][0]["documents"] == 4
+    assert command("evaluate", *words, "quotes=perhaps", "overwrite=true") == 2
+
+
+def test_a_class_called_none_is_named(
+    sentiment: Finished, command: Command, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    table = tmp_path / "mine.csv"
+    table.write_text("text,label\nfine,some\ndull,none\n")
+    words = [f"run={sentiment.folder}", f"output={tmp_path / 'a.json'}", f"data={table}"]
+    assert command("evaluate", *words) == 2
+    assert "line 3: label is 'none'" in " ".join(capsys.readouterr().err.split())
+    assert command("evaluate", *words, "labels=none,some") == 0
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 import rnnlab
+from rnnlab.encoder.integrated_gradients import integrated_gradients
 from rnnlab.errors import ConfigError
 from rnnlab.figures.explanation import Explanation
 from rnnlab.figures.explanation_views import body
-from rnnlab.models.integrated_gradients import integrated_gradients
 from tests.runs.conftest import Finished
 
 TEXTS = ["fine lovely warm film", "dull", "the acting was very cold and of it grim " * 4]

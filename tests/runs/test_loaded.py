@@ -14,8 +14,8 @@ import torch
 
 import rnnlab
 from rnnlab.errors import ConfigError, RunError
-from rnnlab.models.sampling import Sampling
-from rnnlab.runs.trained_classifier import TrainedClassifier
+from rnnlab.tasks.language_model.sampling import Sampling
+from rnnlab.tasks.sentiment.answers import TrainedClassifier
 from tests.runs.conftest import Finished
 
 TEXTS = ["fine lovely warm", "", "dull cold flat tired the film", "a it was", "unheard words only"]

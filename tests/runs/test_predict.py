@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 import rnnlab
+from rnnlab.corpora.rows import Row
+from rnnlab.corpora.tables import Table
 from rnnlab.runs import table_prediction
 from rnnlab.runs.table_prediction import predict_table, windows
-from rnnlab.runs.text_tables import TextRow, read_texts
-from rnnlab.runs.trained_classifier import TrainedClassifier
+from rnnlab.runs.text_tables import read_texts
+from rnnlab.tasks.sentiment.answers import TrainedClassifier
 from tests.runs.conftest import Finished
 
 Command = Callable[..., int]
@@ -233,7 +235,7 @@ def test_halves_of_letters_are_replaced_on_reading(
 
 
 def test_windows_are_bounded_by_rows_and_by_characters() -> None:
-    rows = [TextRow("x" * (5 << 20), {}, 1), TextRow("x" * (5 << 20), {}, 2), *[TextRow("x", {}, 3)] * 5]
+    rows = [*[Row("x" * (5 << 20), None, {}, 1)] * 2, *[Row("x", None, {}, 3)] * 5]
     assert [len(window) for window in windows(iter(rows), 3)] == [1, 3, 3]
 
 
@@ -242,3 +244,39 @@ def test_rows_are_read_one_at_a_time(tmp_path: Path) -> None:
     file.write_bytes(b"text\n" + b"fine\n" * 3 + b"\xff\n")
     rows = read_texts(file)
     assert [next(rows).line for _ in range(3)] == [2, 3, 4]
+
+
+def test_quotation_marks_that_swallow_rows(
+    sentiment: Finished, tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in.tsv").write_text('id\ttext\n1\tfine\n2\t"dull\n3\twarm\n4\tfine"\n')
+    words = ["predict", f"run={sentiment.folder}", f"input={tmp_path / 'in.tsv'}"]
+    assert command(*words, f"output={tmp_path / 'a.csv'}") == 2
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "lines 3 to 5: a field between quotation marks" in shown
+    assert "set quotes=false" in shown
+    for key in ("quotes=false", "data.corpus.quotes=false"):
+        assert command(*words, f"output={tmp_path / 'a.csv'}", "overwrite=true", key) == 0
+        assert [row["text"] for row in rows_of(tmp_path / "a.csv")] == ["fine", '"dull', "warm", 'fine"']
+    assert command(*words, f"output={tmp_path / 'b.csv'}", "quotes=true") == 0
+    assert [row["id"] for row in rows_of(tmp_path / "b.csv")] == ["1", "2"]
+    assert command("predict", f"run={sentiment.folder}", "text=fine", "quotes=false") == 2
+
+
+def test_a_single_column_whose_texts_span_lines_is_read_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "in.csv").write_text('text\nfine\n"dull\nwarm"\n')
+    assert [row.text for row in read_texts(tmp_path / "in.csv")] == ["fine", "dull\nwarm"]
+    assert "lines 3 to 4" in caplog.text
+    assert len(list(read_texts(tmp_path / "in.csv", quotes=False))) == 3
+
+
+def test_what_training_reads_is_predicted(sentiment: Finished, tmp_path: Path, command: Command) -> None:
+    (tmp_path / "in.csv").write_bytes(b"\xef\xbb\xbfsep=,\r\n,,text,id,id\r\n0,7,fine,a,b\r\n")
+    assert Table(str(tmp_path / "in.csv"), label_column=None).labels == ()
+    words = [f"run={sentiment.folder}", f"input={tmp_path / 'in.csv'}", f"output={tmp_path / 'out.csv'}"]
+    assert command("predict", *words) == 0
+    (row,) = rows_of(tmp_path / "out.csv")
+    assert list(row.values())[:5] == ["0", "7", "fine", "a", "b"]
+    assert list(row)[:5] == ["", "_2", "text", "id", "id_2"]

@@ -11,8 +11,8 @@ from hydra.core.global_hydra import GlobalHydra
 import rnnlab
 from rnnlab import folders
 from rnnlab.errors import ConfigError, RunError
-from rnnlab.runs.trained import configuration
 from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.train import configuration
 from tests.runs.conftest import ROOT, SMALL
 from tests.training.conftest import write_reviews
 

@@ -2,9 +2,10 @@
 
     python pretend.py -m seed=1,2,3
 
-Each epoch leaves a checkpoint, and each beginning a line in the file that RNNLAB_JOURNAL names. A run with
-seed 13 fails, one with seed 14 kills its own process after its first epoch, one with seed 15 is stopped then.
-A run named in the file that RNNLAB_HELD names waits after its first epoch, until that file is gone.
+Runs of data=csv keep what they were made from. Each epoch leaves a checkpoint, and each beginning a line in
+the file that RNNLAB_JOURNAL names. A run with seed 13 fails, one with seed 14 kills its own process after its
+first epoch, one with seed 15 is stopped then. A run named in the file that RNNLAB_HELD names waits after its
+first epoch, until that file is gone.
 """
 
 import os
@@ -15,7 +16,8 @@ from typing import Any
 
 from rnnlab.command_line import Interrupted, run_hydra
 from rnnlab.errors import DataError
-from rnnlab.training.automatic import run_folder
+from rnnlab.training.origin import origin_of
+from rnnlab.training.resume import run_folder
 from rnnlab.training.run_folder import RunFolder
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -28,7 +30,8 @@ def pretend(config: dict[str, Any], folder: Path, overrides: list[str]) -> None:
     run = RunFolder(folder)
     note(f"{folder.name} {'resumed' if config['resume'] else 'started'}")
     if not config["resume"]:
-        run.begin({key: section for key, section in config.items() if key != "sweep"})
+        origin = origin_of(config) if config["data"]["name"] == "csv" else None
+        run.begin({key: section for key, section in config.items() if key != "sweep"}, origin)
     if config["seed"] == FAILING:
         raise DataError("No luck with seed 13.")
     run.checkpoints.mkdir(exist_ok=True)

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from rnnlab.build import locate_class
-from rnnlab.models.task import Task
 from rnnlab.sweeps.compared import OWN_TASKS, Compared, compared_by
+from rnnlab.tasks.task import Task
 
 
 @pytest.mark.parametrize("target", sorted(OWN_TASKS))

@@ -1,8 +1,11 @@
 """A grid goes on where it was cut off."""
 
+import sys
+
 import pytest
 import yaml
 
+from rnnlab.results.report import compared
 from rnnlab.training.run_folder import RunFolder
 from tests.sweeps.conftest import Commanded
 
@@ -115,6 +118,54 @@ def test_a_run_of_another_configuration_is_not_taken_for_the_job(
     assert commanded.run("seed=1,2") == 1
     assert "started with another configuration" in capsys.readouterr().out
     assert commanded.noted().count("seed-1 started") == 1
+
+
+def test_a_finished_job_counts_by_its_data_too(commanded: Commanded, capsys: Output) -> None:
+    table = commanded.folder / "reviews.csv"
+    table.write_text("text,label\nfine,good\ndull,bad\n")
+    words = ["data=csv", f"data.corpus.train={table}"]
+    assert commanded.run(*words, "seed=1,2") == 0
+    assert commanded.run(*words, "seed=1,2") == 0
+    assert "changed" not in capsys.readouterr().out
+    table.write_text("text,label\nfine,bad\ndull,good\n")
+    assert commanded.run(*words, "seed=1,2,3") == 1
+    told = capsys.readouterr().out
+    assert "Sweep of 3 jobs, in" in told
+    assert told.count("made from what has changed since: data.") == 2
+    assert commanded.noted().count("seed-1 started") == commanded.noted().count("seed-3 started") == 1
+    rows = [line for line in repr(compared(["logs"], metrics="accuracy")).splitlines() if "finished" in line]
+    assert len(rows) == 2
+    assert "2 finished" in rows[0] + rows[1]
+    table.unlink()
+    assert commanded.run(*words, "seed=1,2") == 0
+    assert "can't be told: There is no file" in capsys.readouterr().out
+    table.write_text("text,label\nfine,bad\ndull,good\n")
+    assert commanded.run(*words, "seed=1,2,3", "sweep.restart=true") == 0
+    assert commanded.noted().count("seed-1 started") == 2
+
+
+def test_a_finished_job_counts_by_the_users_code_too(
+    commanded: Commanded, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(commanded.folder))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (commanded.folder / "reviews.csv").write_text("text,label\nfine,good\ndull,bad\n")
+    words = ["data=csv", "data.corpus.train=reviews.csv", "model=custom", "model._target_=swept_cell.Cell"]
+    for code, status in (("return 1", 0), ("return 1  # one", 0), ("return 2", 1)):
+        (commanded.folder / "swept_cell.py").write_text(f"class Cell:\n    def f(self):\n        {code}\n")
+        sys.modules.pop("swept_cell", None)
+        assert commanded.run(*words, "seed=1,2") == status
+    assert "what has changed since: code of swept_cell.Cell." in capsys.readouterr().out
+    sys.modules.pop("swept_cell", None)
+
+
+def test_jobs_from_before_fingerprints_count_and_it_is_said(commanded: Commanded, capsys: Output) -> None:
+    assert commanded.run("seed=1,2") == 0
+    capsys.readouterr()
+    assert commanded.run("seed=1,2") == 0
+    told = capsys.readouterr().out
+    assert told.count("an rnnlab that kept no fingerprint") == 1
+    assert told.count("finished before") == 2
 
 
 def test_a_run_without_a_checkpoint_starts_anew(commanded: Commanded) -> None:

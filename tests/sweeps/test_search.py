@@ -121,6 +121,19 @@ def test_another_space_is_another_search(commanded: Commanded) -> None:
     assert len(list(commanded.folder.glob("logs/sweeps/*/*/*/trials.sqlite"))) == 2
 
 
+def test_a_search_does_not_go_on_with_other_data(commanded: Commanded, capsys: Output) -> None:
+    table = commanded.folder / "reviews.csv"
+    table.write_text("text,label\nfine,good\ndull,bad\n")
+    words = ["sweep=optuna", "sweep.random_trials=2", "data=csv", f"data.corpus.train={table}", *SPACE]
+    assert commanded.run(*words, "sweep.trials=2") == 0
+    table.write_text("text,label\nfine,bad\ndull,good\n")
+    assert commanded.run(*words, "sweep.trials=4") == 2
+    assert "was made from what has changed since: data." in capsys.readouterr().err
+    assert len(trials(commanded)) == 2
+    assert commanded.run(*words, "sweep.trials=3", "sweep.restart=true") == 0
+    assert sum(line.endswith("started") for line in commanded.noted()) == 2 + 3
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from tensorboard.plugins.projector.projector_plugin import _read_tensor_tsv_file
 
-from rnnlab.training.projector import write_projector
+from rnnlab.figures.projector import write_projector
 
 ODD = ["tab\there", "new\nline", "return\r", "\u2028", "\x85", "", "   ", '"', "映画", "\x1c", "plain"]
 

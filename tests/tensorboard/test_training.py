@@ -14,7 +14,7 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from rnnlab.errors import ConfigError
-from rnnlab.training.tensorboard import LoggingSettings
+from rnnlab.training.loggers import LoggerSettings
 from tests.tensorboard.conftest import Twins, train
 
 
@@ -208,4 +208,4 @@ def test_a_prompt_of_unknown_words_is_refused_before_training(tmp_path: Path) ->
 @pytest.mark.parametrize("words", [-1, None, "many"])
 def test_a_number_of_words_that_is_none_is_refused(words: object) -> None:
     with pytest.raises(ConfigError, match=r"logger\.words="):
-        LoggingSettings(tensorboard=True, words=words)  # type: ignore[arg-type]
+        LoggerSettings(tensorboard=True, words=words)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from rnnlab.models.task import Task
+from rnnlab.tasks.task import Task
 
 plain = Task.on_before_backward
 

@@ -13,7 +13,7 @@ import yaml
 
 from rnnlab.errors import ConfigError, RnnlabError, RunError
 from rnnlab.training import checkpoints
-from rnnlab.training.fit import fit
+from rnnlab.training.fit import fit, prepare
 from tests.training.conftest import write_reviews
 
 Compose = Callable[..., dict[str, Any]]
@@ -26,12 +26,12 @@ def test_run_folder_holds_all_of_it(compose: Compose, tmp_path: Path) -> None:
     config = compose()
     fit(config, tmp_path / "run")
     folder = tmp_path / "run"
-    del config["sweep"]  # it is of no run
+    del config["sweep"], config["trust"]  # they are of no run
     assert yaml.safe_load((folder / "config.yaml").read_text()) == config
     metrics = json.loads((folder / "metrics.json").read_text())
     assert set(metrics) == {
         *("test", "validation", "baselines", "seconds_per_epoch", "tokens_per_second"),
-        *("wall_seconds", "seed", "device", "versions"),
+        *("wall_seconds", "seed", "device", "versions", "labels"),
     }
     assert set(metrics["test"]) == {"accuracy", "auroc", "f1", "loss"}
     assert set(metrics["baselines"]) == {"majority class", "bag of bigrams"}
@@ -82,6 +82,20 @@ def test_more_than_two_classes(compose: Compose, tmp_path: Path) -> None:
     table = write_reviews(tmp_path / "three.csv", labels=("good", "bad", "odd"))
     metrics = fit(compose(f"data.corpus.train={table}"), tmp_path / "run")
     assert {"accuracy", "f1", "auroc", "loss", "f1/bad", "f1/good", "f1/odd"} <= set(metrics["test"])
+
+
+def test_a_run_begins_with_its_classes_and_what_is_odd_about_them(
+    compose: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = tmp_path / "x.csv"
+    rows = "".join(f"text {i},{('good', 'Good', 'bad')[i % 3]}\n" for i in range(60))
+    table.write_text(f"text,label\n{rows}")
+    config = compose(f"data.corpus.train={table}", "data.labelled=30")
+    with caplog.at_level("INFO"):
+        prepare(config, None)
+    assert "3 classes, with their documents in train: Good 10, bad 10, good 10." in caplog.messages
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert any("'Good' (20), 'good' (20)" in warning for warning in warnings)
 
 
 def test_overfit_learns_its_batches_by_heart(compose: Compose, tmp_path: Path) -> None:
@@ -140,3 +154,17 @@ def test_wrong_configurations_are_refused_before_anything_is_written(
 def test_a_missing_gpu_is_told(compose: Compose, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no CUDA GPU"):
         fit(compose("trainer=gpu"), tmp_path / "run")
+
+
+def test_the_averaging_optimizer_averages_a_classifier(compose: Compose, tmp_path: Path) -> None:
+    config = compose(
+        *("optimizer=averaged_sgd", "optimizer.lr=5", "optimizer.patience=1", "scheduler=none"),
+        *("trainer.max_epochs=8", "callbacks.early_stopping.patience=null", "logger=none", "baselines=false"),
+    )
+    fit(config, tmp_path / "run")
+    last = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    group = last["optimizer_states"][0]["param_groups"][0]
+    assert len(group["seen"]) == 8
+    assert group["averaging"]
+    weights, state = last["state_dict"], last["optimizer_states"][0]["state"]
+    assert torch.equal(weights["embedding.weight"], state[0]["average"]), "the mean is what is validated"

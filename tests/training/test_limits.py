@@ -10,7 +10,7 @@ import torch
 
 from rnnlab.errors import ConfigError
 from rnnlab.files.checkpoint_file import read_checkpoint
-from rnnlab.models.mean_auroc import MeanAUROC
+from rnnlab.tasks.sentiment.metrics import MeanAUROC
 from rnnlab.training.fit import fit
 from rnnlab.training.run_folder import RunFolder
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from rnnlab.training import progress_lines
+from rnnlab.training import progress as progress_lines
 from rnnlab.training.fit import fit
-from rnnlab.training.progress_lines import EVERY, ProgressLines
+from rnnlab.training.progress import EVERY, ProgressLines
 
 
 class Clock:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.optim import SGD
 from torch.utils.data import DataLoader
 
-from rnnlab.models.task import Task
-from rnnlab.training.quick_hooks import STEP_HOOKS, leave_out_empty_hooks
+from rnnlab.tasks.task import Task
+from rnnlab.training.overhead import STEP_HOOKS, leave_out_empty_hooks
 
 
 class Counts(Callback):

@@ -17,14 +17,13 @@ from omegaconf import OmegaConf
 from rnnlab.command_line import Interrupted, register_resolvers
 from rnnlab.errors import ConfigError, RnnlabError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
-from rnnlab.models.language_model import LanguageModel
-from rnnlab.models.sentiment import SentimentClassifier
-from rnnlab.models.task import Task
+from rnnlab.tasks.language_model.task import LanguageModel
+from rnnlab.tasks.sentiment.task import SentimentClassifier
+from rnnlab.tasks.task import Task
 from rnnlab.training import checkpoints
 from rnnlab.training import fit as fit_module
-from rnnlab.training.automatic import newest_unfinished
 from rnnlab.training.fit import fit
-from rnnlab.training.resume import resumed_config
+from rnnlab.training.resume import newest_unfinished, resumed_config
 from rnnlab.training.run_folder import RunFolder
 from tests.training.conftest import CONF, write_reviews
 from tests.training.same_end import assert_same_end
@@ -248,7 +247,8 @@ def test_a_broken_last_checkpoint_is_told_and_the_one_before_used(
         fit(sentiment.config(), folder.path)
     whole = bytearray(folder.last.read_bytes())
     middle = len(whole) // 2
-    whole[middle] ^= 0xFF
+    for place in range(middle, middle + 200):  # more than the padding between two parts
+        whole[place] ^= 0xFF
     if harm == "gone":
         folder.last.unlink()
     else:
@@ -362,6 +362,56 @@ def test_a_corpus_that_changed_is_refused_with_both_fingerprints(
         sentiment.go_on(tmp_path / "run", word)
 
 
+def test_the_same_file_elsewhere_is_gone_on_with_and_another_is_not(
+    sentiment: Example, at_step: Happen, tmp_path: Path
+) -> None:
+    run, moved, other = tmp_path / "run", tmp_path / "moved.csv", tmp_path / "other.csv"
+    at_step(4, Died())
+    with pytest.raises(Died):
+        fit(sentiment.config(), run)
+    moved.write_bytes(sentiment.corpus.read_bytes())
+    other.write_bytes(sentiment.corpus.read_bytes().replace(b",good", b",fine"))
+    with pytest.raises(RunError, match="The corpus has changed"):
+        sentiment.go_on(run, f"data.corpus.train={other}")
+    with pytest.raises(ConfigError, match=r"data\.corpus\.text_column: the run has text"):
+        sentiment.go_on(run, "data.corpus.text_column=review")
+    words = ["data=csv", f"data.corpus.train={moved}"]
+    fit(resumed_config(composed(*words), RunFolder(run), words), run)
+    assert_same_end(sentiment.whole, run)
+    assert RunFolder(run).config()["data"]["corpus"]["train"] == str(moved)
+
+
+def test_a_run_keeps_what_it_was_made_from_and_tells_when_that_changed(
+    sentiment: Example, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = tmp_path / "reviews.csv"
+    table.write_bytes(sentiment.corpus.read_bytes())
+    word = f"data.corpus.train={table}"
+    fit(sentiment.config(word), tmp_path / "run")
+    origin = RunFolder(tmp_path / "run").origin()
+    kept = read_checkpoint(RunFolder(tmp_path / "run").best)["rnnlab"]
+    assert origin == kept["origin"] == {"data": kept["corpus"]["fingerprint"]}
+    sentiment.go_on(tmp_path / "run", word)
+    assert "changed since" not in caplog.text
+    table.write_bytes(table.read_bytes().replace(b",good", b",fine"))
+    sentiment.go_on(tmp_path / "run", word)
+    assert "changed since: data." in caplog.text
+
+
+def test_a_run_from_before_goes_on(sentiment: Example, at_step: Happen, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    at_step(4, Died())
+    with pytest.raises(Died):
+        fit(sentiment.config(), folder.path)
+    folder.origin_file.unlink()
+    content = torch.load(folder.last, weights_only=True)
+    for name in ("origin", "probe"):
+        del content["rnnlab"][name]
+    torch.save(content, folder.last)
+    sentiment.go_on(folder.path)
+    assert_same_end(sentiment.whole, folder.path)
+
+
 def test_a_finished_run_has_nothing_left_to_do_but_more_epochs(
     sentiment: Example, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -385,7 +435,7 @@ def test_auto_finds_the_newest_unfinished_run_of_the_same_configuration(
     def begun(name: str, age: float, *words: str) -> RunFolder:
         folder = RunFolder(tmp_path / name)
         stored = {**sentiment.config(*words), "resume": None}
-        del stored["sweep"]
+        del stored["sweep"], stored["trust"]
         folder.path.mkdir()
         folder.begin(stored)
         os.utime(folder.config_file, (1e9 - age, 1e9 - age))

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnlab.data.language_data import from_its_end
 from rnnlab.errors import ConfigError, RunError
-from rnnlab.runs.ensemble import evaluated_together, scores
+from rnnlab.runs.ensemble import evaluated_together
 from rnnlab.runs.evaluation import evaluated
-from rnnlab.runs.loaded import load
+from rnnlab.runs.load import load
+from rnnlab.tasks.language_model.data import from_its_end
+from rnnlab.tasks.sentiment.answers import classifier_scores
 from rnnlab.text.vocabulary import EOS_ID
-from rnnlab.training.assembly import assemble_data
-from rnnlab.training.fit import fit
+from rnnlab.training.fit import assemble_data, fit
 from tests.transfer.conftest import LANGUAGE, Room, composed, run_script
 
 Compose = Callable[..., dict[str, Any]]
@@ -26,7 +26,7 @@ def test_every_token_but_the_last_end_is_read_the_other_way_round(room: Room) ->
     for backward in ("false", "true"):
         config = composed(*LANGUAGE, f"data.corpus.train={room.notes}", f"batches.backward={backward}")
         data: Any = assemble_data(config)
-        data.encode()
+        data.prepare()
         texts.append(data.text("train"))
     forwards, backwards = texts
     assert forwards[-1] == backwards[-1] == EOS_ID
@@ -96,7 +96,7 @@ def test_what_is_no_ensemble_is_told(classifier: Compose, room: Room, tmp_path: 
 
 def test_scores_of_more_than_two_classes_name_them() -> None:
     probabilities = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.6, 0.3, 0.1]])
-    found = scores(probabilities, np.array([0, 1, 2, 1]), ("a", "b", "c"))
+    found = classifier_scores(probabilities, np.array([0, 1, 2, 1]), ("a", "b", "c"))
     assert found["accuracy"] == pytest.approx(0.75)
     assert found["f1/b"] == pytest.approx(2 / 3)
     assert found["loss"] == pytest.approx(-np.log([0.7, 0.8, 0.4, 0.3]).mean())

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from rnnlab.corpora.imdb import Imdb
-from rnnlab.training.assembly import assemble_data
-from rnnlab.training.fit import fit
-from rnnlab.training.initial_run import read_initial_run
+from rnnlab.tasks.sentiment.init_from import FromLanguageModel
+from rnnlab.text.vocabulary import Vocabulary
+from rnnlab.training.fit import assemble_data, fit
+from rnnlab.training.init_from import read_source
 from tests.transfer.conftest import LANGUAGE, composed
 
 REVIEWS = 30
@@ -41,7 +42,7 @@ def language(*overrides: str) -> dict[str, Any]:
 @pytest.mark.parametrize("labelled", ["null", "6"])
 def test_the_training_text_is_train_and_unsup_alone(labelled: str) -> None:
     data: Any = assemble_data(language(f"data.labelled={labelled}"))
-    data.encode()
+    data.prepare()
     vocabulary = data.encoded.vocabulary
     assert not [word for word in LEAK.values() if word in vocabulary]
     read = vocabulary.decode(data.text("train"))
@@ -54,9 +55,10 @@ def test_the_training_text_is_train_and_unsup_alone(labelled: str) -> None:
 @pytest.mark.usefixtures("archive")
 def test_the_marker_is_nowhere_in_what_the_classifier_starts_from(tmp_path: Path) -> None:
     fit(language("trainer.max_epochs=1"), tmp_path / "language")
-    run = read_initial_run(tmp_path / "language")
-    assert not [word for word in LEAK.values() if word in run.vocabulary]
-    assert all(word in run.vocabulary for word in MARKERS.values())
+    source = read_source(tmp_path / "language", FromLanguageModel())
+    vocabulary = Vocabulary.from_dict(source.metadata["vocabulary"])
+    assert not [word for word in LEAK.values() if word in vocabulary]
+    assert all(word in vocabulary for word in MARKERS.values())
     leaked = [word.encode() for word in LEAK.values()]
     for file in (tmp_path / "language").rglob("*"):
         assert not file.is_file() or not any(word in file.read_bytes() for word in leaked), file

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from rnnlab.errors import ConfigError
-from rnnlab.models.language_model import LanguageModel
-from rnnlab.models.sentiment import SentimentClassifier
-from rnnlab.models.transfer import WordsTaken, take_language_model
+from rnnlab.tasks.language_model.task import LanguageModel
+from rnnlab.tasks.sentiment.task import SentimentClassifier
+from rnnlab.tasks.sentiment.transfer import WordsTaken, take_language_model
 from rnnlab.text.vocabulary import Vocabulary
 
-GRU = {"_target_": "rnnlab.models.encoder.RecurrentEncoder", "hidden_size": 4}
+GRU = {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder", "hidden_size": 4}
 SPECIALS = ("<unk>", "<eos>")
 THEIRS = Vocabulary([*SPECIALS, "the", "film", "was", "fine", "dull", "meadow"])
 

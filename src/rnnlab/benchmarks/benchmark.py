@@ -25,11 +25,13 @@ from rnnlab.benchmarks import (
 )
 from rnnlab.benchmarks.machine import description
 from rnnlab.benchmarks.settings import Settings
+from rnnlab.build import locate_class
 from rnnlab.command_line import check_sections
+from rnnlab.tasks.task import Task
 from rnnlab.terminal import console
 from rnnlab.training.allocation import keep_freed_memory
-from rnnlab.training.fit import quieten
 from rnnlab.training.hardware import check_accelerator
+from rnnlab.training.processes import quieten
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +55,8 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     """
     quieten()
     # As in training; for every contestant in this process.
-    keep_freed_memory(blocks_of_one_shape=config["task"]["name"] == "language_model")
+    task = locate_class(config["task"]["_target_"], Task, "task")
+    keep_freed_memory(blocks_of_one_shape=task.keeps_all_memory)
     check_sections(config, SECTIONS)
     settings = Settings.of(config)
     device = chosen_device(config["trainer"])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rnnlab.benchmarks.turns import Pass, Turn
-from rnnlab.data.collate import FlatDocuments
+from rnnlab.data.documents import FlatDocuments
 from rnnlab.errors import RunError
 
 PROGRAM = Path(__file__).with_name("keras_program.py")
@@ -87,9 +87,9 @@ class KerasProcess:
     ) -> None:
         self.end()
 
-    def build(self, cell: str, seed: int) -> None:
-        """Make the model anew, with the recurrent layer that answers to ``cell``."""
-        self.order(do="build", cell=cell, seed=seed)
+    def build(self, layer: str, seed: int) -> None:
+        """Make the model anew, with Keras's recurrent layer of that name."""
+        self.order(do="build", layer=layer, seed=seed)
 
     def turn(self) -> Turn:
         """Train an epoch; its tokens are those of the documents as they were given."""

@@ -3,7 +3,7 @@
 It runs in a process of its own, and where need be under another Python: it knows NumPy, Keras and nothing
 of rnnlab. Its argument is a file of documents; orders and answers are lines of JSON:
 
-    {"do": "build", "cell": "gru", "seed": 1}   ->   {"parameters": 326369}
+    {"do": "build", "layer": "GRU", "seed": 1}   ->   {"parameters": 326369}
     {"do": "epoch"}                             ->   {"seconds": 31.2, "loss": 0.61, ...}
 """
 
@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 WORDS, STEPS, SIZE, BATCH = 10_000, 500, 32, 128
-LAYERS = {"rnn": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}
 
 
 def main() -> None:
@@ -39,7 +38,7 @@ def main() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         if order["do"] == "build":
-            model = built(keras, order["cell"], order["seed"])
+            model = built(keras, order["layer"], order["seed"])
             # Compiles the graph, which no epoch is to pay for: of a full batch and of one that isn't.
             some = slice(BATCH + 1)
             model.fit(inputs[some], labels[some], batch_size=BATCH, verbose=0)
@@ -64,14 +63,14 @@ def versions(keras: Any) -> dict[str, str]:
     return found
 
 
-def built(keras: Any, cell: str, seed: int) -> Any:
+def built(keras: Any, layer: str, seed: int) -> Any:
     """Return the textbook's model, compiled."""
     keras.utils.set_random_seed(seed)
     model = keras.Sequential(
         [
             keras.Input((STEPS,)),
             keras.layers.Embedding(WORDS, SIZE),
-            getattr(keras.layers, LAYERS[cell])(SIZE),
+            getattr(keras.layers, layer)(SIZE),
             keras.layers.Dense(1, activation="sigmoid"),
         ]
     )

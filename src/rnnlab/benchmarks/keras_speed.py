@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from hydra import compose
@@ -15,9 +15,11 @@ from rnnlab.benchmarks.keras_process import KerasProcess
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Turn, paired, summary, take_turns
+from rnnlab.cells import cell_named
+from rnnlab.cells.cell import TorchCell
 from rnnlab.data.text_data import TextData
-from rnnlab.training.assembly import assemble_data, assemble_task
 from rnnlab.training.encoding_progress import encoding_progress
+from rnnlab.training.fit import assemble_data, assemble_task
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +67,7 @@ def measure(
     data = assemble_data(experiment(settings.cells[0], config))
     assert isinstance(data, TextData)
     with encoding_progress() as progress:
-        data.encode(progress)
+        data.prepare(progress)
     documents = data.encoded.splits["train"]
     with KerasProcess(documents, folder, settings.keras_python) as keras:
         for cell in settings.cells:
@@ -84,7 +86,7 @@ def measure_row(
 ) -> dict[str, Any]:
     """Race the two programs with one cell."""
     torch.manual_seed(config["seed"])
-    keras.build(cell, config["seed"])
+    keras.build(cast(TorchCell, cell_named(cell)).keras_layer, config["seed"])
     with tempfile.TemporaryDirectory(prefix="rnnlab-benchmark-") as folder:
         rnnlab = RnnlabProgram(TrainerPath(config, assemble_task(config, data), Path(folder), device), data)
         programs = {"rnnlab": rnnlab.turn, "keras": keras.turn}

@@ -15,15 +15,15 @@ from rnnlab.benchmarks.plain_language_model import PlainLanguageModel, PlainLoop
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Turn, paired, summary, take_turns
-from rnnlab.data.language_data import LanguageData
 from rnnlab.errors import ConfigError
-from rnnlab.models.optimization import build_optimizer, decayed_apart
-from rnnlab.training.assembly import assemble_data, assemble_task
+from rnnlab.optimization.building import build_optimizer, decayed_apart
+from rnnlab.tasks.language_model.data import LanguageData
 from rnnlab.training.encoding_progress import encoding_progress
+from rnnlab.training.fit import assemble_data, assemble_task
 
 log = logging.getLogger(__name__)
 
-ENCODER = "rnnlab.models.encoder.RecurrentEncoder"
+ENCODER = "rnnlab.encoder.recurrent.RecurrentEncoder"
 LAYERS = 2
 CONTESTANTS = ("trainer", "bare")
 NO_DROPOUT = ("word_dropout", "input_dropout", "output_dropout")
@@ -45,7 +45,7 @@ def measure(config: Mapping[str, Any], settings: Settings, device: torch.device)
     check_comparable(config, settings)
     data = cast(LanguageData, assemble_data(config))
     with encoding_progress() as progress:
-        data.encode(progress)
+        data.prepare(progress)
     return [
         measure_row(config, settings, data, cell, size, device)
         for size in settings.hidden_sizes
@@ -136,7 +136,7 @@ def first_windows(data: LanguageData, count: int, sweeps: int = 1) -> Windows:
     Raises:
         ConfigError: if it has not so many in which every place counts.
     """
-    windows = [window for window in islice(data.train_loader(), count) if window.counted is None]
+    windows = [window for window in islice(data.train_loader(), count) if window.valid is None]
     if len(windows) < count:
         raise ConfigError(
             f"{data.corpus.name} has {len(windows)} whole windows, fewer than the {count} to time."

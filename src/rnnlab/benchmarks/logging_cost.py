@@ -15,7 +15,7 @@ from rnnlab.training.fit import SECTIONS
 
 log = logging.getLogger(__name__)
 
-ENCODER = "rnnlab.models.encoder.RecurrentEncoder"
+ENCODER = "rnnlab.encoder.recurrent.RecurrentEncoder"
 SHORT = {
     "max_epochs": 1,
     "limit_train_batches": 2,

@@ -9,9 +9,9 @@ from torch.optim import Optimizer
 
 from rnnlab.benchmarks.machine import now
 from rnnlab.benchmarks.memory import PeakMemory
+from rnnlab.benchmarks.reference_models import plain_network
 from rnnlab.benchmarks.turns import Pass, Turn
 from rnnlab.data.streams import StreamBatch
-from rnnlab.models.encoder import CELLS
 
 
 class Windows:
@@ -50,7 +50,7 @@ class PlainLanguageModel(nn.Module):
     def __init__(self, cell: str, vocabulary_size: int, size: int, layers: int, tied: bool) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary_size, size)
-        self.network = CELLS[cell](size, size, num_layers=layers, batch_first=True)
+        self.network = plain_network(cell, size, size, layers)
         self.decoder = nn.Linear(size, vocabulary_size)
         nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
         if tied:
@@ -123,6 +123,6 @@ class PlainLoop:
         self, window: StreamBatch, state: Tensor | tuple[Tensor, Tensor] | None
     ) -> tuple[Tensor, Tensor | tuple[Tensor, Tensor]]:
         """Return the window's mean loss and the state after it."""
-        tokens, targets = window.tokens.to(self.device), window.targets.to(self.device)
+        tokens, targets = window.inputs.to(self.device), window.targets.to(self.device)
         logits, state = self.model(tokens, None if window.starts else state)
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten()), state

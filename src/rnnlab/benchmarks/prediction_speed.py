@@ -11,8 +11,8 @@ from rnnlab.benchmarks.turns import paired, summary
 from rnnlab.build import build
 from rnnlab.corpora.corpus import Corpus
 from rnnlab.errors import RunError
-from rnnlab.runs.loaded import load
-from rnnlab.runs.trained_classifier import WINDOW, TrainedClassifier
+from rnnlab.runs.load import load
+from rnnlab.tasks.answers import WINDOW, TrainedModel
 
 ALONE = WINDOW // 16
 """Texts that are asked about one at a time; in windows, all are."""
@@ -30,7 +30,7 @@ def measure(config: Mapping[str, Any], settings: Settings, device: str) -> dict[
         DataError: if the corpus can't be read.
     """
     model = load(str(settings.prediction), device=device)
-    if not isinstance(model, TrainedClassifier):
+    if not model.tells_classes:
         raise RunError(
             f"prediction={settings.prediction} is a run of task={model.run.task_name}, no classifier."
         )
@@ -65,7 +65,7 @@ def sample(config: Mapping[str, Any], count: int) -> list[str]:
     return random.Random(config["seed"]).sample(texts, min(count, len(texts)))
 
 
-def seconds_for(model: TrainedClassifier, texts: Sequence[str], alone: bool) -> float:
+def seconds_for(model: TrainedModel, texts: Sequence[str], alone: bool) -> float:
     """Return how long the answers to all the texts take."""
     began = time.perf_counter()
     asked = ([text] for text in texts) if alone else [texts]

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from rnnlab.models.encoder import CELLS
+from rnnlab.cells import cell_named
+from rnnlab.cells.cell import TorchCell
 
 
 class PlainClassifier(nn.Module):
@@ -27,7 +28,7 @@ class PlainClassifier(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)
-        self.network = CELLS[cell](embedding_size, hidden_size, batch_first=True)
+        self.network = plain_network(cell, embedding_size, hidden_size)
         self.classifier = nn.Linear(hidden_size, outputs)
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
@@ -50,6 +51,13 @@ class PackedClassifier(PlainClassifier):
             self.embedding(tokens), lengths.cpu(), batch_first=True, enforce_sorted=False
         )
         return self.classified(self.network(packed)[1])
+
+
+def plain_network(cell: str, input_size: int, hidden_size: int, layers: int = 1) -> nn.RNNBase:
+    """Return PyTorch's own module of a cell, which must have one."""
+    named = cell_named(cell)
+    assert isinstance(named, TorchCell)
+    return named.torch_module(input_size, hidden_size, num_layers=layers, batch_first=True)
 
 
 def mean_loss(logits: Tensor, labels: Tensor) -> Tensor:

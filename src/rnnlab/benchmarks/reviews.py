@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch.nn.functional as F
 
+from rnnlab.data.batch import Batch
 from rnnlab.data.bucketing import Documents, padding_share
-from rnnlab.data.collate import DocumentBatch, FlatDocuments, Truncate, collate, truncated_lengths
+from rnnlab.data.documents import FlatDocuments, Truncate, collate, truncated_lengths
 
 
 class Batches:
@@ -49,7 +50,7 @@ class Batches:
         """Return the number of batches in an iteration."""
         return self.sweeps * len(self.plan)
 
-    def __iter__(self) -> Iterator[DocumentBatch]:
+    def __iter__(self) -> Iterator[Batch]:
         """Yield the batches."""
         for _ in range(self.sweeps):
             for documents in self.plan:
@@ -126,6 +127,6 @@ class ChosenReviews:
         )
 
 
-def _widened(batch: DocumentBatch, width: int) -> DocumentBatch:
+def _widened(batch: Batch, width: int) -> Batch:
     """Return the batch with ``width`` steps."""
-    return batch._replace(tokens=F.pad(batch.tokens, (0, width - batch.tokens.shape[1])))
+    return batch._replace(inputs=F.pad(batch.inputs, (0, width - batch.inputs.shape[1])))

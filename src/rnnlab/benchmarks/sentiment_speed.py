@@ -11,23 +11,25 @@ import torch
 
 from rnnlab.benchmarks.bare_loop import BareLoop
 from rnnlab.benchmarks.machine import matrix_multiply_rate
-from rnnlab.benchmarks.operations import operations_per_token
 from rnnlab.benchmarks.pace import MOST, Pace, pace
 from rnnlab.benchmarks.reference_models import PackedClassifier, PlainClassifier
 from rnnlab.benchmarks.reviews import Batches, ChosenReviews
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Turn, paired, summary, take_turns
-from rnnlab.data.sentiment_data import SentimentData
+from rnnlab.cells import cell_named
 from rnnlab.errors import ConfigError
-from rnnlab.models.optimization import build_optimizer, decayed_apart
-from rnnlab.models.sentiment import SentimentClassifier
-from rnnlab.training.assembly import assemble_data, assemble_task
+from rnnlab.optimization.building import build_optimizer, decayed_apart
+from rnnlab.tasks.sentiment.data import SentimentData
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.training.encoding_progress import encoding_progress
+from rnnlab.training.fit import assemble_data, assemble_task
 
 log = logging.getLogger(__name__)
 
-ENCODER = "rnnlab.models.encoder.RecurrentEncoder"
+ENCODER = "rnnlab.encoder.recurrent.RecurrentEncoder"
+TRAINING = 3
+"""Forward passes that a training step takes: the products again for the gradients of weights and inputs."""
 SHARED = {"pooling": "last", "dropout": 0.0, "embedding_dropout": 0.0, "word_dropout": 0.0, "vectors": None}
 """What the task must be, as the models that it is compared with know nothing else."""
 
@@ -52,7 +54,7 @@ def measure(config: Mapping[str, Any], settings: Settings, device: torch.device)
     check_comparable(config)
     data = cast(SentimentData, assemble_data(config))
     with encoding_progress() as progress:
-        data.encode(progress)
+        data.prepare(progress)
     return [
         measure_row(config, settings, data, cell, size, device)
         for size in settings.hidden_sizes
@@ -181,7 +183,7 @@ def chosen(data: SentimentData, count: int, max_length: int | None = None) -> Ch
     loader = data.loader("train", shuffle=True)
     return ChosenReviews(
         data.encoded.splits["train"],
-        [batch.documents for batch in loader.batch_sampler.batches(0)],
+        [batch.documents for batch in loader.plan(0)],
         count,
         max_length=max_length or cast(int, data.max_length),
         truncate=data.truncate,
@@ -201,7 +203,8 @@ def figures(
     found: dict[str, Any] = {}
     for stage in ("training", "inference"):
         rates = summary([getattr(turn, stage).rate for turn in turns])
-        work = operations_per_token(cell, embedding_size, hidden_size, training=stage == "training")
+        work = cell_named(cell).operations_per_token(embedding_size, hidden_size)
+        work *= TRAINING if stage == "training" else 1
         found[stage] = {
             "tokens_per_second": rates,
             "seconds": [getattr(turn, stage).seconds for turn in turns],

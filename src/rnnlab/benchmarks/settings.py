@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rnnlab.benchmarks.operations import GATES
+from rnnlab.cells import cell_classes
+from rnnlab.cells.cell import TorchCell
 from rnnlab.errors import ConfigError, nearest
 
 CONTESTANTS = {"trainer": "Trainer", "bare": "bare loop", "padded": "padded", "packed": "packed"}
@@ -39,7 +40,8 @@ class Settings:
         """
         found = {name: config[name] for name in cls.__dataclass_fields__}
         wrong: list[str] = []
-        for name, choices in (("cells", tuple(GATES)), ("contestants", tuple(CONTESTANTS))):
+        cells = tuple(name for name, cell in cell_classes().items() if issubclass(cell, TorchCell))
+        for name, choices in (("cells", cells), ("contestants", tuple(CONTESTANTS))):
             unknown = [one for one in _listed(found[name]) if one not in choices]
             wrong += [f"{name}: {one} is unknown. {nearest(str(one), choices)}" for one in unknown]
         for one in _listed(found["hidden_sizes"]):

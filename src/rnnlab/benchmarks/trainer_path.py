@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning
 import torch
@@ -16,9 +16,9 @@ from rnnlab.benchmarks.reviews import Batches
 from rnnlab.benchmarks.turns import Pass, Turn
 from rnnlab.benchmarks.unseen_terminal import unseen_terminal
 from rnnlab.command_line import Interrupted
-from rnnlab.models.task import Task
-from rnnlab.training.assembly import assemble_trainer
+from rnnlab.tasks.task import Task
 from rnnlab.training.clock import TrainingClock
+from rnnlab.training.fit import assemble_trainer
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.run_folder import RunFolder
 
@@ -46,8 +46,7 @@ class ValidationClock(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Count the batch's tokens."""
-        assert isinstance(pl_module, Task)
-        self.tokens = self.tokens + pl_module.tokens_in(batch)
+        self.tokens = self.tokens + cast(Task, pl_module).tokens_in(batch)
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Stop; the callback that keeps checkpoints comes after this one."""

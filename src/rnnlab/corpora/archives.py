@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Protocol, cast
 
 from rnnlab.errors import DataError
+from rnnlab.folders import leads_out
 
 _CHUNK = 1 << 16
 _HEADERS = 1 << 20  # bytes before a member: its name, and room; tarfile holds all of them in memory
@@ -128,11 +129,7 @@ def _damage_reported(archive: Path) -> Iterator[None]:
 
 def _inside(name: str, archive: Path) -> str:
     """Return the member's name without ``./``, or refuse one that leaves the archive's folder."""
-    if (
-        name[:1] in ("/", "\\")
-        or name[1:2] == ":"
-        or (".." in name and ".." in name.replace("\\", "/").split("/"))
-    ):
+    if leads_out(name):
         raise _unsafe(archive, f"{name} leads out of its folder")
     return name.removeprefix("./")
 

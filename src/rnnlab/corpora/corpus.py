@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rnnlab.errors import DataError, nearest
+from rnnlab.own_code import code_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ class Corpus(Protocol):
         """The splits that were cut out of train, as the corpus came without them, and their share of it."""
         return {}
 
+    def warnings(self) -> Sequence[str]:
+        """Return sentences on what a person should know of the content before training on it."""
+        return ()
+
     @property
     def fingerprint(self) -> str:
         """Hex digest of all that changes what :meth:`documents` yields: content, settings, form of reading.
@@ -87,3 +92,15 @@ def check_split(corpus: Corpus, split: str) -> None:
 def fingerprint_of(**facts: object) -> str:
     """Return a hex digest (SHA-256) of plain facts: strings, numbers, lists and mappings of them."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def known_by(corpus: Corpus) -> str:
+    """Return the corpus's fingerprint, with the code of a class of the user's own: what it may not tell.
+
+    A corpus that is made from another has that as its attribute ``corpus``.
+    """
+    made_from = [corpus]
+    while (inner := getattr(made_from[-1], "corpus", None)) is not None:
+        made_from.append(inner)
+    code = [digest for part in made_from if (digest := code_of(type(part)))]
+    return fingerprint_of(corpus=corpus.fingerprint, code=code) if code else corpus.fingerprint

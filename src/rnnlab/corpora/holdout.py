@@ -1,7 +1,8 @@
 """Cut splits out of train: seeded, stratified by class, the same on every machine."""
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Container, Hashable, Mapping, Sequence
 from random import Random
 
 from rnnlab.errors import ConfigError
@@ -23,25 +24,89 @@ def check_fractions(fractions: Mapping[str, float]) -> None:
         raise ConfigError(f"{asked} leave nothing to train on: together they must stay below 1.")
 
 
-def split_by_class(classes: Sequence[Hashable], fractions: Mapping[str, float], seed: int) -> list[str]:
+def split_by_class(
+    classes: Sequence[Hashable],
+    fractions: Mapping[str, float],
+    seed: int,
+    texts: Sequence[Hashable] | None = None,
+) -> list[str]:
     """Return for each item the name of its split: one of ``fractions``, or ``train``.
 
     Of every class each split gets its share, rounded, but at least one item where that still leaves one to
     train on. Items of a class are drawn by ``random.Random(seed).random()``, whose sequence Python promises
     to keep, so the same seed gives the same splits on every machine and version.
+
+    Copies of a text stay together: they are drawn as the first of them, and one that has more copies than
+    a split has room for is passed over, unless the split would stay empty. A class that has not a text for
+    each split is drawn item by item. Without copies the splits are those that are drawn without ``texts``.
+
+    Args:
+        classes: of each item.
+        fractions: the share of each split that is cut out.
+        seed: of the draw.
+        texts: of each item what is equal for copies; None where there are none.
     """
     random = Random(seed)
     draws = [random.random() for _ in classes]
-    members: dict[Hashable, list[int]] = defaultdict(list)
-    for index, name in enumerate(classes):
-        members[name].append(index)
+    followers: dict[Hashable, list[int]] = defaultdict(list)
+    for index, text in enumerate(texts or range(len(classes))):
+        followers[text].append(index)
+    members: dict[Hashable, list[list[int]]] = defaultdict(list)
+    for copies in followers.values():
+        members[classes[copies[0]]].append(copies)
     assigned = ["train"] * len(classes)
-    for indices in members.values():
-        indices.sort(key=draws.__getitem__)
-        start = 0
-        for split, fraction in fractions.items():
-            count = min(max(1, round(fraction * len(indices))), len(indices) - start - 1)
-            for index in indices[start : start + count]:
-                assigned[index] = split
-            start += count
+    for groups in members.values():
+        size = sum(map(len, groups))
+        if len(groups) <= len(fractions) < size:
+            groups = [[index] for copies in groups for index in copies]
+        groups.sort(key=lambda copies: draws[copies[0]])
+        has_copies = len(groups) < size
+        for number, (split, fraction) in enumerate(fractions.items(), start=1):
+            left = len(fractions) - number + 1 if has_copies else 1
+            for copies in _chosen(groups, max(1, round(fraction * size)), left):
+                for index in copies:
+                    assigned[index] = split
+            groups = [copies for copies in groups if assigned[copies[0]] == "train"]
     return assigned
+
+
+def _chosen(groups: Sequence[list[int]], room: int, left: int) -> list[list[int]]:
+    """Return those that fill a split, in their order: one at least, if so many can be left to others."""
+    chosen: list[list[int]] = []
+    most = max(0, len(groups) - left)
+    for copies in groups:
+        if not room or len(chosen) == most:
+            break
+        if len(copies) <= room:
+            chosen.append(copies)
+            room -= len(copies)
+    return chosen if chosen or not most else [min(groups, key=len)]
+
+
+def text_key(text: str) -> bytes:
+    """Return what is equal for copies of a text: those that differ in case and white space alone."""
+    read_alike = " ".join(text.split()).casefold()
+    return hashlib.blake2b(read_alike.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def texts_of(split: str, texts: Sequence[bytes], splits: Sequence[str]) -> list[bytes]:
+    """Return the keys of a split's texts, given those of all and the split of each."""
+    return [text for text, its_split in zip(texts, splits, strict=True) if its_split == split]
+
+
+def known_texts(texts: Sequence[bytes], trained: Container[bytes], split: str, remedy: str) -> list[str]:
+    """Return a sentence if texts of a split are in train, too.
+
+    Args:
+        texts: their keys.
+        trained: the keys of train's texts.
+        split: the name of theirs.
+        remedy: a sentence on what to do.
+    """
+    known = sum(text in trained for text in texts)
+    if not known:
+        return []
+    return [
+        f"{known:,} of the {len(texts):,} {split} texts are in train, too, so that a model can know them by "
+        f"heart. {remedy}"
+    ]

@@ -57,6 +57,10 @@ class LabelledSubset(Corpus):
         """What the corpus held out."""
         return self.corpus.held_out
 
+    def warnings(self) -> Sequence[str]:
+        """Return the corpus's."""
+        return self.corpus.warnings()
+
     @property
     def fingerprint(self) -> str:
         """Digest of the corpus and of what is drawn from it."""

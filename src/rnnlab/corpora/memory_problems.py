@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from rnnlab.corpora.corpus import fingerprint_of
 from rnnlab.errors import ConfigError
 
 CORRECT_WITHIN = 0.04
@@ -53,7 +54,18 @@ class MemoryProblem(Protocol):
         ...
 
 
-class FirstToken:
+class Settled:
+    """A problem that its settings, which are its plain attributes, decide."""
+
+    name: ClassVar[str]
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the settings."""
+        return fingerprint_of(problem=self.name, **vars(self))
+
+
+class FirstToken(Settled):
     """Which symbol came first? Distractors follow it, as many as the distance says.
 
     The noisy sequences of Hochreiter and Schmidhuber 1997 (experiment 2) in their plainest form::
@@ -88,7 +100,7 @@ class FirstToken:
         return Sequences(one_hot(ids, self.input_size), same_lengths(ids), ids[:, :1].copy())
 
 
-class Copy:
+class Copy(Settled):
     """Which symbols came first, in order? Blanks follow, then a sign for each symbol to be told.
 
     The copy memory of Hochreiter and Schmidhuber 1997 as Arjovsky, Shah and Bengio 2016 have it, except that
@@ -128,7 +140,7 @@ class Copy:
         return Sequences(one_hot(ids, self.input_size), same_lengths(ids), answers)
 
 
-class Adding:
+class Adding(Settled):
     """What is the sum of the two numbers that were marked?
 
     The adding problem of Hochreiter and Schmidhuber 1997, with numbers between 0 and 1 and marks of 0 and 1

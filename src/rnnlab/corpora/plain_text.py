@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from rnnlab.corpora.corpus import Corpus, Document, check_split, fingerprint_of
-from rnnlab.corpora.holdout import check_fractions, split_by_class
+from rnnlab.corpora.holdout import check_fractions, known_texts, split_by_class, text_key, texts_of
 from rnnlab.corpora.text_files import check_disjoint, decoded_lines, digest_of, files_named
 from rnnlab.errors import ConfigError, DataError, nearest
 
@@ -18,9 +18,9 @@ class PlainText(Corpus):
     """Documents without labels out of UTF-8 text files, in the files' order.
 
     Splits: ``train``, ``validation``, ``test``. Those for which no file is named are cut out of train,
-    seeded; :attr:`held_out` says which and how much. Of files whole ones are held out. Lines are first cut
-    into 100 runs of neighbours and whole runs are held out, so that what a language model reads stays
-    running text.
+    seeded; :attr:`held_out` says which and how much. Of files whole ones are held out, copies together. Lines
+    are first cut into 100 runs of neighbours and whole runs are held out, so that what a language model reads
+    stays running text.
 
     A line loses its end (``\\n`` or ``\\r\\n``) and nothing else; empty lines are empty documents, as they
     part paragraphs.
@@ -77,7 +77,7 @@ class PlainText(Corpus):
         """Digest of the files' contents and of the settings."""
         return fingerprint_of(
             name=self.name,
-            version=self.format_version,
+            version=self.format_version if self._unit == "line" else 2,  # 2: copies stay in one split
             content={split: digest_of(files) for split, files in self._files.items()},
             unit=self._unit,
             held_out=self._held_out,
@@ -102,6 +102,24 @@ class PlainText(Corpus):
         if empty:
             raise DataError(self._emptiness(split))
 
+    def warnings(self) -> list[str]:
+        """Return for files of validation and test how many are in train, too; lines may well recur."""
+        if self._unit == "line":
+            return []
+        trained = set(texts_of("train", self._keys, self._splits_of_texts))
+        remedy = "Name each file for one split alone."
+        return [
+            warning
+            for split in self._files
+            if split != "train"
+            for warning in known_texts([*map(text_key, self._texts(split))], trained, split, remedy)
+        ]
+
+    @cached_property
+    def _keys(self) -> list[bytes]:
+        """What is equal for copies of a text, for each of train's files."""
+        return list(map(text_key, self._texts("train")))
+
     def _texts(self, split: str) -> Iterator[str]:
         for path in self._files[split]:
             lines = (text for _, text in decoded_lines(path))
@@ -114,7 +132,7 @@ class PlainText(Corpus):
     def _splits_of_texts(self) -> list[str]:
         """The split of each text of train's files."""
         if self._unit == "file":
-            return split_by_class([None] * len(self._files["train"]), self._held_out, self._seed)
+            return split_by_class([None] * len(self._keys), self._held_out, self._seed, self._keys)
         count = sum(_line_count(path) for path in self._files["train"])
         runs = min(count, _RUNS)
         splits_of_runs = split_by_class([None] * runs, self._held_out, self._seed)

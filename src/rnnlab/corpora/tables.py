@@ -1,26 +1,37 @@
 """The user's own table: a CSV, TSV or JSON Lines file with a column of texts and, mostly, one of labels."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from rnnlab.corpora.corpus import Corpus, Document, check_split, fingerprint_of
-from rnnlab.corpora.holdout import check_fractions, split_by_class
+from rnnlab.corpora.holdout import check_fractions, known_texts, split_by_class, text_key, texts_of
+from rnnlab.corpora.labels import Classes, alike, merged, tidied
 from rnnlab.corpora.rows import Row, RowReader
 from rnnlab.corpora.text_files import check_disjoint, digest_of, files_named
 from rnnlab.errors import ConfigError, DataError, nearest
+
+
+class _Survey(NamedTuple):
+    classes: Classes
+    spellings: Counter[str]  # rows of each label as it is written
+    splits: list[str]  # of each row of train's files
+    texts: list[bytes]  # the same for copies of a text, of each row
 
 
 class Table(Corpus):
     """Documents out of the rows of files, in the rows' order; any number of classes, or none.
 
     Splits: ``train``, ``validation``, ``test``. Those for which no file is named are cut out of train's
-    files, seeded and stratified by class; :attr:`held_out` says which and how much.
+    files, seeded and stratified by class, copies of a text together; :attr:`held_out` says which and how
+    much.
     """
 
     name = "csv"
     splits = ("train", "validation", "test")
-    format_version = 1
+    format_version = 2  # 2: copies of a text stay in one split, spellings of a number are one class
 
     def __init__(
         self,
@@ -31,7 +42,7 @@ class Table(Corpus):
         label_column: str | None = "label",
         labels: Sequence[str] | None = None,
         format: str | None = None,
-        quotes: bool = True,
+        quotes: bool | None = None,
         validation_fraction: float = 0.1,
         test_fraction: float = 0.1,
         seed: int = 0,
@@ -44,9 +55,11 @@ class Table(Corpus):
             test: files for the test; None cuts ``test_fraction`` out of train.
             text_column: name of the column (in JSON Lines: the key) with the text.
             label_column: name of the column with the label; None reads texts without labels.
-            labels: the classes in the order of their ids; None takes those in train, sorted by name.
+            labels: the classes in the order of their ids; None takes those in train, sorted by name, of
+                which spellings of one number, such as 1 and 1.0, are one.
             format: ``csv``, ``tsv`` or ``jsonl``; None goes by each file's suffix.
-            quotes: whether quotation marks can enclose a field of a CSV or TSV.
+            quotes: whether quotation marks can enclose a field of a CSV or TSV; None: they can, but a field
+                that looks like several rows is refused.
             validation_fraction: share of train's rows.
             test_fraction: share of train's rows.
             seed: draws the rows that are cut out.
@@ -55,15 +68,15 @@ class Table(Corpus):
             ConfigError: if a share or the format is out of range, or ``labels`` are not two or more names.
             DataError: if a file is not there, or is named for two splits.
         """
-        self._reader = RowReader(format, text_column, label_column, quotes)
+        self._given_labels = None if labels is None else tuple(tidied(str(label)) for label in labels)
+        _check_labels(self._given_labels, label_column)
+        self._reader = RowReader(format, text_column, label_column, quotes, self._given_labels or ())
         named = {"train": train, "validation": validation, "test": test}
         self._files = {split: files_named(names) for split, names in named.items() if names is not None}
         check_disjoint(self._files)
         fractions = {"validation": validation_fraction, "test": test_fraction}
         self._held_out = {split: share for split, share in fractions.items() if split not in self._files}
         check_fractions({f"{split}_fraction": share for split, share in self._held_out.items()})
-        self._given_labels = None if labels is None else tuple(str(label) for label in labels)
-        _check_labels(self._given_labels, label_column)
         self._seed = seed
 
     @property
@@ -73,7 +86,7 @@ class Table(Corpus):
         Raises:
             DataError: if train has no row or only one class, or a row can't be read.
         """
-        return self._surveyed[0]
+        return self._surveyed.classes.names
 
     @property
     def held_out(self) -> Mapping[str, float]:
@@ -92,7 +105,7 @@ class Table(Corpus):
                 self._reader.format,
                 self._reader.text_column,
                 self._reader.label_column,
-                self._reader.quotes,
+                self._reader.quotes is not False,
             ],
             labels=self._given_labels,
             held_out=self._held_out,
@@ -106,17 +119,43 @@ class Table(Corpus):
             DataError: naming file and line, as :class:`RowReader` does, and for a label train does not have.
         """
         check_split(self, split)
-        labels, splits_of_rows = self._surveyed
-        ids = {label: index for index, label in enumerate(labels)}
+        survey = self._surveyed
         chosen = self._rows(split if split in self._files else "train")
         if split == "train" or split in self._held_out:
-            chosen = (row for row, its in zip(chosen, splits_of_rows, strict=True) if its == split)
+            chosen = (row for row, its in zip(chosen, survey.splits, strict=True) if its == split)
         empty = True
         for path, row in chosen:
             empty = False
-            yield Document(row.text, None if row.label is None else _id(row, path, ids))
+            yield Document(row.text, None if row.label is None else known_class(row, path, survey.classes))
         if empty:
             raise DataError(self._emptiness(split))
+
+    def warnings(self) -> list[str]:
+        """Return what to know of labels spelt in several ways, and of copies of a text."""
+        survey = self._surveyed
+        counts = dict.fromkeys(survey.classes.names, 0)
+        for name, count in survey.spellings.items():
+            number = survey.classes.id_of(name)
+            if number is not None:
+                counts[survey.classes.names[number]] += count
+        return [*merged(survey.spellings, survey.classes), *alike(counts), *self._copies()]
+
+    def _copies(self) -> Iterator[str]:
+        survey = self._surveyed
+        repeated = len(survey.texts) - len(set(survey.texts))
+        if repeated and self._held_out:
+            yield (
+                f"{repeated:,} of the {len(survey.texts):,} rows of {self._named('train')} have the text of "
+                "a row before them. Copies stay in one split where a class has texts enough."
+            )
+        trained = set(texts_of("train", survey.texts, survey.splits))
+        for split in self._held_out:
+            texts = texts_of(split, survey.texts, survey.splits)
+            yield from known_texts(texts, trained, split, "A class has too few different texts to part them.")
+        for split in [split for split in self._files if split != "train"]:
+            texts = [text_key(row.text) for _, row in self._rows(split)]
+            remedy = f"Take them out of {self._named(split)}, or out of train."
+            yield from known_texts(texts, trained, split, remedy)
 
     def _rows(self, split: str) -> Iterator[tuple[Path, Row]]:
         for path in self._files[split]:
@@ -124,19 +163,22 @@ class Table(Corpus):
                 yield path, row
 
     @cached_property
-    def _surveyed(self) -> tuple[tuple[str, ...], list[str]]:
-        """The classes, and the split of each row of train's files."""
-        names = [row.label for _, row in self._rows("train")]
-        if not names:
+    def _surveyed(self) -> _Survey:
+        """What train's files hold: read once, kept without the texts themselves."""
+        pairs = [(row.label, text_key(row.text)) for _, row in self._rows("train")]
+        if not pairs:
             raise DataError(self._emptiness("train"))
-        occurring = sorted({name for name in names if name is not None})
-        if len(occurring) == 1:
+        spellings = Counter(name for name, _ in pairs if name is not None)
+        occurring = Classes.occurring(spellings)
+        if len(occurring.names) == 1:
             raise DataError(
-                f"{self._named('train')}: all {len(names):,} rows have the label {occurring[0]!r}; "
+                f"{self._named('train')}: all {len(pairs):,} rows have the label {occurring.names[0]!r}; "
                 "a classifier needs two classes. Set data.corpus.label_column=null to read texts alone."
             )
-        labels = tuple(occurring) if self._given_labels is None else self._given_labels
-        return labels, split_by_class(names, self._held_out, self._seed)
+        classes = occurring if self._given_labels is None else Classes(self._given_labels)
+        strata = [classes.id_of(name) for name, _ in pairs]
+        texts = [text for _, text in pairs]
+        return _Survey(classes, spellings, split_by_class(strata, self._held_out, self._seed, texts), texts)
 
     def _named(self, split: str) -> str:
         return ", ".join(map(str, self._files[split]))
@@ -159,11 +201,16 @@ def _check_labels(labels: tuple[str, ...] | None, label_column: str | None) -> N
         raise ConfigError(f"data.corpus.labels is {list(labels)}; it must be two or more names, each once.")
 
 
-def _id(row: Row, path: Path, ids: Mapping[str, int]) -> int:
-    label = row.label
-    if label is None or label not in ids:
+def known_class(row: Row, path: Path, classes: Classes) -> int:
+    """Return the id of a row's class.
+
+    Raises:
+        DataError: naming file, line and the nearest class, if it is none.
+    """
+    number = classes.id_of(row.label)
+    if number is None:
         raise DataError(
-            f"{path}, line {row.line}: {label!r} is not one of the classes, which are those of "
-            f"data.corpus.labels or, without it, those in train. {nearest(str(label), ids)}"
+            f"{path}, line {row.line}: {row.label!r} is not one of the classes, which are those of "
+            f"data.corpus.labels or, without it, those in train. {nearest(str(row.label), classes.names)}"
         )
-    return ids[label]
+    return number

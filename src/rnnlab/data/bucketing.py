@@ -13,8 +13,8 @@ on after an interruption, sees the same plan::
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,16 +32,16 @@ class PlannedBatch(NamedTuple):
 
     Attributes:
         documents: ``(batch,)`` their numbers in the split.
-        counted: ``(batch,)`` False for one that another batch holds already and that is here only because
+        valid: ``(batch,)`` False for one that another batch holds already and that is here only because
             every process needs as many steps as the others.
     """
 
     documents: Documents
-    counted: npt.NDArray[np.bool_]
+    valid: npt.NDArray[np.bool_]
 
 
 class BucketedBatches:
-    """A length-bucketed batch sampler whose place in the epoch can be saved.
+    """Which documents come together in which batch of which epoch: those of similar length.
 
     Every document is in exactly one batch of one process in every epoch, and every epoch and process has the
     same number of batches. Processes that make a step together get batches of similar length.
@@ -54,9 +54,9 @@ class BucketedBatches:
         seed: together with the epoch's number, all that the order depends on.
         rank: the number of this process, from 0.
         processes: how many there are.
-        max_padding: the share of padding that is borne for the sake of shuffling: pools are as small as it
-            allows. One pool is the most, so a larger share is possible where lengths vary widely; a
-            ``max_tokens`` pads less there.
+        max_padding: the share of padding, from 0 to below 1, that is borne for the sake of shuffling: pools
+            are as small as it allows. One pool is the most, so a larger share is possible where lengths vary
+            widely; a ``max_tokens`` pads less there.
 
     Raises:
         ConfigError: if neither or an impossible limit is given.
@@ -83,7 +83,7 @@ class BucketedBatches:
             if value is not None and value < 1:
                 raise ConfigError(f"batches.{name} is {value}; expected at least 1.")
         if not 0 <= max_padding < 1:
-            raise ConfigError(f"batches.max_padding is {max_padding}; expected a share from 0 to below 1.")
+            raise ValueError(f"max_padding is {max_padding}; expected a share from 0 to below 1.")
         if not 0 <= rank < processes:
             raise ValueError(
                 f"rank is {rank}; expected 0 to {processes - 1}, as there are {processes} processes."
@@ -92,66 +92,26 @@ class BucketedBatches:
         self._shuffle, self._seed, self._rank, self._processes = shuffle, seed, rank, processes
         self._pool_documents = self._documents_in_a_pool(max_padding)
         self._total = self._batches_in_an_epoch()
-        self._epoch, self._position, self._start = 0, 0, 0
 
     def __len__(self) -> int:
         """Return how many batches this process gets in an epoch."""
         return self._total // self._processes
 
-    def __iter__(self) -> Iterator[PlannedBatch]:
-        """Yield the batches of the current epoch; right after ``load_state_dict`` those left of it.
-
-        Nothing is decided before the first batch is asked for, so that an epoch set after ``iter()`` counts.
-        """
-        plan = self.batches(self._epoch)
-        start, self._start = self._start, 0
-        for position in range(start, len(plan)):
-            self._position = position + 1
-            yield plan[position]
-
-    @property
-    def sampler(self) -> "BucketedBatches":
-        """Itself: Lightning looks for ``set_epoch`` at ``loader.batch_sampler.sampler``."""
-        return self
-
-    @property
-    def epoch(self) -> int:
-        """The epoch that an iteration yields."""
-        return self._epoch
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch to iterate over; another one than before starts at its first batch."""
-        if epoch != self._epoch:
-            self._epoch, self._position, self._start = epoch, 0, 0
-
     def batches(self, epoch: int) -> list[PlannedBatch]:
         """Return this process's batches of ``epoch``."""
         return [step[self._rank] for step in self._steps(epoch)]
 
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the limits, the seed, the number of processes and all lengths."""
+        settings = [self._batch_size, self._max_tokens, self._shuffle, self._seed, self._processes]
+        digest = hashlib.sha256(repr([*settings, self._pool_documents]).encode())
+        digest.update(self._lengths.tobytes())
+        return digest.hexdigest()[:16]
+
     def padding_share(self, epoch: int = 0) -> float:
         """Return which share of the positions in this process's batches of ``epoch`` holds no token."""
         return padding_share([batch.documents for batch in self.batches(epoch)], self._lengths)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the place in the epoch, the same in every process, as plain data."""
-        return {"epoch": self._epoch, "position": self._position, "plan": self._fingerprint()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on at a place that ``state_dict`` returned.
-
-        Raises:
-            ConfigError: if that was in mid-epoch, and batches or processes are no longer the same.
-        """
-        epoch, position = int(state["epoch"]), int(state["position"])
-        is_new = state["plan"] != self._fingerprint()
-        if is_new and 0 < position < len(self):
-            raise ConfigError(
-                f"The checkpoint was saved after batch {position} of epoch {epoch}, and the batches are no "
-                "longer the same: documents, truncation, batch size, seed or processes changed. "
-                "Go on with the run's own configuration, or from a checkpoint at the end of an epoch."
-            )
-        self._epoch, self._position = epoch, position
-        self._start = 0 if is_new else position
 
     def _steps(self, epoch: int) -> list[list[PlannedBatch]]:
         """Return, for each step of ``epoch``, one batch for each process."""
@@ -212,12 +172,6 @@ class BucketedBatches:
         if self._max_tokens is not None:
             fewest += math.ceil(len(self._lengths) / self._pool_documents) - 1  # each pool's last is not full
         return math.ceil(fewest / self._processes) * self._processes
-
-    def _fingerprint(self) -> str:
-        settings = [self._batch_size, self._max_tokens, self._shuffle, self._seed, self._processes]
-        digest = hashlib.sha256(repr([*settings, self._pool_documents]).encode())
-        digest.update(self._lengths.tobytes())
-        return digest.hexdigest()[:16]
 
 
 def padding_share(batches: Sequence[Documents], lengths: npt.ArrayLike) -> float:

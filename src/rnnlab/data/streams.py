@@ -21,7 +21,6 @@ With several processes each takes its own ``batch_size`` columns of ``batch_size
 read the same windows.
 """
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,28 +28,39 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rnnlab.data.windows import fixed_windows, random_windows
+from rnnlab.data.batch import moved
+from rnnlab.data.loader import ResumableLoader
 from rnnlab.errors import ConfigError, DataError
+
+_HALVED = 0.05  # the share of windows around half the length
+_SPREAD = 5.0  # standard deviation of a window's length, in steps
+_SHORTEST = 5
 
 
 class StreamBatch(NamedTuple):
-    """One window of every column.
+    """One window of every column, a :class:`rnnlab.data.batch.Batch` that says more.
 
     Attributes:
-        tokens: inputs, (batch, time) int64; 0 where a column has ended.
-        targets: the id to predict at each place, (batch, time) int64; 0 where a column has ended.
-        counted: (batch, time) bool, False where a column has ended; None where every place counts.
+        inputs: ids ``(batch, time)`` int64; 0 where a column has ended.
+        lengths: None: every column is as long as the window, or its end is left out by ``valid``.
+        targets: the id to predict at each place, ``(batch, time)`` int64; 0 where a column has ended.
+        valid: ``(batch, time)`` bool, False where a column has ended; None where every place counts.
         predicted: how many places count.
         starts: whether this is an epoch's first window, read from the zero state.
         learning_rate_scale: this window's length by ``bptt``, for a learning rate that follows the length.
     """
 
-    tokens: Tensor
+    inputs: Tensor
+    lengths: None
     targets: Tensor
-    counted: Tensor | None
+    valid: Tensor | None
     predicted: int
     starts: bool
     learning_rate_scale: float
+
+    def to(self, device: torch.device, **options: Any) -> "StreamBatch":
+        """Return the window on ``device``, itself if it is there."""
+        return moved(self, device)
 
 
 class TokenStream:
@@ -94,23 +104,28 @@ class TokenStream:
         self._sequence = np.concatenate([np.array([first_input], dtype=tokens.dtype), tokens])
 
     def window(self, start: int, length: int) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return inputs, targets (batch, length) and, where a column has ended, the mask of what counts."""
+        """Return inputs, targets ``(batch, length)`` and, where a column has ended, what is valid."""
         steps = np.arange(start, start + length)
-        counted = steps < self._lengths[:, None]
-        if counted.all():
+        valid = steps < self._lengths[:, None]
+        if valid.all():
             places = self._starts[:, None] + np.arange(start, start + length + 1)
             ids = torch.from_numpy(self._sequence[places].astype(np.int64))
             return ids[:, :-1].contiguous(), ids[:, 1:].contiguous(), None
-        places = np.where(counted, self._starts[:, None] + steps, 0)
-        tokens = np.where(counted, self._sequence[places], 0).astype(np.int64)
-        targets = np.where(counted, self._sequence[places + 1], 0).astype(np.int64)
-        return torch.from_numpy(tokens), torch.from_numpy(targets), torch.from_numpy(counted)
+        places = np.where(valid, self._starts[:, None] + steps, 0)
+        tokens = np.where(valid, self._sequence[places], 0).astype(np.int64)
+        targets = np.where(valid, self._sequence[places + 1], 0).astype(np.int64)
+        return torch.from_numpy(tokens), torch.from_numpy(targets), torch.from_numpy(valid)
 
 
-class StreamLoader:
-    """Iterates over a stream's windows; its place in an epoch is part of a checkpoint.
+class Window(NamedTuple):
+    """Some steps of every column: where they begin, and how many they are."""
 
-    Each ``iter`` reads the epoch from its first window, or once from where ``load_state_dict`` put it.
+    start: int
+    length: int
+
+
+class StreamLoader(ResumableLoader[Window, StreamBatch]):
+    """Iterates over a stream's windows.
 
     Args:
         stream: the columns.
@@ -122,73 +137,82 @@ class StreamLoader:
         ConfigError: if ``bptt`` is below one.
     """
 
-    batch_sampler: None = None  # Lightning asks for it wherever there is a sampler
-
     def __init__(
         self, stream: TokenStream, bptt: int, *, random_lengths: bool = False, seed: int = 0
     ) -> None:
+        super().__init__()
         if bptt < 1:
             raise ConfigError(f"bptt={bptt}: a window needs at least one step.")
         self.stream = stream
         self.bptt = bptt
         self.random_lengths = random_lengths
         self.seed = seed
-        self._epoch = 0
-        self._next = 0
-        self._resumed = False
-        self._count = len(self.windows())
-
-    @property
-    def sampler(self) -> "StreamLoader":
-        """Itself: Lightning calls ``set_epoch`` on a loader's sampler."""
-        return self
+        self._count = len(self.windows(0))
 
     @property
     def predicted(self) -> int:
         """How many tokens an epoch predicts, over all processes."""
         return self.stream.predicted
 
-    def windows(self) -> list[int]:
-        """Return the lengths of this epoch's windows."""
-        if self.random_lengths:
-            return random_windows(self.stream.steps, self.bptt, self.seed, self._epoch)
-        return fixed_windows(self.stream.steps, self.bptt)
+    @property
+    def fingerprint(self) -> str:
+        """What decides the windows, in words."""
+        drawn = f", drawn by seed {self.seed}" if self.random_lengths else ""
+        return f"{self.stream.steps} steps in windows of {self.bptt}{drawn}"
 
     def __len__(self) -> int:
         return self._count
 
-    def set_epoch(self, epoch: int) -> None:
-        """Go to the first window of ``epoch``, unless that is the one being read."""
-        if epoch != self._epoch:
-            self._epoch, self._next, self._resumed = epoch, 0, False
+    def windows(self, epoch: int) -> list[int]:
+        """Return the lengths of an epoch's windows."""
+        if self.random_lengths:
+            return random_windows(self.stream.steps, self.bptt, self.seed, epoch)
+        return fixed_windows(self.stream.steps, self.bptt)
 
-    def state_dict(self) -> dict[str, int]:
-        """Return the epoch and the window to be read next."""
-        return {"epoch": self._epoch, "next_window": self._next}
+    def plan(self, epoch: int) -> list[Window]:
+        """Return the windows, one behind the other."""
+        lengths = self.windows(epoch)
+        starts = np.cumsum([0, *lengths[:-1]]).tolist()
+        return [Window(start, length) for start, length in zip(starts, lengths, strict=True)]
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on with the window that ``state`` names."""
-        self._epoch, self._next, self._resumed = state["epoch"], state["next_window"], True
-
-    def __iter__(self) -> Iterator[StreamBatch]:
-        # The epoch is looked at when the first window is asked for: Lightning makes the iterator before it
-        # calls set_epoch.
-        first = self._next if self._resumed else 0
-        self._resumed = False
-        start = 0
-        for index, length in enumerate(self.windows()):
-            if index >= first:
-                self._next = index + 1
-                yield self._batch(start, length)
-            start += length
-
-    def _batch(self, start: int, length: int) -> StreamBatch:
-        tokens, targets, counted = self.stream.window(start, length)
+    def batch(self, planned: Window) -> StreamBatch:
+        """Return a window of every column."""
+        start, length = planned
+        tokens, targets, valid = self.stream.window(start, length)
         return StreamBatch(
-            tokens=tokens,
+            inputs=tokens,
+            lengths=None,
             targets=targets,
-            counted=counted,
-            predicted=tokens.numel() if counted is None else int(counted.sum()),
+            valid=valid,
+            predicted=tokens.numel() if valid is None else int(valid.sum()),
             starts=start == 0,
             learning_rate_scale=length / self.bptt if self.random_lengths else 1.0,
         )
+
+
+def fixed_windows(total: int, steps: int) -> list[int]:
+    """Return the lengths of consecutive windows over ``total`` steps: all ``steps`` but perhaps the last.
+
+    >>> fixed_windows(8, 3)
+    [3, 3, 2]
+    """
+    return [min(steps, total - start) for start in range(0, total, steps)]
+
+
+def random_windows(total: int, steps: int, seed: int, epoch: int) -> list[int]:
+    """Return window lengths drawn as in AWD-LSTM (Merity et al. 2018, section 5), in an order of this epoch.
+
+    A length is normal around ``steps`` (one time in twenty around half of it) with a standard deviation of
+    five steps, and at least five. The lengths themselves come from ``seed`` alone and only their order from
+    the epoch, so that every epoch has the same number of windows and covers ``total`` steps exactly.
+    """
+    draw = np.random.default_rng(seed)
+    lengths: list[int] = []
+    left = total
+    while left > 0:
+        around = steps if draw.random() >= _HALVED else steps / 2
+        length = min(left, max(min(_SHORTEST, steps), round(draw.normal(around, _SPREAD))))
+        lengths.append(length)
+        left -= length
+    order = np.random.default_rng([seed, epoch]).permutation(len(lengths))
+    return [lengths[index] for index in order]

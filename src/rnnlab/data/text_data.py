@@ -1,16 +1,26 @@
 """What the data of every task on text shares: a corpus, encoded once."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from rnnlab.argument_types import fits, said
-from rnnlab.corpora.corpus import Corpus
+from rnnlab.corpora.corpus import Corpus, check_split
+from rnnlab.corpora.labels import Classes
 from rnnlab.corpora.memory_problems import MemoryProblem
 from rnnlab.data.task_data import TaskData
-from rnnlab.errors import ConfigError
-from rnnlab.text.encoded import EncodedCorpus, Progress, encoded_corpus
+from rnnlab.errors import ConfigError, DataError
+from rnnlab.text.encoded import EncodedCorpus, EncodedSplit, Progress, encoded_corpus
+from rnnlab.text.tokenizer_identity import probed
 from rnnlab.text.tokenizers import Tokenizer
+from rnnlab.text.vocabulary import SPECIALS, NoTokensError
+from rnnlab.text.whole_lines import Cut, advice, cut_of, letters_of
+
+if TYPE_CHECKING:
+    from rnnlab.tasks.answers import OpenedRun
 
 SIZES = {"max_size": int | None, "min_frequency": int}
 
@@ -27,9 +37,11 @@ class TextData(TaskData):
         overfit: if given, train on this many batches only, the same in every epoch.
 
     Raises:
-        ConfigError: if the corpus is a memory problem, which has no text, or the vocabulary's sizes are no
-            whole numbers.
+        ConfigError: if the corpus has no documents, or the vocabulary's sizes are no whole numbers.
     """
+
+    corpora = (Corpus, MemoryProblem)  # of which the latter is refused with a reason
+    reads_text = True
 
     def __init__(
         self,
@@ -40,10 +52,12 @@ class TextData(TaskData):
         seed: int,
         overfit: int | None = None,
     ) -> None:
-        super().__init__(seed=seed, overfit=overfit)
-        if isinstance(corpus, MemoryProblem):
-            raise ConfigError(f"data={corpus.name} is a memory problem, not text: take task=memory.")
-        self.corpus = corpus
+        super().__init__(corpus=corpus, seed=seed, overfit=overfit)
+        if not hasattr(corpus, "documents"):
+            raise ConfigError(
+                f"data={getattr(corpus, 'name', type(corpus).__name__)} has no documents, and this task "
+                "reads text: take another task, such as task=memory for a memory problem, or other data."
+            )
         self.tokenizer = tokenizer
         for name, value in vocabulary.items():
             if not fits(value, SIZES.get(name, Any)):
@@ -59,18 +73,43 @@ class TextData(TaskData):
             ConfigError: if the corpus lacks what the task needs.
         """
 
-    def encode(self, progress: Progress | None = None) -> None:
+    def prepare(self, progress: Progress | None = None) -> None:
         """Open the encoded corpus, encoding it first where the cache does not have it."""
         splits = self.splits()
         wanted = tuple(dict.fromkeys(name for names in splits.values() for name in names))
-        self.encoded = encoded_corpus(
-            self.corpus,
-            self.tokenizer,
-            splits=wanted,
-            vocabulary_splits=splits["train"],
-            progress=progress,
-            **self.vocabulary_settings,
+        try:
+            self.encoded = encoded_corpus(
+                self.corpus,
+                self.tokenizer,
+                splits=wanted,
+                vocabulary_splits=splits["train"],
+                progress=progress,
+                **self.vocabulary_settings,
+            )
+        except NoTokensError as error:  # as of lines that occur once each
+            why = advice(self.tokenizer.name, self.first_texts_cut(self.tokenizer))
+            raise DataError(f"{error} {why}".strip()) from error
+
+    def prepare_split(
+        self, split: str, run: "OpenedRun", labels: Sequence[str] = (), progress: Progress | None = None
+    ) -> None:
+        """Encode one split by the model's vocabulary, its classes numbered as the model's."""
+        names = self.splits()[split]
+        for name in names:
+            check_split(self.corpus, name)
+        encoded = encoded_corpus(
+            self.corpus, run.tokenizer, splits=names, vocabulary=run.vocabulary, progress=progress
         )
+        if run.labels:
+            ids = model_ids(run.labels, encoded.labels, labels)
+            parts = {name: relabelled(part, ids) for name, part in encoded.splits.items()}
+            encoded = replace(encoded, labels=run.labels, splits=parts)
+        self.encoded = encoded
+        self.out_of_vocabulary = max(encoded.out_of_vocabulary.values())
+
+    def size_of(self, split: str) -> int:
+        """Return how many documents an encoded split has."""
+        return sum(len(self.encoded.splits[name]) for name in self.splits()[split])
 
     def describe(self) -> str:
         """Return corpus, splits, vocabulary, out-of-vocabulary rate, and what was held out."""
@@ -83,10 +122,68 @@ class TextData(TaskData):
         told = f" Held out of its training documents: {held_out}." if held_out else ""
         return f"{corpus}{told}"
 
-    def passport(self) -> dict[str, Any]:
-        """Return vocabulary, tokenizer and class names."""
+    def warnings(self) -> Sequence[str]:
+        """Return the corpus's."""
+        found: Sequence[str] = self.corpus.warnings()
+        return found
+
+    def first_texts_cut(self, tokenizer: Tokenizer) -> Cut:
+        """Return how a tokenizer cuts the first training texts."""
+        documents = self.corpus.documents(self.splits()["train"][0])
+        return cut_of(tokenizer.encode, (document.text for document in documents))
+
+    def advice(self) -> str:
+        """Return a warning where the tokenizer takes whole lines for words.
+
+        Known tokens tell it; where most are unknown, as lines that occur once are, a few texts are read.
+        """
+        encoded = self.encoded
+        name = self.splits()["train"][0]
+        split, specials = encoded.splits[name], len(SPECIALS)
+        counts = np.bincount(split.tokens, minlength=len(encoded.vocabulary))[specials:]
+        if counts.sum() > len(split.tokens) / 2:
+            words, shares = encoded.vocabulary.tokens[specials:], counts / counts.sum()
+            sizes = [float(shares @ list(map(size, words))) for size in (len, letters_of)]
+            cut = Cut(len(split.tokens) / max(len(split), 1), *sizes)
+        else:
+            cut = self.first_texts_cut(encoded.tokenizer)
+        return advice(encoded.tokenizer.name, cut)
+
+    def metadata(self) -> dict[str, Any]:
+        """Return vocabulary, tokenizer and class names, and by what tokens the tokenizer is known again."""
         return {
+            "probe": probed(self.encoded.tokenizer, self.encoded.vocabulary.tokens),
             "vocabulary": self.encoded.vocabulary.to_dict(),
             "tokenizer": self.encoded.tokenizer.to_dict(),
             "labels": list(self.encoded.labels),
         }
+
+
+def model_ids(model: Sequence[str], corpus: Sequence[str], named: Sequence[str]) -> list[int]:
+    """Return the model's class id for each class of the corpus.
+
+    Args:
+        model: the model's classes.
+        corpus: the corpus's classes.
+        named: what the corpus calls the model's, in the model's order; empty where they are called the same.
+
+    Raises:
+        ConfigError: if the corpus has a class that the model has not, under the names given.
+    """
+    called = Classes(list(named) or list(model))
+    ids = [called.id_of(name) for name in corpus]
+    known = [number for number in ids if number is not None]
+    if len(called.names) != len(model) or len(set(called.names)) != len(model) or len(known) < len(ids):
+        raise ConfigError(
+            f"The model tells {', '.join(model)}; the data has {', '.join(corpus)}. Say what the data calls "
+            f"the model's, in the order {', '.join(model)}: labels={','.join(corpus)}, or turned round."
+        )
+    return known
+
+
+def relabelled(split: EncodedSplit, ids: Sequence[int]) -> EncodedSplit:
+    """Return the split with class ``i`` renamed to ``ids[i]``; the text stays where it is."""
+    if list(ids) == list(range(len(ids))):
+        return split
+    changed = np.where(split.labels < 0, -1, np.asarray(ids, dtype=np.int64)[split.labels])
+    return replace(split, labels=changed, source=None)

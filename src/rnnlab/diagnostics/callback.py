@@ -1,7 +1,7 @@
 """Diagnostics during a training: before its first step and after each epoch."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning
 from lightning.pytorch.callbacks import Callback
@@ -11,10 +11,10 @@ from rnnlab.data.task_data import TaskData
 from rnnlab.diagnostics.drawing import diagnostics_figures
 from rnnlab.diagnostics.probe import Measurable, check_sources, measure
 from rnnlab.diagnostics.record import Record, add_record, read_records, record
-from rnnlab.diagnostics.trace import check_traceable
+from rnnlab.encoder.trace import check_traceable
 from rnnlab.errors import ConfigError
 from rnnlab.figures.saved import publish
-from rnnlab.models.task import Task
+from rnnlab.tasks.task import Task
 
 
 class Diagnostics(Callback):
@@ -54,8 +54,7 @@ class Diagnostics(Callback):
         """Choose the batch; measure the untrained network."""
         if not trainer.is_global_zero:
             return
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        assert isinstance(data, TaskData)
+        data = cast(TaskData, trainer.datamodule)  # type: ignore[attr-defined]
         self.batch = trainer.strategy.batch_to_device(data.probe_batch(self.sequences))
         if trainer.global_step == 0:
             self.measure(trainer, pl_module, epoch=0)

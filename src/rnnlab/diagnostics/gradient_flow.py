@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rnnlab.diagnostics.trace import EncoderTrace, LayerTrace
+from rnnlab.encoder.trace import EncoderTrace, LayerTrace
 
 FALLEN = 0.01
 """The share of its first norm to which a gradient has fallen where the memory is said to end."""
@@ -71,7 +71,7 @@ def gradient_flow(trace: EncoderTrace, slope: Tensor, lengths: Tensor | None = N
     """Measure the norms of the loss's gradient with respect to every hidden state, in one backward pass.
 
     Args:
-        trace: of a batch, see :func:`rnnlab.diagnostics.stepwise.traced`.
+        trace: of a batch, see :func:`rnnlab.encoder.trace.traced`.
         slope: the loss's gradient with respect to the outputs, ``(batch, time, output_size)``; see
             :func:`only_where_read_last` for the part of it that a single place sends.
         lengths: ``(batch,)`` as given for the trace.

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from rnnlab.diagnostics.gradient_flow import LayerFlow, gradient_flow, only_where_read_last
-from rnnlab.diagnostics.stepwise import traced
-from rnnlab.models.encoder import Encoder
+from rnnlab.encoder.encoder import Encoder
+from rnnlab.encoder.trace import traced
 
 
 def reach(encoder: Encoder, inputs: Tensor, lengths: Tensor | None = None) -> list[LayerFlow]:
@@ -14,7 +14,7 @@ def reach(encoder: Encoder, inputs: Tensor, lengths: Tensor | None = None) -> li
     The loss is the sum of those outputs, so that nothing but the encoder and its inputs decides.
 
     Args:
-        encoder: one that shows its states, see :func:`rnnlab.diagnostics.stepwise.traced`.
+        encoder: one that shows its states, see :func:`rnnlab.encoder.trace.traced`.
         inputs: ``(batch, time, input_size)``.
         lengths: ``(batch,)``; None where every sequence fills the time axis.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rnnlab.diagnostics.trace import LayerTrace
+from rnnlab.encoder.trace import LayerTrace
 
 SHUT, OPEN = 0.1, 0.9
 

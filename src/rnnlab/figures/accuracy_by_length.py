@@ -8,7 +8,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from rnnlab.figures.scored_documents import ScoredDocuments, told_unknown
-from rnnlab.figures.style import colours_of, house_style, logarithmic, new_panel, note
+from rnnlab.figures.style import colours_of, house_style, logarithmic, name_lines, new_panel, note
 
 GROUPS = 8
 """Groups of documents of similar length, as equal in number as equal lengths allow."""
@@ -84,7 +84,7 @@ def accuracy_by_length_figure(scored: Mapping[str, ScoredDocuments]) -> Figure:
             )
         if lengths.max() > 20 * max(1, lengths.min()):
             logarithmic(panel.xaxis)
-        panel.legend(loc="best")
+        name_lines(panel, "best")
     panel.grid(True)
     note(figure, "bands: 95 % intervals", told_unknown(scored))
     return figure

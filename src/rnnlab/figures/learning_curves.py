@@ -7,16 +7,12 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from rnnlab.figures.style import colour, colours_of, house_style, new_panel, note
+from rnnlab.figures.style import colour, colours_of, house_style, name_lines, new_panel, note
 
 Numbers = npt.NDArray[np.float64]
 
 LINES = {"train": "--", "validation": "-", "test": ":"}
 """How the lines of several runs' splits are drawn; a single run's have a colour each."""
-
-
-MANY = 6
-"""Lines up to which their names are written at full size."""
 
 
 class Series(NamedTuple):
@@ -61,9 +57,8 @@ def learning_curve_figure(metric: str, runs: Mapping[str, Mapping[str, Series]])
                 label=label,
             )
     panel.grid(True)
-    shown = sum(map(len, runs.values()))
-    if shown > 1:
-        panel.legend(loc="best", fontsize=10 if shown <= MANY else 7)
+    if sum(map(len, runs.values())) > 1:
+        name_lines(panel, "best")
     panel.margins(x=0.02)
     panel.ticklabel_format(axis="x", style="plain")
     note(figure, told_gaps([series for lines in runs.values() for series in lines.values()]))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from rnnlab.figures.learning_curves import title_of
-from rnnlab.figures.style import colour, house_style, logarithmic, new_panel, note
+from rnnlab.figures.style import colour, house_style, logarithmic, name_lines, new_panel, note
 
 WIDE = 20
 """Settings whose largest is so many times the smallest are drawn on a logarithmic axis."""
@@ -26,14 +26,16 @@ class Point:
     Attributes:
         at: the setting: a number, or a word.
         mean: over the runs.
-        deviation: their standard deviation; None of a single run.
+        deviation: their standard deviation over seeds; None where there is none.
         count: how many runs.
+        is_mixed: whether the runs differ in more than their seeds.
     """
 
     at: float | str
     mean: float
     deviation: float | None
     count: int
+    is_mixed: bool = False
 
 
 @house_style()
@@ -67,11 +69,14 @@ def metric_by_key_figure(metric: str, key: str, lines: Mapping[str, Sequence[Poi
     mark_settings(panel, every, words if not in_numbers else None)
     panel.grid(True, axis="y")
     if len(lines) > 1:
-        panel.legend(loc="best", fontsize=10 if len(lines) <= 6 else 7)
+        name_lines(panel, "best")
     lost = sum(not math.isfinite(point.mean) for point in every)
     note(
         figure,
-        told_counts([point.count for point in every]),
+        told_counts([point.count for point in every if not point.is_mixed]),
+        "without a deviation: means of runs that differ in more than their seeds"
+        if any(point.is_mixed for point in every)
+        else "",
         f"without {lost} whose value is not a number" if lost else "",
     )
     return figure

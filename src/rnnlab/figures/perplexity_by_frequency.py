@@ -8,7 +8,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from rnnlab.figures.scored_tokens import ScoredTokens
-from rnnlab.figures.style import colours_of, house_style, logarithmic, new_panel, note
+from rnnlab.figures.style import colours_of, house_style, logarithmic, name_lines, new_panel, note
 
 Numbers = npt.NDArray[np.float64]
 
@@ -59,7 +59,7 @@ def perplexity_by_frequency_figure(scored: Mapping[str, ScoredTokens]) -> Figure
     logarithmic(panel.yaxis)
     panel.set_xticks(decades, [f"{occurrences(decade)}\n{shown[decade]:.1%}" for decade in decades])
     panel.grid(True, axis="y")
-    panel.legend(loc="upper right")
+    name_lines(panel, "upper right")
     *_, last = scored
     missing = f"left out, their perplexity is not a number: {lost}" if lost else ""
     note(figure, f"under each group: its share of the tokens ({last})", missing)

@@ -9,7 +9,16 @@ from matplotlib.figure import Figure
 
 from rnnlab.figures.ranking import Curve, averaged, precision_recall, roc, thinned
 from rnnlab.figures.scored_documents import ScoredDocuments, told_unknown
-from rnnlab.figures.style import FAINT, colour, colours_of, house_style, new_panel, note, shortened
+from rnnlab.figures.style import (
+    FAINT,
+    colour,
+    colours_of,
+    house_style,
+    name_lines,
+    new_panel,
+    note,
+    shortened,
+)
 
 MOST_CLASSES = 6
 """So many classes have a line each; of more only their mean is drawn."""
@@ -26,7 +35,7 @@ def roc_figure(scored: Mapping[str, ScoredDocuments]) -> Figure:
     panel.plot([0, 1], [0, 1], color=FAINT, linestyle=":", linewidth=1, label="chance: area 0.5")
     draw_lines(panel, scored, roc, rising=True)
     finish(figure, panel, scored)
-    panel.legend(loc="lower right")
+    name_lines(panel, "lower right")
     return figure
 
 
@@ -44,7 +53,7 @@ def precision_recall_figure(scored: Mapping[str, ScoredDocuments]) -> Figure:
         panel.axhline(share, color=FAINT, linestyle=":", linewidth=1, label=f"chance: {share:.2f}")
     draw_lines(panel, scored, precision_recall, rising=False)
     finish(figure, panel, scored)
-    panel.legend(loc="lower left")
+    name_lines(panel, "lower left")
     return figure
 
 

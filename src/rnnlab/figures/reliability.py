@@ -8,7 +8,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from rnnlab.figures.scored_documents import ScoredDocuments, told_unknown
-from rnnlab.figures.style import FAINT, colours_of, house_style, new_figure, note
+from rnnlab.figures.style import FAINT, colours_of, house_style, name_lines, new_figure, note
 
 BINS = 15
 """As many as Guo et al. 2017 take."""
@@ -83,6 +83,6 @@ def reliability_figure(scored: Mapping[str, ScoredDocuments]) -> Figure:
     )
     below.set(xlabel="confidence in the answer", ylabel="share")
     above.grid(True)
-    above.legend(loc="lower right")
+    name_lines(above, "lower right")
     note(figure, told_unknown(scored))
     return figure

@@ -15,6 +15,7 @@ from matplotlib.ticker import FuncFormatter
 
 from rnnlab.atomic import written_beside
 from rnnlab.figures.style import house_style
+from rnnlab.folders import within
 from rnnlab.visible import visible
 
 if TYPE_CHECKING:
@@ -87,11 +88,12 @@ def save(figure: Figure, folder: Path, name: str) -> Rendered:
         What was written.
 
     Raises:
-        RnnlabError: if the disk is full or the folder can't be written.
+        RnnlabError: if the disk is full or the folder can't be written, or the name leads out of it: some are
+            of what files say, as the layers in ``diagnostics.json``.
     """
     found = rendered(figure)
     for ending, content in (("png", found.png), ("svg", found.svg)):
-        target = folder / f"{name}.{ending}"
+        target = within(folder, f"{name}.{ending}", "The figure")
         with written_beside(target) as unfinished:
             unfinished.write_bytes(content)
     return found

@@ -8,7 +8,7 @@ notebook.
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -22,13 +22,17 @@ from PIL import Image
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5b5b5b")
 """Of lines and bars, in this order: Okabe and Ito 2008, without the yellow that white paper swallows."""
-CELLS = {"rnn": "#D55E00", "lstm": "#0072B2", "gru": "#009E73"}
-"""The same colour for the same cell in every figure."""
 SPLITS = {"train": "#D55E00", "validation": "#0072B2", "test": "#009E73"}
 """The same colour for the same split in every figure."""
 INK, FAINT, GRID = "#262626", "#767676", "#e4e4e4"
 SEQUENTIAL, INTENSITY = "viridis", "Blues"
 """Colour maps: of a quantity over two axes, and of counts with their figures written on them."""
+
+Place = Literal["best", "upper right", "lower left", "lower right"]
+FEW, MANY = 3, 10
+"""Lines up to which their names find room within the axes, and are written at full size beside them."""
+POINTS_BESIDE = 45
+"""What a legend beside the axes takes besides its words."""
 
 WIDTH, HEIGHT = 5.0, 3.75  # inches
 DPI = 160
@@ -130,14 +134,41 @@ def colour(number: int) -> str:
 def colours_of(names: Iterable[str]) -> dict[str, str]:
     """Return a colour for each name: that of the cell or the split if it is one, else the next in order.
 
-    >>> colours_of(["lstm", "gru"]) == {"lstm": CELLS["lstm"], "gru": CELLS["gru"]}
-    True
+    >>> colours_of(["lstm", "gru"])
+    {'lstm': '#0072B2', 'gru': '#009E73'}
     """
     wanted = list(names)
-    for known in (CELLS, SPLITS):
+    for known in (colours_of_cells(), SPLITS):
         if all(name in known for name in wanted):
             return {name: known[name] for name in wanted}
     return {name: colour(number) for number, name in enumerate(wanted)}
+
+
+def name_lines(panel: Axes, within: Place) -> None:
+    """Say what the lines are: within the axes where they are few, else beside them, in a wider figure.
+
+    Args:
+        panel: of which the figure is made; its lines have labels.
+        within: where the names of a few lines cover none.
+    """
+    _, names = panel.get_legend_handles_labels()
+    if len(names) <= FEW:
+        panel.legend(loc=within)
+        return
+    size = 10 if len(names) <= MANY else 7
+    figure = panel.figure
+    assert isinstance(figure, Figure)
+    width, height = figure.get_size_inches()
+    beside = POINTS_BESIDE + 0.6 * size * max(map(len, names))  # points; a letter is 0.6 of its height wide
+    figure.set_size_inches(width + beside / 72, max(height, 1.5 * size * len(names) / 72))
+    panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=size)
+
+
+def colours_of_cells() -> dict[str, str]:
+    """Return each cell's colour, the same in every figure: what its file says."""
+    from rnnlab.cells import cell_classes  # torch is needed for that, and for no other figure
+
+    return {name: cell.colour for name, cell in cell_classes().items() if cell.colour is not None}
 
 
 def note(figure: Figure, *lines: str) -> None:

@@ -8,7 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from rnnlab.figures.style import CELLS, COLOURS, FAINT, HEIGHT, INK, WIDTH, house_style, new_figure, note
+from rnnlab.figures.style import (
+    COLOURS,
+    FAINT,
+    HEIGHT,
+    INK,
+    WIDTH,
+    colours_of_cells,
+    house_style,
+    new_figure,
+    note,
+)
 
 FLOOR = 1e-12
 """The smallest share of a gradient that is shown."""
@@ -69,7 +79,8 @@ def farthest_measured(runs: Sequence[Remembered], networks: Sequence[str]) -> in
 
 def colours_of_networks(networks: Sequence[str]) -> dict[str, str]:
     """Return a colour for each: plain cells have their own, the others take what is left."""
-    taken = {network: CELLS[network] for network in networks if network in CELLS}
+    cells = colours_of_cells()
+    taken = {network: cells[network] for network in networks if network in cells}
     left = [colour for colour in COLOURS if colour not in taken.values()]
     others = [network for network in networks if network not in taken]
     return taken | {network: left[number % len(left)] for number, network in enumerate(others)}

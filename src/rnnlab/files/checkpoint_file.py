@@ -16,10 +16,17 @@ from torch.nn.modules import module as registration
 from rnnlab.errors import DamagedFileError, RunError
 from rnnlab.files.bounded import damaged, reason_of
 from rnnlab.files.shapes import DEEPEST, NotPlainError, check_plain, check_shape
-from rnnlab.models.task import CHECKPOINT_FORMAT
+from rnnlab.renamed import up_to_date
 
+CHECKPOINT_FORMAT = 1
 SHAPE = {
-    "rnnlab": {"format": int, "config": {str: object}, "labels?": [str], "facts?": {str: object}},
+    "rnnlab": {
+        "format": int,
+        "config": {str: object},
+        "labels?": [str],
+        "facts?": {str: object},
+        "model_arguments?": {str: object},
+    },
     "state_dict": {str: Tensor},
     **{"epoch": int, "global_step": int, "loops?": {str: object}, "callbacks?": {str: {str: object}}},
     **{"optimizer_states?": [{"state": dict, "param_groups": [dict]}], "lr_schedulers?": [dict]},
@@ -60,6 +67,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         check_plain(checkpoint["rnnlab"]["config"])
     except NotPlainError as error:
         raise damaged(path, error) from error
+    checkpoint["rnnlab"]["config"] = up_to_date(checkpoint["rnnlab"]["config"])
     return checkpoint
 
 

@@ -1,19 +1,20 @@
-"""Compile fused scans in a process of their own: ``python -m rnnlab.kernels.ahead "gru forward" float32``."""
+"""Compile in a process of its own: ``python -m rnnlab.kernels.ahead MODULE KERNEL float32``."""
 
+import importlib
 import sys
 
 from rnnlab.kernels.compiler import Kernel
 
 
-def compile_ahead(name: str, numbers: str) -> None:
+def compile_ahead(module: str, name: str, numbers: str) -> None:
     """Compile one kernel to disk, unless it is there.
 
     Args:
+        module: whose import makes it.
         name: of the kernel, such as ``gru forward``.
         numbers: ``float32`` or ``float64``.
     """
-    from rnnlab.kernels import gru, lookup, lstm, rnn  # noqa: F401  they name their kernels
-
+    importlib.import_module(module)
     Kernel.named[name].compile_here(numbers)
 
 

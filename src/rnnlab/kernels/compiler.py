@@ -33,6 +33,7 @@ from torch import Tensor
 
 from rnnlab.folders import cache_folder
 from rnnlab.kernels.toolchain import Listener, binding, install_listener, numba
+from rnnlab.kernels.waiting import waiting
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # and infinity keep their meaning. The numpy error model divides by zero without a check, so loops vectorise.
 _OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 
-_PLAIN = ("__init__", "ahead", "choice", "measure", "room", "scans")
+_PLAIN = ("__init__", "ahead", "elman", "room", "scans", "waiting")
 """Modules of this package in which nothing is compiled."""
 
 _PATIENCE = 120.0
@@ -82,7 +83,8 @@ class Kernel:
         function: plain Python, in the part of the language that numba compiles.
         signature: from numba's type of the numbers to its types of the arguments.
         name: what it computes, for the announcement: "gru forward".
-        elsewhere: whether a process of its own compiles it; that has to find it in ``Kernel.named``.
+        elsewhere: the module whose import makes it, for a process of its own that compiles it and finds it
+            in ``Kernel.named``; None to compile it in this process.
     """
 
     named: ClassVar[dict[str, "Kernel"]] = {}
@@ -94,7 +96,7 @@ class Kernel:
         function: Callable[..., Any],
         signature: Callable[[Any], tuple[Any, ...]],
         name: str,
-        elsewhere: bool = False,
+        elsewhere: str | None = None,
     ) -> None:
         self._function = function
         self._signature = signature
@@ -103,14 +105,14 @@ class Kernel:
         self._ready: dict[str, Callable[..., Any]] = {}
         self._begun: dict[str, subprocess.Popen[bytes] | None] = {}
         self._announced: set[str] = set()
-        if elsewhere:
+        if elsewhere is not None:
             Kernel.named[name] = self
 
     def of(self, dtype: DTypeLike) -> Callable[..., Any]:
         """Return the compiled function for numbers of ``dtype``."""
         numbers = np.dtype(dtype).name
         if numbers not in self._ready:
-            with Kernel._lock:
+            with Kernel._lock, waiting():
                 if numbers not in self._ready:
                     self._ready[numbers] = self._prepared(numbers)
         return self._ready[numbers]
@@ -118,13 +120,13 @@ class Kernel:
     def begin(self, dtype: DTypeLike) -> None:
         """Begin to compile for numbers of ``dtype``, if that is to be done, and do not wait for it."""
         numbers = np.dtype(dtype).name
-        if numbers in self._ready or numbers in self._begun or not self._elsewhere:
+        if numbers in self._ready or numbers in self._begun or self._elsewhere is None:
             return
         folder = _compiled_folder(numbers)
         if folder is None or self._stamp(folder).is_file():
             return
         self._announce(numbers)
-        command = [sys.executable, "-m", "rnnlab.kernels.ahead", self.name, numbers]
+        command = [sys.executable, "-m", "rnnlab.kernels.ahead", self._elsewhere, self.name, numbers]
         paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
         try:
             self._begun[numbers] = subprocess.Popen(

@@ -1,7 +1,7 @@
 """What the entry points of all cells share: sharing out, summing up, and the types they are compiled for."""
 
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,24 @@ from rnnlab.kernels.tile import padded
 from rnnlab.kernels.toolchain import types
 from rnnlab.kernels.walk import forward_walk
 from rnnlab.kernels.walk_back import Slopes, Sums, backward_walk
+
+
+class ScanKernels(NamedTuple):
+    """What a cell's fused scan is made of.
+
+    Attributes:
+        forward: see ``forward_kernel``.
+        backward: see ``backward_kernel``.
+        planes: how many matrices it keeps of a step.
+        planes_are_kept: whether the way back reads them.
+        states: how many matrices go from step to step.
+    """
+
+    forward: Kernel
+    backward: Kernel
+    planes: int
+    planes_are_kept: bool
+    states: int
 
 
 def forward_kernel(
@@ -34,7 +52,7 @@ def forward_kernel(
         return panels_forward(arena, weights, input_planes, recurrent_planes)
 
     function = _with_globals(_forward, name, walk=walk, panels_for=panels_for)
-    return Kernel(function, _forward_types, f"{name} forward", elsewhere=True)
+    return Kernel(function, _forward_types, f"{name} forward", elsewhere=step.__module__)
 
 
 def backward_kernel(
@@ -51,7 +69,7 @@ def backward_kernel(
     function = _with_globals(
         _backward, name, walk=walk, gates=len(input_planes), add=team_of(_add_blocks), add_biases=add_biases
     )
-    return Kernel(function, _backward_types, f"{name} backward", elsewhere=True)
+    return Kernel(function, _backward_types, f"{name} backward", elsewhere=step_back.__module__)
 
 
 def _with_globals(template: Any, name: str, **named: Any) -> Any:

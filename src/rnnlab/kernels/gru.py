@@ -1,15 +1,7 @@
-"""The gated recurrent unit (Cho et al. 2014), in the form of ``nn.GRU``.
+"""The fused scan of the gated recurrent unit; the equations are in ``cells/gru.py``.
 
-From the state h and the input x, with * for the product of elements and s for the sigmoid::
-
-    r = s(W_ir x + b_ir + W_hr h + b_hr)            reset: how much of the past the candidate sees
-    z = s(W_iz x + b_iz + W_hz h + b_hz)            update: how much of the past stays
-    m = W_hn h + b_hn                               what it recalls of the past
-    n = tanh(W_in x + b_in + r * m)                 the candidate
-    h' = (1 - z) * n + z * h
-
-(Cho et al. multiply h by r before the product with W_hn; PyTorch, and cuDNN, after it.) On the way back, with
-d for the gradient of the loss, and d of a gate taken before its activation function::
+With m = W_hn h + b_hn, what it recalls of the past, and on the way back d for the gradient of the loss, and d
+of a gate taken before its activation function::
 
     dn = dh' * (1 - z) * (1 - n * n)
     dz = dh' * (h - n) * z * (1 - z)
@@ -22,7 +14,7 @@ from typing import Any
 
 from rnnlab.kernels.activations import sigmoid, tanh
 from rnnlab.kernels.compiler import compiled
-from rnnlab.kernels.entry import backward_kernel, forward_kernel
+from rnnlab.kernels.entry import ScanKernels, backward_kernel, forward_kernel
 from rnnlab.kernels.product import add_product, affine
 from rnnlab.kernels.traffic import flat
 
@@ -98,5 +90,10 @@ def _gates_back(
         h_slope[i] = dh * z
 
 
-forward = forward_kernel("gru", step, INPUT_PLANES, RECURRENT_PLANES)
-backward = backward_kernel("gru", step_back, INPUT_PLANES, RECURRENT_PLANES)
+SCAN = ScanKernels(
+    forward_kernel("gru", step, INPUT_PLANES, RECURRENT_PLANES),
+    backward_kernel("gru", step_back, INPUT_PLANES, RECURRENT_PLANES),
+    PLANES,
+    planes_are_kept=True,
+    states=STATES,
+)

@@ -95,4 +95,4 @@ def _types(number: Any) -> tuple[Any, ...]:
     return types.intp, types.intp, types.Array(types.int64, 1, "C"), matrix, matrix
 
 
-backward = Kernel(_lookup_backward, _types, "lookup backward", elsewhere=True)
+backward = Kernel(_lookup_backward, _types, "lookup backward", elsewhere=__name__)

@@ -1,13 +1,4 @@
-"""Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000), as ``nn.LSTM``.
-
-From the state h, the memory c and the input x, with * for the product of elements and s for the sigmoid::
-
-    i = s(W_ii x + b_ii + W_hi h + b_hi)            input gate
-    f = s(W_if x + b_if + W_hf h + b_hf)            forget gate
-    g = tanh(W_ig x + b_ig + W_hg h + b_hg)         the candidate
-    o = s(W_io x + b_io + W_ho h + b_ho)            output gate
-    c' = f * c + i * g
-    h' = o * tanh(c')
+"""The fused scan of long short-term memory; the equations are in ``cells/lstm.py``.
 
 On the way back, with d for the gradient of the loss, and d of a gate taken before its activation function::
 
@@ -24,7 +15,7 @@ from typing import Any
 
 from rnnlab.kernels.activations import sigmoid, tanh
 from rnnlab.kernels.compiler import compiled
-from rnnlab.kernels.entry import backward_kernel, forward_kernel
+from rnnlab.kernels.entry import ScanKernels, backward_kernel, forward_kernel
 from rnnlab.kernels.product import add_product
 from rnnlab.kernels.traffic import clear, flat
 
@@ -109,5 +100,10 @@ def _gates_back(
         c_slope[at] = dm * f
 
 
-forward = forward_kernel("lstm", step, INPUT_PLANES, RECURRENT_PLANES)
-backward = backward_kernel("lstm", step_back, INPUT_PLANES, RECURRENT_PLANES)
+SCAN = ScanKernels(
+    forward_kernel("lstm", step, INPUT_PLANES, RECURRENT_PLANES),
+    backward_kernel("lstm", step_back, INPUT_PLANES, RECURRENT_PLANES),
+    PLANES,
+    planes_are_kept=True,
+    states=STATES,
+)

@@ -1,8 +1,4 @@
-"""The simple recurrent network (Elman 1990), as ``nn.RNN``, with tanh or relu.
-
-From the state h and the input x::
-
-    h' = tanh(W_i x + b_i + W_h h + b_h)
+"""The fused scan of the simple recurrent network; the equations are in ``cells/rnn.py``.
 
 On the way back, with d for the gradient of the loss and a for what tanh is applied to::
 
@@ -17,7 +13,7 @@ from typing import Any
 
 from rnnlab.kernels.activations import relu, relu_slope, tanh, tanh_slope
 from rnnlab.kernels.compiler import compiled_for
-from rnnlab.kernels.entry import backward_kernel, forward_kernel
+from rnnlab.kernels.entry import ScanKernels, backward_kernel, forward_kernel
 from rnnlab.kernels.product import add_product
 from rnnlab.kernels.traffic import clear, flat
 
@@ -60,7 +56,10 @@ def _step_back(name: str, derivative: Any) -> Any:
     return step_back
 
 
-tanh_forward = forward_kernel("rnn tanh", _step("tanh", tanh), INPUT_PLANES, RECURRENT_PLANES)
-tanh_backward = backward_kernel("rnn tanh", _step_back("tanh", tanh_slope), INPUT_PLANES, RECURRENT_PLANES)
-relu_forward = forward_kernel("rnn relu", _step("relu", relu), INPUT_PLANES, RECURRENT_PLANES)
-relu_backward = backward_kernel("rnn relu", _step_back("relu", relu_slope), INPUT_PLANES, RECURRENT_PLANES)
+def _scan(name: str, activation: Any, derivative: Any) -> ScanKernels:
+    forward = forward_kernel(f"rnn {name}", _step(name, activation), INPUT_PLANES, RECURRENT_PLANES)
+    backward = backward_kernel(f"rnn {name}", _step_back(name, derivative), INPUT_PLANES, RECURRENT_PLANES)
+    return ScanKernels(forward, backward, PLANES, planes_are_kept=False, states=STATES)
+
+
+TANH, RELU = _scan("tanh", tanh, tanh_slope), _scan("relu", relu, relu_slope)

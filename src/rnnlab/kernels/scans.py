@@ -9,63 +9,60 @@ Under ``torch.autocast`` the scans compute in the type of the weights all the sa
 inputs are widened, and outputs, states and gradients of the weights have the weights' type.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rnnlab.kernels import gru, lstm, rnn
 from rnnlab.kernels.arena import arena_for
-from rnnlab.kernels.compiler import Kernel, numbers_of
+from rnnlab.kernels.compiler import numbers_of
+from rnnlab.kernels.entry import ScanKernels
 from rnnlab.kernels.panels import Weights
 from rnnlab.kernels.room import room
 from rnnlab.kernels.rows import Rows, rows_of
 from rnnlab.kernels.team import openmp
 from rnnlab.kernels.tile import VECTOR_BYTES
 
-State = Tensor | tuple[Tensor, Tensor]
-Parameters = tuple[Tensor, Tensor, Tensor, Tensor]
+State = tuple[Tensor, ...]
+SingleStep = Callable[[Tensor, State, Mapping[str, Tensor]], State]
 
 SMALL = 200_000
 """Multiplications below which a second thread costs more than it brings."""
 
 
-class Cell(NamedTuple):
-    """A cell's kernels and the number of matrices that they keep."""
-
-    forward: Kernel
-    backward: Kernel
-    planes: int
-    planes_are_kept: bool
-    states: int
-
-
-CELLS = {
-    "tanh": Cell(rnn.tanh_forward, rnn.tanh_backward, rnn.PLANES, False, rnn.STATES),
-    "relu": Cell(rnn.relu_forward, rnn.relu_backward, rnn.PLANES, False, rnn.STATES),
-    "gru": Cell(gru.forward, gru.backward, gru.PLANES, True, gru.STATES),
-    "lstm": Cell(lstm.forward, lstm.backward, lstm.PLANES, True, lstm.STATES),
-}
-
-SINGLE_STEPS = {"tanh": torch.rnn_tanh_cell, "relu": torch.rnn_relu_cell, "gru": torch.gru_cell}
+@cache
+def kernels_named(name: str) -> ScanKernels:
+    """Return a cell's kernels, such as ``rnnlab.kernels.gru.SCAN``."""
+    module, _, attribute = name.rpartition(".")
+    kernels: ScanKernels = getattr(importlib.import_module(module), attribute)
+    return kernels
 
 
 class FusedScans:
-    """Walks one batch; see ``rnnlab.models.scans.Scans`` for the contract.
+    """Walks one batch; see ``rnnlab.encoder.scans.Scans`` for the contract.
 
     Args:
-        kind: "gru", "lstm", "tanh" or "relu".
+        kernels: of the cell.
         lengths: ``(batch,)`` integers from 1 to ``time``; None where every sequence fills the time axis.
         inputs: ``(batch, time, features)``, the batch that will be walked.
+        single_step: PyTorch's own way of one step, for generation: there is nothing to fuse, and it is quick.
 
     Raises:
         ValueError: if ``inputs`` or ``lengths`` are not as said above.
     """
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def __init__(self, kind: str, lengths: Tensor | None, inputs: Tensor) -> None:
+    def __init__(
+        self,
+        kernels: ScanKernels,
+        lengths: Tensor | None,
+        inputs: Tensor,
+        single_step: SingleStep | None = None,
+    ) -> None:
         if inputs.dim() != 3 or 0 in inputs.shape or inputs.device.type != "cpu":
             raise ValueError(
                 f"inputs has shape {tuple(inputs.shape)} on {inputs.device}; "
@@ -78,7 +75,7 @@ class FusedScans:
             numbers = lengths.detach().cpu().numpy().astype(np.int64)
             if numbers.shape != (batch,) or numbers.min() < 1 or numbers.max() > time:
                 raise ValueError(f"lengths is {lengths}; expected ({batch},) integers from 1 to {time}.")
-        self._kind, self._cell, self._is_stream = kind, CELLS[kind], lengths is None
+        self._kernels, self._single_step = kernels, single_step if lengths is None else None
         self._rows = rows_of(numbers)
 
     def enter(self, inputs: Tensor) -> Tensor:
@@ -86,12 +83,14 @@ class FusedScans:
         return inputs
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def scan(self, inputs: Tensor, state: State, weights: Parameters, reverse: bool) -> tuple[Tensor, State]:
+    def scan(
+        self, inputs: Tensor, state: State, weights: Mapping[str, Tensor], reverse: bool
+    ) -> tuple[Tensor, State]:
         """Walk one layer in one direction.
 
         Args:
             inputs: ``(batch, time, features)``; what lies in the padding changes nothing.
-            state: before the first token, ``(1, batch, hidden)``, a pair of it for the LSTM.
+            state: before the first token, ``(1, batch, hidden)`` each.
             weights: ``weight_ih``, ``weight_hh``, ``bias_ih``, ``bias_hh``, as ``nn.RNN`` has them.
             reverse: read each sequence from its end.
 
@@ -99,24 +98,17 @@ class FusedScans:
             Outputs ``(batch, time, hidden)``, exactly zero in the padding, and the state after the last token
             read, like ``state``.
         """
-        dtype = weights[0].dtype  # under autocast the inputs may be narrower
+        dtype = weights["weight_ih"].dtype  # under autocast the inputs may be narrower
         inputs = inputs.to(dtype)
-        state = (state[0].to(dtype), state[1].to(dtype)) if isinstance(state, tuple) else state.to(dtype)
-        if self._is_stream and inputs.shape[1] == 1 and not torch.is_grad_enabled():
+        state = tuple(part.to(dtype) for part in state)
+        if self._single_step is not None and inputs.shape[1] == 1 and not torch.is_grad_enabled():
             with torch.autocast("cpu", enabled=False):
-                return self._single_step(inputs, state, weights)
-        hidden, memory = state if isinstance(state, tuple) else (state, None)
-        outputs, *final = _Scan.apply(self._cell, self._rows, reverse, inputs, hidden, memory, *weights)
-        return outputs, final[0] if memory is None else (final[0], final[1])
-
-    def _single_step(self, inputs: Tensor, state: State, weights: Parameters) -> tuple[Tensor, State]:
-        """Generation goes one token at a time: there is nothing to fuse, and PyTorch's cells are quick."""
-        token = inputs[:, 0]
-        if isinstance(state, tuple):
-            hidden, memory = torch.lstm_cell(token, (state[0][0], state[1][0]), *weights)
-            return hidden.unsqueeze(1), (hidden.unsqueeze(0), memory.unsqueeze(0))
-        hidden = SINGLE_STEPS[self._kind](token, state[0], *weights)
-        return hidden.unsqueeze(1), hidden.unsqueeze(0)
+                after = self._single_step(inputs[:, 0], tuple(part[0] for part in state), weights)
+            return after[0].unsqueeze(1), tuple(part.unsqueeze(0) for part in after)
+        memory = state[1] if len(state) > 1 else None
+        arguments = (self._kernels, self._rows, reverse, inputs, state[0], memory, *weights.values())
+        outputs, *final = _Scan.apply(*arguments)
+        return outputs, tuple(final)
 
     def join(self, directions: Sequence[Tensor]) -> Tensor:
         """Return ``(batch, time, directions * hidden)``."""
@@ -130,7 +122,7 @@ class FusedScans:
 class _Scan(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, cell: Cell, rows: Rows, reverse: bool, inputs: Tensor, hidden: Tensor,
+        ctx: Any, kernels: ScanKernels, rows: Rows, reverse: bool, inputs: Tensor, hidden: Tensor,
         memory: Tensor | None, *weights: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         start = hidden.contiguous() if memory is None else torch.cat((hidden, memory))  # (S, batch, hidden)
@@ -139,16 +131,16 @@ class _Scan(torch.autograd.Function):
         outputs, final = room(batch, time, size, like=inputs), torch.empty_like(start)
         keep = any(ctx.needs_input_grad)
         if keep:
-            cell.backward.begin(numbers_of(inputs))  # beside the forward pass, if both are to be compiled
+            kernels.backward.begin(numbers_of(inputs))  # beside the forward pass, if both are to be compiled
         tokens, width = int(rows.tokens[-1]) if keep else 0, _width(size, inputs)
-        planes = room(cell.planes, tokens if cell.planes_are_kept else 0, width, like=inputs)
-        states = room(cell.states, tokens + batch if keep else 0, width, like=inputs)
-        cell.forward.of(numbers_of(inputs))(
+        planes = room(kernels.planes, tokens if kernels.planes_are_kept else 0, width, like=inputs)
+        states = room(kernels.states, tokens + batch if keep else 0, width, like=inputs)
+        kernels.forward.of(numbers_of(inputs))(
             openmp(), _threads(rows, weights), arena_for(inputs), rows, _array(inputs), _array(start),
             _weights(weights), _array(outputs), _array(final), _array(planes), _array(states), reverse,
         )  # fmt: skip
         if keep:
-            ctx.cell, ctx.rows, ctx.reverse = cell, rows, reverse
+            ctx.kernels, ctx.rows, ctx.reverse = kernels, rows, reverse
             ctx.save_for_backward(inputs, planes, states, *weights)
             ctx.set_materialize_grads(False)
         return outputs, *([final] if memory is None else [final[:1].clone(), final[1:].clone()])
@@ -160,9 +152,9 @@ class _Scan(torch.autograd.Function):
                 "The fused scans have no second derivatives (create_graph=True): use model.backend=torch."
             )
         inputs, planes, states, *weights = ctx.saved_tensors
-        cell, rows = ctx.cell, ctx.rows
+        kernels, rows = ctx.kernels, ctx.rows
         outputs_slope = inputs.new_empty(0, 0, 0) if slopes[0] is None else _with_rows(slopes[0])
-        final_slope = inputs.new_zeros(cell.states, inputs.shape[0], weights[1].shape[1])
+        final_slope = inputs.new_zeros(kernels.states, inputs.shape[0], weights[1].shape[1])
         for state, slope in enumerate(slopes[1:]):
             if slope is not None:
                 final_slope[state] = slope[0]
@@ -172,14 +164,14 @@ class _Scan(torch.autograd.Function):
         weight_slopes = [
             weight.new_empty(weight.shape if of_weights else (0,) * weight.dim()) for weight in weights
         ]
-        cell.backward.of(numbers_of(inputs))(
+        kernels.backward.of(numbers_of(inputs))(
             openmp(), _threads(rows, weights), arena_for(inputs), rows, _array(inputs), _weights(weights),
             _array(planes), _array(states), _array(outputs_slope), _array(final_slope), _array(inputs_slope),
             _array(start_slope), _weights(weight_slopes), ctx.reverse,
         )  # fmt: skip
         return (
             None, None, None, inputs_slope if of_inputs else None, start_slope[:1],
-            start_slope[1:] if cell.states > 1 else None, *(weight_slopes if of_weights else [None] * 4),
+            start_slope[1:] if kernels.states > 1 else None, *(weight_slopes if of_weights else [None] * 4),
         )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """What a table of runs shows, and how its cells read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,8 @@ from rnnlab.results.differing_keys import ABSENT
 from rnnlab.results.found_runs import SPLITS
 from rnnlab.results.grouped import Row, Spread
 from rnnlab.terminal import duration
+from rnnlab.training.choosing import SPLIT
+from rnnlab.training.score_tables import called
 
 MAIN = {"sentiment": "accuracy", "language_model": "perplexity", "memory": "loss"}
 """The metric by which each task chooses its best checkpoint."""
@@ -22,11 +24,19 @@ class Columns:
         keys: of the configuration, by their full names, with the names to show.
         metrics: full names, such as ``test/accuracy``.
         by_run: whether a row is a single run, and its folder is shown.
+        labels: the classes, where all runs tell the same ones apart.
     """
 
     keys: dict[str, str]
     metrics: Sequence[str]
     by_run: bool
+    labels: Sequence[str] = ()
+
+    @property
+    def heads(self) -> list[str]:
+        """What the metrics are called."""
+        parts = [name.partition("/") for name in self.metrics]
+        return [f"{split}/{called(metric, self.labels)}" for split, _, metric in parts]
 
 
 def metrics_shown(rows: Sequence[Row], wanted: str | None) -> list[str]:
@@ -46,9 +56,7 @@ def metrics_shown(rows: Sequence[Row], wanted: str | None) -> list[str]:
     if wanted == "all":
         return in_order(known)
     if wanted is None:
-        found_in = [run.config for row in rows for run in row.runs if run.metrics]
-        tasks = {str(config.get("task.name")) for config in found_in}
-        chosen = {MAIN.get(task, "loss") for task in tasks}
+        chosen = {chosen_by(run.config) for row in rows for run in row.runs if run.metrics}
         return in_order([name for name in own if name.partition("/")[2] in chosen])
     found: list[str] = []
     for word in wanted.split(","):
@@ -57,6 +65,16 @@ def metrics_shown(rows: Sequence[Row], wanted: str | None) -> list[str]:
             raise ConfigError(f"metrics={word}: no run has it. There are {', '.join(in_order(known))}.")
         found += in_order(meant)
     return list(dict.fromkeys(found))
+
+
+def chosen_by(config: Mapping[str, Any]) -> str:
+    """Return the metric that chose a run's best checkpoint, without its split.
+
+    >>> chosen_by({"task.name": "sentiment", "callbacks.checkpoint.monitor": "validation/f1/spam"})
+    'f1/spam'
+    """
+    said = config.get("callbacks.checkpoint.monitor")
+    return str(said).removeprefix(SPLIT) if said else MAIN.get(str(config.get("task.name")), "loss")
 
 
 def in_order(names: Sequence[str]) -> list[str]:
@@ -73,7 +91,7 @@ def in_order(names: Sequence[str]) -> list[str]:
 def header(columns: Columns) -> list[str]:
     """Return the names of the columns, to be read."""
     first = ["run"] if columns.by_run else []
-    return [*first, *columns.keys.values(), *columns.metrics, *middle(columns), "time", "tokens/s", "status"]
+    return [*first, *columns.keys.values(), *columns.heads, *middle(columns), "time", "tokens/s", "status"]
 
 
 def middle(columns: Columns) -> list[str]:
@@ -89,7 +107,7 @@ def cells(row: Row, columns: Columns, folder: str) -> list[str]:
         columns: what it shows.
         folder: what the run is called, where the row is a single one.
     """
-    seed = setting(row.runs[0].config.get("seed", ABSENT)) if columns.by_run else str(row.seeds)
+    seed = setting(row.runs[0].config.get("seed", ABSENT)) if columns.by_run else seeds_of(row)
     return [
         *([folder] if columns.by_run else []),
         *(short_setting(row.values[key]) for key in columns.keys),
@@ -99,6 +117,11 @@ def cells(row: Row, columns: Columns, folder: str) -> list[str]:
         "" if row.tokens_per_second is None else f"{row.tokens_per_second:,.0f}",
         row.status,
     ]
+
+
+def seeds_of(row: Row) -> str:
+    """Return of how many seeds a row is, and of how many settings if it is of several."""
+    return f"{row.seeds} ({row.settings} settings)" if row.mixed else str(row.seeds)
 
 
 def setting(value: Any) -> str:
@@ -122,14 +145,18 @@ def short_setting(value: Any) -> str:
 
 
 def figure(found: Spread | None) -> str:
-    """Return a metric, with its spread over several runs.
+    """Return a metric, with its deviation over seeds, or from where to where it goes over settings.
 
     >>> figure(Spread(0.87654, 0.012, 3)), figure(Spread(123.456, None, 1)), figure(None)
     ('0.8765 ± 0.0120', '123.46', '')
+    >>> figure(Spread(0.5, None, 6, (0.25, 0.75)))
+    '0.5000 (0.2500 to 0.7500)'
     """
     if found is None:
         return ""
     places = 4 if abs(found.mean) < 10 else 2
+    if found.range is not None:
+        return f"{found.mean:.{places}f} ({found.range[0]:.{places}f} to {found.range[1]:.{places}f})"
     if found.deviation is None:
         return f"{found.mean:.{places}f}"
     return f"{found.mean:.{places}f} ± {found.deviation:.{places}f}"

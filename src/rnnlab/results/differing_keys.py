@@ -9,6 +9,8 @@ ABSENT = ""
 """Stands where a run's configuration lacks a key."""
 ASIDE = ("seed", "resume")
 """Keys that make no other experiment of a run."""
+FINGERPRINT = "fingerprint."
+"""What keys begin with that tell what a run was made from; runs of two corpora are never averaged."""
 
 Config = Mapping[str, Any]
 
@@ -17,8 +19,9 @@ def differing_keys(configs: Sequence[Config]) -> list[str]:
     """Return the keys whose values differ, in the configurations' order, without those that only follow.
 
     A key follows if without it the remaining ones still tell the same runs apart, and it says nothing of its
-    own: the class that a choice names (``_target_``), an option that some choices have and others have not,
-    with one value wherever it is, or what another key of the same name says already.
+    own: the class that a choice names (``_target_``), a fingerprint that goes with a setting, an option that
+    some choices have and others have not, with one value wherever it is, or what another key of the same name
+    says already.
     """
     every = dict.fromkeys(key for config in configs for key in config)
     kept = [key for key in every if key not in ASIDE and len(values_of(key, configs)) > 1]
@@ -30,10 +33,17 @@ def differing_keys(configs: Sequence[Config]) -> list[str]:
     return kept
 
 
+def parting_keys(keys: Sequence[str], configs: Sequence[Config]) -> list[str]:
+    """Return the fingerprints that tell runs apart which the keys do not: of two corpora, or two codes."""
+    every = dict.fromkeys(key for config in configs for key in config if key.startswith(FINGERPRINT))
+    told = groups_told(keys, configs)
+    return [key for key in every if groups_told([*keys, key], configs) > told]
+
+
 def follows(key: str, configs: Sequence[Config]) -> bool:
     """Return whether a key says nothing that is not said by another's choice."""
     found = values_of(key, configs)
-    return key.endswith("_target_") or (ABSENT in found and len(found) == 2)
+    return key.endswith("_target_") or key.startswith(FINGERPRINT) or (ABSENT in found and len(found) == 2)
 
 
 def repeats(key: str, keys: Sequence[str], configs: Sequence[Config]) -> bool:

@@ -1,5 +1,6 @@
 """The runs under a folder, each as what its files tell; what can't be read is told, not left out."""
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.errors import DamagedFileError, RunError
+from rnnlab.folders import leads_out
+from rnnlab.results.differing_keys import FINGERPRINT
 from rnnlab.results.job_words import told_by_words
+from rnnlab.training.origin import CODE
 from rnnlab.training.run_folder import SWEEP_FILE, RunFolder, read_sweep
 
 SPLITS = ("validation", "test")
@@ -26,12 +30,14 @@ class FoundRun:
         status: ``finished``, ``running``, ``interrupted``, ``failed``, ``empty``, ``pruned``, ``broken``, or
             ``waiting``: a sweep's job that has no folder yet.
         reason: why it failed or is broken; empty elsewhere.
-        config: the resolved configuration, dotted keys and plain values; empty where it is not known.
+        config: the resolved configuration, dotted keys and plain values, and ``fingerprint.data`` and such of
+            what the run was made from; empty where it is not known.
         metrics: by name, such as ``test/accuracy``, and those of simple methods on the same test split, such
             as ``bag of bigrams/accuracy``; of an unfinished run the best validation so far.
         seconds: how long it took; None where nothing tells.
         tokens_per_second: in training; None where nothing tells.
         is_partial: whether ``config`` is only what the words of a sweep's job tell.
+        labels: the classes that a finished run tells apart, none elsewhere.
     """
 
     path: Path
@@ -42,6 +48,7 @@ class FoundRun:
     seconds: float | None = None
     tokens_per_second: float | None = None
     is_partial: bool = False
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,7 @@ def read(path: Path) -> FoundRun:
     if state.name == "failed" and not folder.config_file.is_file():
         return FoundRun(path, "failed", state.reason)
     try:
-        config = dict(flat(folder.config()))
+        config = dict(flat(folder.config())) | fingerprints(folder.origin() or {})
         metrics = folder.metrics() if state.name == "finished" else {}
         progress = {} if metrics else folder.progress()
         scores = scores_of(metrics) if metrics else best_so_far(progress)
@@ -137,11 +144,25 @@ def read(path: Path) -> FoundRun:
             scores,
             None if seconds is None else float(seconds),
             None if not rate else float(rate),
+            labels=tuple(map(str, metrics.get("labels", ()))),
         )
     except RunError as error:
         return FoundRun(path, "broken", str(error))
     except OSError as error:
         return FoundRun(path, "broken", f"can't be read: {error.strerror}")
+
+
+def fingerprints(origin: Mapping[str, str]) -> dict[str, str]:
+    """Return what a run was made from as keys beside those of its configuration, the code in one.
+
+    >>> fingerprints({"data": "0123456789abcdef"})
+    {'fingerprint.data': 'sha-01234567'}
+    """
+    code = [f"{name} {digest}" for name, digest in sorted(origin.items()) if name.startswith(CODE)]
+    rest = {name: digest for name, digest in origin.items() if not name.startswith(CODE)}
+    if code:
+        rest["code"] = hashlib.sha256("\n".join(code).encode()).hexdigest()
+    return {f"{FINGERPRINT}{name.replace('.', '-')}": f"sha-{digest[:8]}" for name, digest in rest.items()}
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -209,7 +230,7 @@ def with_words(runs: Sequence[FoundRun]) -> list[FoundRun]:
 def jobs_of(folder: Path) -> Mapping[str, Sequence[str]]:
     """Return the overrides of a sweep's jobs by the names of their folders; none where it is no sweep."""
     jobs: Mapping[str, Sequence[str]] = facts_of(folder).get("jobs") or {}
-    return jobs
+    return {name: words for name, words in jobs.items() if not leads_out(name)}
 
 
 def facts_of(folder: Path) -> dict[str, Any]:

@@ -1,12 +1,12 @@
-"""Runs that differ in their seed alone as one row: means, spreads, and how many they are."""
+"""Runs as rows: means, their deviation where runs differ in their seed alone, and how many they are."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean, stdev
 from typing import Any
 
-from rnnlab.results.differing_keys import ABSENT, row_of
+from rnnlab.results.differing_keys import ABSENT, comparable, differing_keys, row_of
 from rnnlab.results.found_runs import FoundRun
 
 STATUSES = ("finished", "running", "interrupted", "pruned", "failed", "empty", "waiting", "broken")
@@ -17,14 +17,17 @@ class Spread:
     """A metric over several runs.
 
     Attributes:
-        mean: over the runs that have it.
-        deviation: their sample standard deviation; None of a single run.
-        count: how many have it.
+        mean: over the runs that have it; runs of one seed count as one.
+        deviation: the sample standard deviation over seeds; None of a single seed, and of runs that differ in
+            more than their seeds.
+        count: how many runs have it.
+        range: the lowest and the highest, of runs that differ in more than their seeds.
     """
 
     mean: float
     deviation: float | None
     count: int
+    range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Row:
         metrics: over the finished runs; of a row without one over the others, their best so far.
         seconds: mean wall time of the runs that the metrics are of.
         tokens_per_second: their mean rate.
+        mixed: keys besides the seed in which the runs that the metrics are of differ.
     """
 
     values: Mapping[str, Any]
@@ -44,6 +48,12 @@ class Row:
     metrics: Mapping[str, Spread] = field(default_factory=dict)
     seconds: float | None = None
     tokens_per_second: float | None = None
+    mixed: Sequence[str] = ()
+
+    @property
+    def settings(self) -> int:
+        """How many settings, seeds aside, the metrics are of."""
+        return len({row_of(run.config, self.mixed) for run in self.counted if run.metrics})
 
     @property
     def counted(self) -> list[FoundRun]:
@@ -80,20 +90,41 @@ def row(runs: Sequence[FoundRun], keys: Sequence[str]) -> Row:
     bare = Row(values, runs)
     counted = bare.counted
     names = dict.fromkeys(name for run in counted for name in run.metrics)
+    mixed = differing_keys([run.config for run in counted if run.metrics and not run.is_partial])
+    over = spread_over_settings if mixed else spread_over_seeds
     return Row(
         values,
         runs,
-        {name: spread([run.metrics[name] for run in counted if name in run.metrics]) for name in names},
+        {name: over(name, [run for run in counted if name in run.metrics]) for name in names},
         mean([run.seconds for run in counted]),
         mean([run.tokens_per_second for run in counted]),
+        mixed,
+    )
+
+
+def spread_over_seeds(name: str, runs: Sequence[FoundRun]) -> Spread:
+    """Return a metric of runs that differ in nothing but their seeds; what was run twice counts once."""
+    by_seed: dict[Hashable, list[float]] = {}
+    for run in runs:
+        by_seed.setdefault(comparable(run.config.get("seed")), []).append(run.metrics[name])
+    return replace(spread([fmean(values) for values in by_seed.values()]), count=len(runs))
+
+
+def spread_over_settings(name: str, runs: Sequence[FoundRun]) -> Spread:
+    """Return a metric of runs of several settings, the deviation of which would say nothing of chance."""
+    values = [run.metrics[name] for run in runs]
+    found = spread(values)
+    return replace(
+        found, deviation=None, range=None if math.isnan(found.mean) else (min(values), max(values))
     )
 
 
 def spread(values: Sequence[float]) -> Spread:
     """Return mean and sample standard deviation; NaN where a value is no number.
 
-    >>> spread([1.0, 3.0]), spread([2.0])
-    (Spread(mean=2.0, deviation=1.4142135623730951, count=2), Spread(mean=2.0, deviation=None, count=1))
+    >>> found = spread([1.0, 3.0])
+    >>> found.mean, found.deviation, found.count, spread([2.0]).deviation
+    (2.0, 1.4142135623730951, 2, None)
     """
     if not all(map(math.isfinite, values)):
         return Spread(math.nan, None if len(values) < 2 else math.nan, len(values))

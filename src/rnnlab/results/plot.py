@@ -11,7 +11,7 @@ from rnnlab.figures.metric_by_key import Point, metric_by_key_figure
 from rnnlab.figures.saved import save
 from rnnlab.results.columns import metrics_shown, short_setting
 from rnnlab.results.conditions import is_number
-from rnnlab.results.differing_keys import differing_keys, full_name, short_names
+from rnnlab.results.differing_keys import differing_keys, full_name, parting_keys, short_names
 from rnnlab.results.found_runs import SPLITS, FoundRun
 from rnnlab.results.grouped import Row, Spread, grouped, spread
 from rnnlab.results.ordering import ordered
@@ -71,6 +71,7 @@ def figure_of_runs(
     """
     known = list(dict.fromkeys(key for run in runs for key in run.config))
     keys = chosen_keys(runs, x, known)
+    check_one_origin(runs, keys)
     rows = ordered(grouped(runs, keys), None)
     shown = metrics_shown(rows, metric)
     # Of the test, where there is one: it stands behind the validation's.
@@ -86,8 +87,24 @@ def figure_of_runs(
             line = line_name(named[second[0]], row.values[second[0]]) if second else ""
             lines.setdefault(line, []).append(point(row.values[first], found))
     if baseline is not None:
+        check_one_origin(runs, [first])
         lines[baseline] = baseline_line(ordered(grouped(runs, [first]), None), first, baseline, wanted)
     return metric_by_key_figure(wanted, SAID.get(first, named[first].replace("_", " ")), lines)
+
+
+def check_one_origin(runs: Sequence[FoundRun], keys: Sequence[str]) -> None:
+    """Check that no point is the mean of runs of two corpora, or of two codes.
+
+    Raises:
+        ConfigError: if one is.
+    """
+    configs = [run.config for run in runs if not run.is_partial]
+    for key in parting_keys(keys, configs):
+        found = dict.fromkeys(str(config.get(key, "none")) for config in configs)
+        raise ConfigError(
+            f"The runs that would be one point were made from different data or code ({key}: "
+            f"{', '.join(found)}). Draw them apart: where={key}={next(iter(found))}, or x=…,{key}"
+        )
 
 
 def line_name(key: str, value: object) -> str:
@@ -104,7 +121,7 @@ def line_name(key: str, value: object) -> str:
 def point(at: Any, found: Spread) -> Point:
     """Return a point of the figure."""
     place = float(at) if is_number(at) else short_setting(at)
-    return Point(place, found.mean, found.deviation, found.count)
+    return Point(place, found.mean, found.deviation, found.count, is_mixed=found.range is not None)
 
 
 def baseline_line(rows: Sequence[Row], key: str, baseline: str, wanted: str) -> list[Point]:

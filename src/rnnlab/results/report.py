@@ -11,7 +11,14 @@ from rnnlab.atomic import write_text
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.results.columns import Columns, metrics_shown
 from rnnlab.results.conditions import conditions
-from rnnlab.results.differing_keys import ASIDE, differing_keys, full_name, short_names
+from rnnlab.results.differing_keys import (
+    ASIDE,
+    FINGERPRINT,
+    differing_keys,
+    full_name,
+    parting_keys,
+    short_names,
+)
 from rnnlab.results.found_runs import Findings, FoundRun, found_under
 from rnnlab.results.grouped import Row, grouped
 from rnnlab.results.ordering import ordered
@@ -22,6 +29,7 @@ from rnnlab.visible import visible
 
 FORMATS = ("table", "csv", "markdown")
 WIDEST = 10_000  # characters
+NAMED = 3  # keys
 ENDINGS = {".csv": "csv", ".md": "markdown", ".markdown": "markdown"}
 
 
@@ -110,6 +118,7 @@ def results(
         group = x if group is None and not each else group  # the figure's points, in figures
     found = table_of(readable(chosen), group, each, sort, metrics if form == "table" else metrics or "all")
     put(found, form, output)
+    tell_mixed(found.rows)
     tell(findings, chosen)
 
 
@@ -165,9 +174,12 @@ def table_of(
     """Return the table: a row for each run, or for those that differ in nothing but their seed."""
     known = list(dict.fromkeys(key for run in runs for key in run.config))
     keys = telling_keys(runs) if group is None else [full_name(word, known) for word in group.split(",")]
+    keys += parting_keys(keys, [run.config for run in runs if not run.is_partial])
     lots = [[run] for run in runs] if each else [runs]
     rows = ordered([row for lot in lots for row in grouped(lot, keys)], sort)
-    columns = Columns(short_names(keys, known), metrics_shown(rows, metrics), each)
+    classes = {run.labels for run in runs if run.status == "finished"}
+    labels = classes.pop() if len(classes) == 1 else ()
+    columns = Columns(short_names(keys, known), metrics_shown(rows, metrics), each, labels)
     return Shown(rows, columns, folder_names([row.runs[0].path for row in rows]))
 
 
@@ -222,8 +234,25 @@ def show(table: Table) -> None:
         errors.print("Wider than the terminal: choose metrics=… or group=…, or write output=results.csv.")
 
 
+def tell_mixed(rows: Sequence[Row]) -> None:
+    """Say which rows are of several settings: what spreads there is not chance."""
+    mixed = list(dict.fromkeys(key for row in rows for key in row.mixed))
+    if mixed:
+        more = f" and {len(mixed) - NAMED} more keys" if len(mixed) > NAMED else ""
+        errors.print(
+            f"Rows of several settings ({', '.join(mixed[:NAMED])}{more}) have no ± over seeds, but the "
+            "lowest and the highest figure.",
+            markup=False,
+        )
+
+
 def tell(findings: Findings, chosen: Sequence[FoundRun]) -> None:
     """Say what the table can't: failures, broken folders, jobs that are still to come."""
+    kept = {any(key.startswith(FINGERPRINT) for key in run.config) for run in chosen if run.metrics}
+    if len(kept) > 1:
+        errors.print(
+            "Runs without a fingerprint of their data are an older rnnlab's and have rows of their own."
+        )
     if any(run.metrics and run.status != "finished" for run in chosen):
         errors.print("Of runs that are not finished: the best validation so far.")
     # What has no configuration meets no condition, and is told all the same.

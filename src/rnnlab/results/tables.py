@@ -27,8 +27,8 @@ def terminal_table(rows: Sequence[Row], columns: Columns, names: Sequence[str]) 
     texts = {"run", "status", *columns.keys.values()}
     for name in header(columns):
         # A metric's split stands above its name: the figures below are no wider than either.
-        head = name.replace("/", "\n", 1) if name in columns.metrics else name
-        table.add_column(head, justify="left" if name in texts else "right")
+        head = name.replace("/", "\n", 1) if name in columns.heads else name
+        table.add_column(visible(head, lines=True), justify="left" if name in texts else "right")
     for row, name in zip(rows, names, strict=True):
         table.add_row(*map(visible, cells(row, columns, name)), style=STYLES.get(row.status))
     return table
@@ -54,8 +54,9 @@ def escaped(text: str) -> str:
 def csv_table(rows: Sequence[Row], columns: Columns, names: Sequence[str]) -> str:
     """Return a table as CSV: keys by their full names, and numbers in full.
 
-    A metric's mean and standard deviation (``… std``) have a column each; what is not there is empty. Rows of
-    several runs say in ``seeds`` how many seeds the figures are of, in ``runs`` how many runs there are.
+    A metric's mean and standard deviation over seeds (``… std``) have a column each; what is not there is
+    empty, as is the deviation of runs that differ in more. Rows of several runs say in ``seeds`` how many
+    seeds the figures are of, in ``runs`` how many runs there are.
     """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")

@@ -3,17 +3,20 @@
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import hydra
 from omegaconf import OmegaConf
 
 from rnnlab.command_line import register_resolvers
 from rnnlab.errors import ConfigError, nearest
+from rnnlab.plain_arguments import value_of
 from rnnlab.runs.scored_table import ScoredTable
 
 
-def data_section(conf: Path, name: str | None, keys: Sequence[str]) -> dict[str, Any] | None:
+def data_section(
+    conf: Path, name: str | None, keys: Sequence[str], labels: str | None = None
+) -> dict[str, Any] | None:
     """Return the section, or None where no data is named.
 
     Args:
@@ -21,6 +24,7 @@ def data_section(conf: Path, name: str | None, keys: Sequence[str]) -> dict[str,
         name: a file of ``conf/data`` without its ending, or the path of a CSV, TSV or JSON Lines file, of
             which all rows are then scored.
         keys: words such as ``data.corpus.text_column=review``.
+        labels: names that are classes of a table whatever they look like, separated by commas.
 
     Raises:
         ConfigError: if there is no such data, or a key has nothing to belong to.
@@ -38,25 +42,26 @@ def data_section(conf: Path, name: str | None, keys: Sequence[str]) -> dict[str,
         section = OmegaConf.to_container(composed.data, resolve=True, throw_on_missing=True)
         return {str(key): value for key, value in section.items()}  # type: ignore[union-attr]
     if Path(name).suffix:
-        return table_section(name, keys)
+        return table_section(name, keys, labels)
     raise ConfigError(
         f"data={name}: there is no such data. {nearest(name, choices)} Or name a file: data=mine.csv."
     )
 
 
-def table_section(file: str, keys: Sequence[str]) -> dict[str, Any]:
+def table_section(file: str, keys: Sequence[str], labels: str | None = None) -> dict[str, Any]:
     """Return the section for a table of which all rows are scored.
 
     Raises:
-        ConfigError: if a key is none of a table's.
+        ConfigError: if a key is none of a table's, or its value of another type.
     """
-    known = [f"data.corpus.{name}" for name in inspect.signature(ScoredTable).parameters if name != "file"]
-    options: dict[str, str] = {}
+    settings = inspect.get_annotations(ScoredTable.__init__)
+    known = {f"data.corpus.{name}": kind for name, kind in settings.items() if name not in ("file", "return")}
+    options: dict[str, Any] = {"labels": labels} if labels else {}
     for word in keys:
         key, _, value = word.partition("=")
         if key not in known:
             raise ConfigError(f"{key}: there is no such key for data={file}. {nearest(key, known)}")
-        options[key.rpartition(".")[2]] = value
+        options[key.rpartition(".")[2]] = value_of(key, value, get_args(known[key]) or (known[key],))
     target = f"{ScoredTable.__module__}.{ScoredTable.__name__}"
     return {
         "name": Path(file).name,

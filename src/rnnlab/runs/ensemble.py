@@ -5,18 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import torch
 
 from rnnlab.errors import ConfigError, RunError
-from rnnlab.models.sentiment import SentimentClassifier, evaluation_metrics
-from rnnlab.runs.evaluation import encoded_data
-from rnnlab.runs.opening import open_run
-from rnnlab.runs.trained_classifier import TrainedClassifier
+from rnnlab.runs.evaluation import prepared_split
+from rnnlab.runs.load import open_run
+from rnnlab.tasks.answers import Answered
 from rnnlab.training.hardware import check_accelerator
-
-Probabilities = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
 
 
 def evaluated_together(
@@ -49,21 +43,23 @@ def evaluated_together(
     if len(paths) < 2:
         raise ConfigError("ensemble=true needs at least two runs: run=… run=…")
     found: list[dict[str, Any]] = []
-    answers: list[Probabilities] = []
-    first: tuple[tuple[str, ...], Labels] | None = None
+    answers: list[Answered] = []
     for path in paths:
-        result, classes, targets, probabilities = answered(path, split, data, labels, device, trust)
-        if first is None:
-            first = classes, targets
-        elif first[0] != classes or not np.array_equal(first[1], targets):
+        result, answer = answered(path, split, data, labels, device, trust)
+        if answers and not is_to_the_same(answer, answers[0]):
             raise ConfigError(
                 f"{paths[0]} and {path} do not answer the same question: their classes or their documents "
                 "differ. Name the data for all: data=…"
             )
         found.append(result)
-        answers.append(probabilities)
-    assert first is not None
-    return found, scores(np.mean(answers, axis=0, dtype=np.float64), first[1], first[0])
+        answers.append(answer)
+    mean = np.asarray(np.mean([answer.probabilities for answer in answers], axis=0, dtype=np.float64))
+    return found, answers[0].scores(mean)
+
+
+def is_to_the_same(answer: Answered, other: Answered) -> bool:
+    """Return whether two answers are to the same question: of the same classes and documents."""
+    return answer.classes == other.classes and np.array_equal(answer.targets, other.targets)
 
 
 def answered(
@@ -73,48 +69,27 @@ def answered(
     labels: Sequence[str],
     device: str | None,
     trust: Sequence[str],
-) -> tuple[dict[str, Any], tuple[str, ...], Labels, Probabilities]:
-    """Return a classifier's figures, its classes, the documents' classes, and its probabilities of them."""
+) -> tuple[dict[str, Any], Answered]:
+    """Return a classifier's figures, and its answers."""
     run = open_run(path, trust)
-    if not isinstance(run.task, SentimentClassifier):
-        raise RunError(f"{path} is a run of task={run.task_name}; ensemble=true is for task=sentiment.")
     config = {**run.config, "data": run.config["data"] if data is None else dict(data)}
     accelerator = device or str(config["trainer"]["accelerator"])
     check_accelerator(accelerator)
-    module = encoded_data(run, config, split, labels)
-    (documents,) = module.encoded.splits.values()
-    model = TrainedClassifier(run, "cpu" if accelerator == "cpu" else "auto")
-    probabilities = model.probabilities(documents)
+    model = run.task.trained_model()(run, "cpu" if accelerator == "cpu" else "auto")
+    if not model.tells_classes:
+        raise RunError(f"{path} is a run of task={run.task_name}; ensemble=true is for task=sentiment.")
+    module = prepared_split(run, config, split, labels)
+    answer = model.answered(module)
     result = {
         "run": str(path),
         "checkpoint": str(run.checkpoint),
         "data": config["data"]["name"],
         "split": split,
-        "documents": len(documents),
-        "out_of_vocabulary": max(module.encoded.out_of_vocabulary.values()),
+        "documents": module.size_of(split),
+        "out_of_vocabulary": module.out_of_vocabulary,
         "limit": 1.0,
         "seed": config["seed"],
-        "metrics": scores(probabilities, documents.labels, run.labels),
+        "labels": list(run.labels),
+        "metrics": answer.scores(answer.probabilities),
     }
-    return result, run.labels, documents.labels, probabilities
-
-
-def scores(
-    probabilities: npt.NDArray[np.floating[Any]], targets: Labels, labels: Sequence[str]
-) -> dict[str, float]:
-    """Return the metrics that training reports.
-
-    Args:
-        probabilities: of each class, ``(documents, classes)``.
-        targets: the documents' classes ``(documents,)``.
-        labels: class names in id order.
-    """
-    metrics = evaluation_metrics(len(labels))
-    given = torch.from_numpy(np.asarray(probabilities, dtype=np.float64))
-    metrics.update(given[:, 1] if len(labels) == 2 else given, torch.from_numpy(targets))
-    found = dict(metrics.compute())
-    for name in [name for name in found if name.endswith("_per_class")]:
-        for label, value in zip(labels, found.pop(name), strict=True):
-            found[f"{name.removesuffix('_per_class')}/{label}"] = value
-    chosen = np.clip(given.numpy()[np.arange(len(targets)), targets], np.finfo(np.float64).tiny, None)
-    return {**{name: float(value) for name, value in found.items()}, "loss": float(-np.log(chosen).mean())}
+    return result, answer

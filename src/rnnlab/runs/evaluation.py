@@ -1,27 +1,21 @@
 """A finished run's figures once more, or on other data, by the model's own vocabulary."""
 
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import lightning
-import numpy as np
 
-from rnnlab.corpora.corpus import check_split
-from rnnlab.data.memory_data import MemoryData
-from rnnlab.data.text_data import TextData
+from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
-from rnnlab.figures.scored_documents import ScoredDocuments
-from rnnlab.models.sentiment import SentimentClassifier
-from rnnlab.runs.opening import OpenedRun, open_run
-from rnnlab.text.encoded import EncodedSplit, encoded_corpus
-from rnnlab.training.assembly import assemble_data
+from rnnlab.runs.load import open_run
+from rnnlab.tasks.answers import OpenedRun
 from rnnlab.training.encoding_progress import encoding_progress
-from rnnlab.training.evaluation import evaluate
-from rnnlab.training.fit import quieten
+from rnnlab.training.fit import assemble_data
 from rnnlab.training.hardware import check_accelerator
-from rnnlab.training.recorded_documents import RecordedDocuments
+from rnnlab.training.processes import quieten
+from rnnlab.training.resume import tell_edited, tell_other_corpus
+from rnnlab.training.scoring import evaluate
 
 LIMITS = {"validation": "limit_val_batches", "test": "limit_test_batches"}
 """What of a split is scored, by the run's trainer."""
@@ -34,7 +28,7 @@ def evaluated(
     labels: Sequence[str] = (),
     device: str | None = None,
     trust: Sequence[str] = (),
-    scored: MutableMapping[str, ScoredDocuments] | None = None,
+    scored: MutableMapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return a run's metrics on a split; on its own data those that training printed, digit for digit.
 
@@ -52,7 +46,8 @@ def evaluated(
     Returns:
         ``run``, ``checkpoint``, ``data`` (the corpus's name), ``split``, ``documents`` (or sequences),
         ``out_of_vocabulary`` (share of the tokens; None where there is no text), ``limit`` (of the batches,
-        as in training: 1.0 for all), ``seed`` and ``metrics``.
+        as in training: 1.0 for all), ``seed``,
+        ``labels`` (the model's classes) and ``metrics``.
 
     Raises:
         RunError: if the run can't be used.
@@ -64,107 +59,43 @@ def evaluated(
         raise ConfigError(f"device={device}: choose auto, cpu or gpu.")
     run = open_run(path, trust)
     config = {**run.config, "data": run.config["data"] if data is None else dict(data)}
+    if data is None:
+        tell_edited(run.metadata, [config["data"], config["batches"]])
     trained = {key: value for key, value in config["trainer"].items() if key not in ("num_nodes", "strategy")}
     trainer = {**trained, "devices": 1, **({"accelerator": device} if device else {})}
     check_accelerator(trainer["accelerator"])
     lightning.seed_everything(config["seed"], workers=True, verbose=False)
-    if run.reading is None:
-        made = made_data(run, config)
-        metrics = evaluate(run.task, made, split, trainer)
-        documents, missed = made.sizes[split], None
-    else:
-        module = encoded_data(run, config, split, labels)
-        recorders = recorders_of(run, module)
-        metrics = evaluate(run.task, module, split, trainer, recorders)
-        if scored is not None:
-            scored.update((str(path), recorder.scored) for recorder in recorders)
-        documents = sum(len(part) for part in module.encoded.splits.values())
-        missed = max(module.encoded.out_of_vocabulary.values())
+    data_module = prepared_split(run, config, split, labels)
+    if data is None:
+        tell_other_corpus(run.metadata, data_module.corpus_facts())
+    recorder = run.task.recorder(data_module, split)
+    metrics = evaluate(run.task, data_module, split, trainer, [recorder] if recorder else [])
+    if scored is not None and recorder is not None:
+        scored[str(path)] = recorder.scored  # type: ignore[attr-defined]
     return {
         "run": str(path),
         "checkpoint": str(run.checkpoint),
         "data": config["data"]["name"],
         "split": split,
-        "documents": documents,
-        "out_of_vocabulary": missed,
+        "documents": data_module.size_of(split),
+        "out_of_vocabulary": data_module.out_of_vocabulary,
         "limit": trainer[LIMITS[split]],
         "seed": config["seed"],
+        "labels": list(run.labels),
         "metrics": metrics,
     }
 
 
-def recorders_of(run: OpenedRun, data: TextData) -> list[RecordedDocuments]:
-    """Return what keeps a classifier's answers; nothing for other tasks."""
-    if not isinstance(run.task, SentimentClassifier):
-        return []
-    (documents,) = data.encoded.splits.values()
-    return [RecordedDocuments(documents.lengths, run.labels)]
-
-
-def made_data(run: OpenedRun, config: Mapping[str, Any]) -> MemoryData:
-    """Return the sequences of a memory problem, such as the model was trained on.
+def prepared_split(run: OpenedRun, config: Mapping[str, Any], split: str, labels: Sequence[str]) -> TaskData:
+    """Return the data with one split ready, as the model reads it.
 
     Raises:
-        ConfigError: if its inputs or answers are not of the model's kind.
+        ConfigError: if the split is neither validation nor test, or the data is not of the model's kind.
+        DataError: if it is missing, damaged or empty.
     """
-    module, own = assemble_data(config), assemble_data(run.config)
-    assert isinstance(module, MemoryData)
-    if module.facts() != own.facts():
-        raise ConfigError(
-            f"The model was trained on {run.config['data']['name']} and {config['data']['name']} has other "
-            f"inputs or answers ({own.facts()} and {module.facts()}). Another distance is fine."
-        )
-    return module
-
-
-def encoded_data(run: OpenedRun, config: Mapping[str, Any], split: str, labels: Sequence[str]) -> TextData:
-    """Return the data with one split encoded by the run's vocabulary, its classes numbered as the model's."""
-    module = assemble_data(config)
-    assert isinstance(module, TextData)
-    if split not in module.splits():
+    if split not in LIMITS:
         raise ConfigError(f"split={split}: evaluate on validation or test.")
-    names = module.splits()[split]
-    for name in names:
-        check_split(module.corpus, name)
+    data = assemble_data(config)
     with encoding_progress() as progress:
-        encoded = encoded_corpus(
-            module.corpus, run.tokenizer, splits=names, vocabulary=run.vocabulary, progress=progress
-        )
-    if run.labels:
-        ids = model_ids(run.labels, encoded.labels, labels)
-        encoded = replace(
-            encoded,
-            labels=run.labels,
-            splits={name: relabelled(part, ids) for name, part in encoded.splits.items()},
-        )
-    module.encoded = encoded
-    return module
-
-
-def model_ids(model: Sequence[str], corpus: Sequence[str], named: Sequence[str]) -> list[int]:
-    """Return the model's class id for each class of the corpus.
-
-    Args:
-        model: the model's classes.
-        corpus: the corpus's classes.
-        named: what the corpus calls the model's, in the model's order; empty where they are called the same.
-
-    Raises:
-        ConfigError: if the corpus has a class that the model has not, under the names given.
-    """
-    called = list(named) or list(model)
-    strange = [name for name in corpus if name not in called]
-    if len(called) != len(model) or len(set(called)) != len(called) or strange:
-        raise ConfigError(
-            f"The model tells {', '.join(model)}; the data has {', '.join(corpus)}. Say what the data calls "
-            f"the model's, in the order {', '.join(model)}: labels={','.join(corpus)}, or turned round."
-        )
-    return [called.index(name) for name in corpus]
-
-
-def relabelled(split: EncodedSplit, ids: Sequence[int]) -> EncodedSplit:
-    """Return the split with class ``i`` renamed to ``ids[i]``; the text stays where it is."""
-    if list(ids) == list(range(len(ids))):
-        return split
-    changed = np.where(split.labels < 0, -1, np.asarray(ids, dtype=np.int64)[split.labels])
-    return replace(split, labels=changed, source=None)
+        data.prepare_split(split, run, labels, progress)
+    return data

@@ -3,27 +3,29 @@
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from rich.table import Table
+from rich.text import Text
 
 from rnnlab.atomic import write_text
 from rnnlab.command_line import differences
 from rnnlab.errors import ConfigError, DamagedFileError
 from rnnlab.figures.scored_documents import ScoredDocuments
+from rnnlab.folders import within
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.ensemble import evaluated_together
 from rnnlab.runs.evaluation import evaluated
 from rnnlab.runs.evaluation_curves import check_curves_folder, curves_folder, write_curves
 from rnnlab.runs.named_runs import named
 from rnnlab.runs.outputs import check_output
-from rnnlab.terminal import console
+from rnnlab.terminal import console, print_table
 from rnnlab.training.readable_numbers import figure
 from rnnlab.training.report import part_of_it
 from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.score_tables import called, over_all, table_by_class, table_of
 
 
 def evaluate_runs(
@@ -101,13 +103,18 @@ def evaluate_runs(
 
 
 def report_file(results: Sequence[dict[str, Any]], output: str | None) -> Path | None:
-    """Return where the figures go: ``output``, else into the folder of a single run, else nowhere."""
+    """Return where the figures go: ``output``, else into the folder of a single run, else nowhere.
+
+    Raises:
+        RunError: if the name of the run's data would lead elsewhere.
+    """
     if output is not None:
         return Path(output)
     folder = Path(results[0]["run"])
     if len(results) > 1 or not folder.is_dir():
         return None
-    return folder / f"evaluation_{results[0]['data']}_{results[0]['split']}.json"
+    name = f"evaluation_{results[0]['data']}_{results[0]['split']}.json"
+    return within(folder, name, "The file of figures, named by the run's data.name,")
 
 
 def summary(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -117,8 +124,15 @@ def summary(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {
         "runs": list(results),
         "mean": {name: fmean(values) for name, values in columns.items()},
-        "spread": {name: stdev(values) if len(values) > 1 else 0.0 for name, values in columns.items()},
+        "spread": {name: deviation(values) for name, values in columns.items()},
     }
+
+
+def deviation(values: Sequence[float]) -> float:
+    """Return the sample standard deviation, 0 of a single value, NaN where one is no number."""
+    if not all(map(math.isfinite, values)):
+        return math.nan
+    return stdev(values) if len(values) > 1 else 0.0
 
 
 def show(report: dict[str, Any]) -> None:
@@ -130,22 +144,27 @@ def show(report: dict[str, Any]) -> None:
         title += "sequences"
     else:
         title += f"documents, {first['out_of_vocabulary']:.1%} of the tokens unknown to the model"
-    table = Table(title=f"{title}{part_of_it(first['limit'])}", title_justify="left")
-    table.add_column("run", overflow="fold")
-    table.add_column("seed", justify="right")
-    for name in report["mean"]:
-        table.add_column(name, justify="right")
+    names, labels = over_all(report["mean"], first["labels"]), first["labels"]
+    columns = ["seed", *(called(name, labels) for name in names)]
+    table = table_of(f"{title}{part_of_it(first['limit'])}", "run", columns)
     for name, run in zip(short_names([run["run"] for run in runs]), runs, strict=True):
-        cells = [figure(key, run["metrics"][key]) for key in report["mean"]]
-        table.add_row(name, str(run["seed"]), *cells)
+        table.add_row(Text(name), str(run["seed"]), *(figure(key, run["metrics"][key]) for key in names))
     if len(runs) > 1:
-        pairs = zip(report["mean"].items(), report["spread"].values(), strict=True)
-        cells = [f"{figure(key, mean)} ± {figure(key, spread)}" for (key, mean), spread in pairs]
-        table.add_row("mean ± spread", "", *cells, style="bold")
+        for name, part in (("mean", report["mean"]), ("± spread", report["spread"])):
+            table.add_row(name, "", *(figure(key, part[key]) for key in names), style="bold")
     if "ensemble" in report:
-        cells = [figure(key, report["ensemble"][key]) for key in report["mean"]]
+        cells = [figure(key, report["ensemble"][key]) for key in names]
         table.add_row("ensemble", "", *cells, style="bold")
-    console.print(table)
+    print_table(table)
+    by_class = table_by_class({key: mean_cell(report, key) for key in report["mean"]}, labels)
+    if by_class is not None:
+        print_table(by_class)
+
+
+def mean_cell(report: Mapping[str, Any], metric: str) -> str:
+    """Return a metric's mean, and its spread where there are several runs."""
+    mean = figure(metric, report["mean"][metric])
+    return mean if len(report["runs"]) == 1 else f"{mean} ± {figure(metric, report['spread'][metric])}"
 
 
 def short_names(runs: Sequence[str]) -> list[str]:

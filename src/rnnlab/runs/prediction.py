@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from rnnlab.errors import ConfigError, DataError, RunError
+from rnnlab.corpora.rows import Row
+from rnnlab.errors import ConfigError, DataError
 from rnnlab.figures.explanation_views import save_page, terminal_view
 from rnnlab.named_classes import trusted_packages
-from rnnlab.runs.loaded import load
+from rnnlab.runs.load import load
 from rnnlab.runs.outputs import check_output
 from rnnlab.runs.table_prediction import Tally, predict_table, predicted
-from rnnlab.runs.text_tables import TextRow, text_row
-from rnnlab.runs.trained_classifier import WINDOW, TrainedClassifier
-from rnnlab.runs.trained_model import TrainedModel
+from rnnlab.runs.text_tables import text_row
+from rnnlab.tasks.answers import WINDOW, TrainedModel
 from rnnlab.terminal import console, errors
 from rnnlab.visible import visible_json
 
@@ -26,6 +26,7 @@ def answer(
     input: str | None = None,
     output: str | None = None,
     text_column: str = "text",
+    quotes: bool | None = None,
     overwrite: bool = False,
     explain: bool = False,
     label: str | None = None,
@@ -38,16 +39,13 @@ def answer(
     Raises:
         RnnlabError: for whatever the user can mend.
     """
-    check_together(text, input, output, explain, label)
+    check_together(text, input, output, explain, label, quotes)
     model = load(run, device=device, trust=trusted_packages(trust))
     if explain and text is not None:
         explain_text(model, text, label, Path(output or "explanation.html"), overwrite)
         return
-    if not isinstance(model, TrainedClassifier):
-        raise RunError(
-            f"{run} is a run of task={model.run.task_name}: it has no classes to predict. Write with it "
-            "(scripts/generate.py), or see each word's surprise (text=… explain=true)."
-        )
+    if not model.tells_classes:
+        raise model.refusal("tell classes", "sentiment")
     if text is not None:
         show(model, text)
     elif input is not None and output is not None:
@@ -56,10 +54,11 @@ def answer(
             Path(input),
             Path(output),
             column=text_column,
+            quotes=quotes,
             overwrite=overwrite,
             safe_cells=safe_cells,
         )
-        for note in tally.notes(model.kept["max_length"]):
+        for note in tally.notes(model.max_length):
             errors.print(note, markup=False)
         errors.print(f"Predictions  {output}", markup=False)
     else:
@@ -67,7 +66,12 @@ def answer(
 
 
 def check_together(
-    text: str | None, input: str | None, output: str | None, explain: bool, label: str | None
+    text: str | None,
+    input: str | None,
+    output: str | None,
+    explain: bool,
+    label: str | None,
+    quotes: bool | None = None,
 ) -> None:
     """Check that the arguments make sense together.
 
@@ -78,6 +82,8 @@ def check_together(
         raise ConfigError("text and input are both given; choose one.")
     if input is not None and output is None:
         raise ConfigError("input needs output=…, the file for the predictions.")
+    if quotes is not None and input is None:
+        raise ConfigError("quotes=… is for input=…, a table.")
     if explain and text is None:
         raise ConfigError('explain=true needs text="…", the one text to explain.')
     if label is not None and not explain:
@@ -98,7 +104,7 @@ def explain_text(model: TrainedModel, text: str, label: str | None, page: Path, 
     errors.print(f"Page  {page}", markup=False)
 
 
-def show(model: TrainedClassifier, text: str) -> None:
+def show(model: TrainedModel, text: str) -> None:
     """Print the probability of each class, the most probable first."""
     (prediction,) = model.predictions([text])
     for share, label in sorted(
@@ -109,7 +115,7 @@ def show(model: TrainedClassifier, text: str) -> None:
         )
     tally = Tally()
     tally.add(prediction)
-    for note in tally.notes(model.kept["max_length"])[1:]:
+    for note in tally.notes(model.max_length)[1:]:
         errors.print(note, markup=False)
     note_unknown(model, text)
 
@@ -122,7 +128,7 @@ def note_unknown(model: TrainedModel, text: str) -> None:
         errors.print(f"Not in the vocabulary, read as <unk>: {', '.join(unknown[:20])}{more}", markup=False)
 
 
-def predict_lines(model: TrainedClassifier, column: str) -> None:
+def predict_lines(model: TrainedModel, column: str) -> None:
     """Answer each line of standard input with a JSON object, in their order; a person's line at once."""
     typed = sys.stdin.isatty()
     if typed:
@@ -139,11 +145,11 @@ def predict_lines(model: TrainedClassifier, column: str) -> None:
     ):  # the reader, such as head, has enough; Python must not flush once more at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
-    for note in tally.notes(model.kept["max_length"])[1:]:
+    for note in tally.notes(model.max_length)[1:]:
         errors.print(note, markup=False)
 
 
-def stdin_rows(stream: BinaryIO, column: str) -> Iterator[TextRow]:
+def stdin_rows(stream: BinaryIO, column: str) -> Iterator[Row]:
     """Yield the lines of standard input.
 
     Raises:

@@ -5,7 +5,9 @@ from functools import cached_property
 from pathlib import Path
 
 from rnnlab.corpora.corpus import Corpus, Document, check_split, fingerprint_of
+from rnnlab.corpora.labels import Classes, tidied
 from rnnlab.corpora.rows import RowReader
+from rnnlab.corpora.tables import known_class
 from rnnlab.corpora.text_files import digest_of, files_named
 from rnnlab.errors import DataError
 
@@ -17,6 +19,10 @@ class ScoredTable(Corpus):
         file: the path, or a pattern of several.
         text_column: the column (in JSON Lines, the key) of the text.
         label_column: the column of the class.
+        quotes: whether quotation marks can enclose a field; None: see
+            :class:`rnnlab.corpora.rows.RowReader`.
+        labels: names, separated by commas, that are classes even where they read as "nothing here", such as
+            ``none``.
 
     Raises:
         DataError: if there is no such file.
@@ -24,43 +30,63 @@ class ScoredTable(Corpus):
 
     splits = ("test",)
 
-    def __init__(self, file: str, text_column: str = "text", label_column: str = "label") -> None:
+    def __init__(
+        self,
+        file: str,
+        text_column: str = "text",
+        label_column: str = "label",
+        quotes: bool | None = None,
+        labels: str = "",
+    ) -> None:
         self._files = files_named(file)
-        self._reader = RowReader(None, text_column, label_column, quotes=True)
+        named = tuple(tidied(label) for label in labels.strip("[]").split(","))
+        self._reader = RowReader(None, text_column, label_column, quotes, named if labels else ())
 
     @property
     def name(self) -> str:
         """The file's name."""
         return self._files[0].name
 
-    @cached_property
+    @property
     def labels(self) -> tuple[str, ...]:
-        """The classes that occur, sorted.
+        """The classes that occur, sorted; spellings of one number, such as 1 and 1.0, are one.
 
         Raises:
             DataError: if there is no row, or one that can't be read.
         """
-        found = {
+        return self._classes.names
+
+    @cached_property
+    def _classes(self) -> Classes:
+        found = [
             row.label for path in self._files for row in self._reader.rows(path) if row.label is not None
-        }
+        ]
         if not found:
             raise DataError(f"{self._files[0]} has no rows.")
-        return tuple(sorted(found))
+        return Classes.occurring(found)
 
     @property
     def fingerprint(self) -> str:
         """Digest of the files' contents and of the columns."""
-        columns = [self._reader.text_column, self._reader.label_column]
+        reader = self._reader
         return fingerprint_of(
-            name="scored_table", columns=columns, content=digest_of(self._files), formats=self._formats()
+            name="scored_table",
+            version=2,
+            reading=[reader.text_column, reader.label_column, reader.quotes is not False],
+            content=digest_of(self._files),
+            formats=self._formats(),
         )
 
     def documents(self, split: str) -> Iterator[Document]:
-        """Yield the rows in their order."""
+        """Yield the rows in their order.
+
+        Raises:
+            DataError: naming file and line, for a row that can't be read.
+        """
         check_split(self, split)
         for path in self._files:
             for row in self._reader.rows(path):
-                yield Document(row.text, self.labels.index(str(row.label)))
+                yield Document(row.text, known_class(row, path, self._classes))
 
     def _formats(self) -> list[str]:
         return [Path(path).suffix.lower() for path in self._files]

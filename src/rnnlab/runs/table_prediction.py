@@ -9,18 +9,18 @@ from pathlib import Path
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from rnnlab.atomic import written_beside
+from rnnlab.corpora.rows import Row
 from rnnlab.errors import DataError
 from rnnlab.runs.outputs import check_output
 from rnnlab.runs.text_tables import (
     Columns,
     SafeCells,
-    TextRow,
     check_columns_free,
     format_of,
     read_texts,
     row_writer,
 )
-from rnnlab.runs.trained_classifier import WINDOW, Prediction, TrainedClassifier
+from rnnlab.tasks.answers import WINDOW, Prediction, TrainedModel
 from rnnlab.terminal import errors
 
 LABEL = "predicted_label"
@@ -65,24 +65,27 @@ class Tally:
 
 
 def predict_table(
-    model: TrainedClassifier,
+    model: TrainedModel,
     source: Path,
     target: Path,
     *,
     column: str = "text",
+    quotes: bool | None = None,
     overwrite: bool = False,
     safe_cells: bool | None = None,
 ) -> Tally:
     """Write each row of a table with the model's label and the probability of each class.
 
-    Rows keep their order and their columns; memory holds a window of them. ``target`` appears when all is
-    written.
+    Rows keep their order and their columns, the second of one name with a number; memory holds a window of
+    them. ``target`` appears when all is written.
 
     Args:
         model: a sentiment model.
         source: a CSV, TSV, JSON Lines or plain-text file.
         target: a CSV, TSV or JSON Lines file to write.
         column: the column of the text.
+        quotes: whether quotation marks can enclose a field of the table; None: see
+            :class:`rnnlab.corpora.rows.RowReader`.
         overwrite: whether ``target`` may exist.
         safe_cells: whether cells of a CSV or TSV that a spreadsheet would take for formulas get an apostrophe
             before them; None: only the predicted labels, which are the model's and not the table's.
@@ -98,7 +101,7 @@ def predict_table(
     tally = Tally(safe=SafeCells(looked_at))
     started = time.perf_counter()
     form = format_of(target)
-    rows = read_texts(source, column)
+    rows = read_texts(source, column, quotes)
     first = next(rows, None)
     if first is None:
         raise DataError(f"{source} has no rows.")
@@ -117,7 +120,7 @@ def predict_table(
 
 
 def predicted(
-    model: TrainedClassifier, rows: Iterable[TextRow], window: int = WINDOW
+    model: TrainedModel, rows: Iterable[Row], window: int = WINDOW
 ) -> Iterator[tuple[Columns, Prediction]]:
     """Yield each row's columns with the predicted ones added, and the prediction."""
     for chunk in windows(iter(rows), window):
@@ -126,9 +129,9 @@ def predicted(
             yield {**row.columns, **added_columns(model, prediction)}, prediction
 
 
-def windows(rows: Iterator[TextRow], window: int) -> Iterator[list[TextRow]]:
+def windows(rows: Iterator[Row], window: int) -> Iterator[list[Row]]:
     """Yield lists of at most ``window`` rows and, beyond one row, ``WINDOW_CHARACTERS``."""
-    chunk: list[TextRow] = []
+    chunk: list[Row] = []
     characters = 0
     for row in rows:
         if chunk and (len(chunk) == window or characters + len(row.text) > WINDOW_CHARACTERS):
@@ -143,7 +146,7 @@ def windows(rows: Iterator[TextRow], window: int) -> Iterator[list[TextRow]]:
         yield chunk
 
 
-def added_columns(model: TrainedClassifier, prediction: Prediction | None) -> Columns:
+def added_columns(model: TrainedModel, prediction: Prediction | None) -> Columns:
     """Return the columns that are added to a row; without values where there is no prediction."""
     shares = [None] * len(model.labels) if prediction is None else prediction.probabilities.tolist()
     names = [f"probability_{label}" for label in model.labels]

@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from rnnlab.cells import cell_classes
 from rnnlab.diagnostics.record import read_records
 from rnnlab.errors import RunError
 from rnnlab.figures.saved import save
@@ -55,7 +56,7 @@ def figure_of_memory(folders: Sequence[str | Path]) -> Figure:
     blind = 0.0
     for folder in finished_runs([Path(folder) for folder in folders]):
         config = folder.config()
-        if (config.get("task") or {}).get("name") != "memory":
+        if "distance" not in (config.get("data") or {}):  # it is no memory problem's
             continue
         metrics = folder.metrics()
         try:
@@ -73,8 +74,9 @@ def figure_of_memory(folders: Sequence[str | Path]) -> Figure:
         raise RunError(
             f"The runs are of several problems, {' and '.join(sorted(problems))}: draw them apart."
         )
-    order = {"rnn": 0, "lstm": 1, "gru": 2}
-    found.sort(key=lambda run: (order.get(run.network, 3), run.network, run.distance))
+    order = list(cell_classes())  # plain cells before those that were helped
+    place = {name: number for number, name in enumerate(order)}
+    found.sort(key=lambda run: (place.get(run.network, len(order)), run.network, run.distance))
     return vanishing_gradient_figure(problems.pop(), found, blind)
 
 

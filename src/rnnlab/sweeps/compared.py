@@ -4,38 +4,29 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rnnlab.errors import DamagedFileError
+from rnnlab.training.choosing import Choice, Mode, choice_of
 from rnnlab.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
-Mode = Literal["min", "max"]
-
 OWN_TASKS: Mapping[str, tuple[str, Mode]] = {
-    "rnnlab.models.sentiment.SentimentClassifier": ("validation/accuracy", "max"),
-    "rnnlab.models.language_model.LanguageModel": ("validation/perplexity", "min"),
-    "rnnlab.models.memory.MemoryTask": ("validation/loss", "min"),
+    "rnnlab.tasks.sentiment.task.SentimentClassifier": ("validation/accuracy", "max"),
+    "rnnlab.tasks.language_model.task.LanguageModel": ("validation/perplexity", "min"),
+    "rnnlab.tasks.memory.task.MemoryTask": ("validation/loss", "min"),
 }
 """The ``monitor`` and ``mode`` of rnnlab's tasks. The classes know them, but importing those takes half of
 the time that a sweep in several processes, which import torch and Lightning once more, needs to begin."""
 
 
 @dataclass(frozen=True)
-class Compared:
-    """The validation metric by which jobs are compared.
-
-    Attributes:
-        monitor: such as ``validation/accuracy``.
-        mode: whether it is best at its ``min`` or its ``max``.
-    """
-
-    monitor: str
-    mode: Mode
+class Compared(Choice):
+    """The validation metric by which jobs are compared."""
 
     def value(self, metrics_file: Path) -> float | None:
-        """Return the metric of a finished run; ``None`` of others, and, with a warning, of damaged figures."""
+        """Return the metric of a finished run; ``None`` of others, and, with a warning, of damaged ones."""
         folder = RunFolder(metrics_file.parent)
         if not folder.metrics_file.exists():
             return None
@@ -49,12 +40,22 @@ class Compared:
 
 
 def compared_by(config: Mapping[str, Any]) -> Compared:
-    """Return the metric by which runs of this configuration's task choose their best checkpoint."""
-    target = config["task"]["_target_"]
+    """Return the metric by which runs of this configuration choose their best checkpoint.
+
+    Raises:
+        ConfigError: if the configuration says one whose mode is not known.
+    """
+    settings = config.get("callbacks", {}).get("checkpoint", {})
+    choice = choice_of(settings, own_choice(config["task"]["_target_"]), "callbacks.checkpoint")
+    return Compared(choice.monitor, choice.mode)
+
+
+def own_choice(target: str) -> Choice:
+    """Return the metric that a task states."""
     if target in OWN_TASKS:
-        return Compared(*OWN_TASKS[target])
+        return Choice(*OWN_TASKS[target])
     from rnnlab.build import locate_class
-    from rnnlab.models.task import Task
+    from rnnlab.tasks.task import Task
 
     task = locate_class(target, Task, "task")
-    return Compared(task.monitor, task.mode)
+    return Choice(task.monitor, task.mode)

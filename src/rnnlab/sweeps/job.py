@@ -24,6 +24,8 @@ from rnnlab.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
+register_resolvers()  # a launcher's process composes the job before it calls it
+
 Did = Literal["finished", "already", "failed", "elsewhere", "stopped", "pruned"]
 
 

@@ -9,7 +9,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.sweeps.naming import Setting, job_name
 from rnnlab.sweeps.overrides import Overrides, values_of
 
-NOT_OF_THE_RUN = ("hydra", "sweep", "resume")
+NOT_OF_THE_RUN = ("hydra", "sweep", "resume", "trust")
 """Sections of a composed configuration that say how a run is started, not what it computes."""
 
 

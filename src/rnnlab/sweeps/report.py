@@ -8,7 +8,7 @@ from rnnlab.sweeps.compared import Compared
 from rnnlab.sweeps.job import Outcome
 from rnnlab.sweeps.jobs import Job
 from rnnlab.sweeps.sweep_folder import SweepFolder
-from rnnlab.terminal import console, shown
+from rnnlab.terminal import console, print_table, shown
 
 SHOWN = {"already": "finished before"}
 
@@ -27,14 +27,14 @@ def report(
     table = Table(title=f"Sweep in {shown(folder.path)}", title_justify="left")
     table.add_column("job", overflow="fold")
     table.add_column("")
-    table.add_column(f"best {compared.monitor}", justify="right")
+    table.add_column(f"best {compared.monitor}", justify="right", no_wrap=True)
     for job in jobs:
         outcome = outcomes[job.name]
         value = compared.value(folder.run(job).metrics_file)
         style = "red" if outcome.did == "failed" else None
         cell = "" if value is None else f"{value:.4f}"
         table.add_row(job.name, SHOWN.get(outcome.did, outcome.did), cell, style=style)
-    console.print(table)
+    print_table(table)
     failed = {name: outcome.why for name, outcome in outcomes.items() if outcome.why}
     if failed:
         console.print(failures(failed))

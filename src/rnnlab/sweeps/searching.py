@@ -20,6 +20,7 @@ from rnnlab.sweeps.jobs import Job
 from rnnlab.sweeps.overrides import Overrides
 from rnnlab.sweeps.report import report
 from rnnlab.sweeps.settling import POLL
+from rnnlab.sweeps.standing import RememberedOrigins, finished
 from rnnlab.sweeps.sweep import Sweep, begin, compose_all, end_by, facts_of, placed, run_jobs, working
 from rnnlab.sweeps.together import together
 from rnnlab.sweeps.trials import Trials, open_study, pruner_of, space_of
@@ -42,6 +43,7 @@ def run_search(overrides: Overrides, hydra: HydraSide) -> None:
     begin(this, [])
     study = open_study(this.folder.storage, pruner, this.compared.mode)
     trials = Trials(study, this.folder, dimensions, overrides.fixed_words(), this.settings, this.compared)
+    check_origin(this, trials)
     trials.try_failed_again()
     total = this.settings["trials"]
     done = f", {total - trials.left()} of them begun before" if trials.all() else ""
@@ -49,6 +51,25 @@ def run_search(overrides: Overrides, hydra: HydraSide) -> None:
     with working(this) as attempts:
         outcomes = run_trials(this, trials, attempts)
     conclude(this, trials, outcomes)
+
+
+def check_origin(this: Sweep, trials: Trials) -> None:
+    """Check that what the search knows so far was found on the data, and by the code, that is there now.
+
+    Raises:
+        ConfigError: if it wasn't; what is chosen next follows from it.
+    """
+    origin, notes = RememberedOrigins(), dict[str, None]()
+    for trial in trials.in_state(TrialState.COMPLETE):
+        folder = this.folder.run(trials.job(trial))
+        if folder.state().name != "finished":
+            continue
+        what = finished(folder, folder.config(), origin)
+        if what.do == "leave":
+            raise ConfigError(f"Trial {folder.path.name}: {what.why}")
+        notes |= {what.why: None} if what.why else {}
+    for note in notes:
+        console.print(note, style="yellow", markup=False)
 
 
 def check(settings: Mapping[str, Any]) -> None:

@@ -1,18 +1,22 @@
 """What is to be done about a job, as its run folder tells."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from rnnlab.command_line import differences
-from rnnlab.errors import DamagedFileError, RunError
+from rnnlab.errors import DamagedFileError, RnnlabError, RunError
+from rnnlab.named_classes import classes_in
 from rnnlab.sweeps.jobs import of_the_run
-from rnnlab.training.resume import at
+from rnnlab.training.origin import Origin, changed_since, origin_of
+from rnnlab.training.resume import at, is_place
 from rnnlab.training.run_folder import RunFolder
 
 ADOPTED = ("model", "task", "tokenizer")
 """Sections of which ``init_from`` decides what the command does not say."""
+
+NOT_KEPT = "they were made by an rnnlab that kept no fingerprint of it."
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,9 @@ class Standing:
 
     Attributes:
         do: ``nothing`` (it is finished), ``wait`` (a process is at it), ``resume`` (there is a checkpoint to
-            go on from), ``start`` (anew), or ``leave`` (what lies there can't be gone on with).
-        why: the reason for leaving it.
+            go on from), ``start`` (anew), or ``leave`` (what lies there can't be gone on with, or was made
+            from other data or code).
+        why: the reason for leaving it, or what can't be told of a finished one.
     """
 
     do: Literal["nothing", "wait", "resume", "start", "leave"]
@@ -30,7 +35,12 @@ class Standing:
 
 
 def standing(
-    folder: RunFolder, config: Mapping[str, Any], *, failed_before: float, owner: bool = False
+    folder: RunFolder,
+    config: Mapping[str, Any],
+    *,
+    failed_before: float,
+    owner: bool = False,
+    origin: Callable[[Mapping[str, Any]], Origin] = origin_of,
 ) -> Standing:
     """Return what is to be done about a job.
 
@@ -40,6 +50,7 @@ def standing(
         failed_before: when this invocation began, in seconds since 1970: a run that failed earlier is tried
             again, one that failed since then (in another invocation of the same sweep) is not.
         owner: whether this process holds the run's lock.
+        origin: tells what a configuration's run would be made from now.
     """
     state = folder.state(owner=owner)
     if state.name == "running":
@@ -52,18 +63,73 @@ def standing(
         stored = folder.config()
     except RunError as error:
         return Standing("leave", f"{error} sweep.restart=true starts over.")
-    changed = list(differences(as_composed(config), as_composed(stored)))
+    changed = [
+        key
+        for key in differences(as_composed(config), as_composed(stored))
+        # Whether files that lie elsewhere are the same is told by their fingerprint, where it is kept.
+        if not (folder.origin_file.is_file() and is_place(key, at(stored, key), at(config, key)))
+    ]
     if changed:
         return Standing("leave", other_configuration(changed, config, stored))
     if state.name == "finished":
-        try:
-            folder.metrics()
-        except DamagedFileError as error:
-            return Standing("leave", str(error))
-        return Standing("nothing")
+        return finished(folder, config, origin)
     if state.name == "failed" and folder.error_file.stat().st_mtime > failed_before:
         return Standing("leave", state.reason)
     return Standing("resume" if folder.last.is_file() or folder.previous.is_file() else "start")
+
+
+def finished(
+    folder: RunFolder, config: Mapping[str, Any], origin: Callable[[Mapping[str, Any]], Origin]
+) -> Standing:
+    """Return whether a finished run still counts: not with damaged figures, changed data or code."""
+    try:
+        folder.metrics()
+    except DamagedFileError as error:
+        return Standing("leave", str(error))
+    try:
+        before = folder.origin()
+        changed = changed_since(before, origin(config)) if before is not None else ""
+    except RnnlabError as error:
+        return Standing("nothing", f"Whether finished jobs' data has changed can't be told: {error}")
+    if before is None:
+        return Standing("nothing", f"Whether finished jobs' data has changed can't be told: {NOT_KEPT}")
+    return Standing("leave", other_origin(changed)) if changed else Standing("nothing")
+
+
+def other_origin(changed: str) -> str:
+    """Return the sentence about a run that was made from other data or code."""
+    return (
+        f"it is finished, but was made from what has changed since: {changed}. Put that back as it was, or "
+        "start over with sweep.restart=true; results.py shows it in a row of its own."
+    )
+
+
+class RememberedOrigins:
+    """Tells the origins of many configurations, reading the data that they share once.
+
+    Not for longer than one look at a sweep: files may change.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[str, Origin | RnnlabError] = {}
+
+    def __call__(self, config: Mapping[str, Any]) -> Origin:
+        """Return the origin.
+
+        Raises:
+            RnnlabError: if the data can't be read.
+        """
+        parts = [config["data"]["corpus"], config.get("init_from"), config["task"].get("vectors")]
+        key = repr([*parts, sorted({str(name) for _, name in classes_in(dict(config))})])
+        if key not in self.known:
+            try:
+                self.known[key] = origin_of(config)
+            except RnnlabError as error:
+                self.known[key] = error
+        found = self.known[key]
+        if isinstance(found, RnnlabError):
+            raise found
+        return found
 
 
 def as_composed(config: Mapping[str, Any]) -> dict[str, Any]:

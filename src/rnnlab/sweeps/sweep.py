@@ -24,11 +24,12 @@ from rnnlab.sweeps.naming import sweep_name
 from rnnlab.sweeps.overrides import Overrides, read_overrides
 from rnnlab.sweeps.report import report
 from rnnlab.sweeps.settling import settle, stopping_cleanly
-from rnnlab.sweeps.standing import standing
+from rnnlab.sweeps.standing import RememberedOrigins, standing
 from rnnlab.sweeps.sweep_folder import SweepFolder
 from rnnlab.sweeps.together import together
 from rnnlab.sweeps.trial_link import TrialLink
 from rnnlab.terminal import console, shown
+from rnnlab.training.run_folder import RunFolder
 
 WAYS = ("grid", "optuna")
 
@@ -89,18 +90,32 @@ def run_grid(overrides: Overrides, hydra: HydraSide) -> None:
     outcomes = {name: Outcome("failed", why) for name, why in found.refused.items()}
     tell_refused(this, jobs, found.refused)
     with working(this) as attempts:
-        for job in jobs:
-            if job.name in found.configs:
-                what = standing(this.folder.run(job), found.configs[job.name], failed_before=attempts.since)
-                if what.do in ("nothing", "leave"):
-                    outcomes[job.name] = (
-                        Outcome("already") if what.do == "nothing" else Outcome("failed", what.why)
-                    )
+        outcomes |= settled_before(this, found.configs, attempts)
         left = [job for job in jobs if job.name not in outcomes]
-        console.print(opening(this, jobs, left, found.refused), markup=False)
+        console.print(opening(this, jobs, outcomes, found.refused), markup=False)
         outcomes |= run_jobs(this, left, attempts)
     report(this.folder, this.compared, jobs, outcomes)
     end_by(outcomes)
+
+
+def settled_before(
+    this: Sweep, configs: Mapping[str, Mapping[str, Any]], attempts: Attempts
+) -> dict[str, Outcome]:
+    """Return the outcomes of the jobs about which nothing is to be done, by name; say what can't be told."""
+    outcomes: dict[str, Outcome] = {}
+    notes: dict[str, None] = {}
+    origin = RememberedOrigins()
+    for name, config in configs.items():
+        folder = RunFolder(this.folder.path / name)
+        what = standing(folder, config, failed_before=attempts.since, origin=origin)
+        if what.do == "nothing":
+            outcomes[name] = Outcome("already")
+            notes |= {what.why: None} if what.why else {}
+        elif what.do == "leave":
+            outcomes[name] = Outcome("failed", what.why)
+    for note in notes:
+        console.print(note, style="yellow", markup=False)
+    return outcomes
 
 
 def tell_refused(this: Sweep, jobs: Sequence[Job], refused: Mapping[str, str]) -> None:
@@ -205,9 +220,11 @@ def run_jobs(
     return settle(jobs, launching, this.folder)
 
 
-def opening(this: Sweep, jobs: Sequence[Job], left: Sequence[Job], refused: Collection[str]) -> str:
+def opening(
+    this: Sweep, jobs: Sequence[Job], outcomes: Mapping[str, Outcome], refused: Collection[str]
+) -> str:
     """Return the sweep's first line."""
-    done = len(jobs) - len(left) - len(refused)
+    done = sum(outcome.did == "already" for outcome in outcomes.values())
     parts = [f"Sweep of {len(jobs)} jobs"]
     parts += [f"{done} of them done"] * (done > 0)
     parts += [f"{len(refused)} of them impossible"] * bool(refused)

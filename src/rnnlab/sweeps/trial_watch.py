@@ -6,9 +6,9 @@ import lightning
 import optuna
 from lightning.pytorch.callbacks import Callback
 
-from rnnlab.models.task import Task
 from rnnlab.sweeps.trial_link import Pruned, TrialLink
 from rnnlab.sweeps.trials import open_study
+from rnnlab.tasks.task import Task
 
 
 class TrialWatch(Callback):

@@ -1,7 +1,8 @@
 """A corpus in ids: flat memory-mapped arrays, encoded once and kept in the cache folder.
 
-What is kept is named by a digest of all that made it (the corpus's content, the tokenizer, the settings of
-the vocabulary, the form of the files), so a changed corpus is a new entry and nothing has to be cleared.
+What is kept is named by a digest of all that made it (the corpus's content, the tokenizer, the code of both
+where they are the user's own, the settings of the vocabulary, the form of the files), so a changed corpus or
+an edited tokenizer is a new entry and nothing has to be cleared.
 """
 
 import errno
@@ -21,19 +22,20 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnlab.atomic import written_beside
-from rnnlab.corpora.corpus import Corpus, Document
+from rnnlab.corpora.corpus import Corpus, Document, known_by
 from rnnlab.errors import ConfigError, DataError, RnnlabError
 from rnnlab.files.array_file import open_array
-from rnnlab.files.bounded import damaged, is_name
+from rnnlab.files.bounded import damaged
 from rnnlab.files.json_file import read_json
-from rnnlab.folders import cache_folder
+from rnnlab.folders import cache_folder, within
 from rnnlab.text import encoding_pass
 from rnnlab.text.encoding_pass import part
 from rnnlab.text.sealed_folder import damage, seal
-from rnnlab.text.tokenizers import Tokenizer, TrainedTokenizer, tokenizer_from_dict
+from rnnlab.text.tokenizer_identity import identity
+from rnnlab.text.tokenizers import Tokenizer, TrainedTokenizer, check_known
 from rnnlab.text.vocabulary import SPECIALS, Vocabulary
 
-FORMAT = 1  # raise it when the files, or what a tokenizer makes of a text, change
+FORMAT = 2  # raise it when the files, or what a tokenizer makes of a text, change
 _FACTS = "facts.json"
 _SHAPE = {
     **{"tokenizer": {str: object}, "vocabulary": {"tokens": [str], "closed": bool}, "labels": [str]},
@@ -145,7 +147,8 @@ def encoded_corpus(
     Raises:
         DataError: if the corpus is missing or damaged, the vocabulary's splits hold no token, or the
             vocabulary is closed and lacks a token.
-        ConfigError: if ``max_size`` has no room for the tokens that the tokenizer learnt.
+        ConfigError: if ``max_size`` has no room for the tokens that the tokenizer learnt, or the tokenizer
+            has another's name or would not come back from a checkpoint as it is.
         RnnlabError: if the disk is full or the cache folder can't be written.
         ValueError: if ``vocabulary_splits`` are not among ``splits``.
     """
@@ -153,10 +156,11 @@ def encoded_corpus(
         vocabulary_splits, max_size, min_frequency, closed = (), None, 1, vocabulary.closed
     if not set(vocabulary_splits) <= set(splits):
         raise ValueError(f"vocabulary_splits {vocabulary_splits} must be among splits {splits}")
+    check_known(tokenizer)
     made_by = {
         "format": FORMAT,
-        "corpus": corpus.fingerprint,
-        "tokenizer": tokenizer.to_dict(),
+        "corpus": known_by(corpus),
+        "tokenizer": identity(tokenizer),
         "splits": sorted(splits),
         "vocabulary_splits": sorted(vocabulary_splits),
         "max_size": max_size,
@@ -169,7 +173,7 @@ def encoded_corpus(
     folder = cache_folder() / "encoded" / f"{re.sub(r'[^A-Za-z0-9_-]', '_', corpus.name)}-{key[:20]}"
     wanted = _Wanted(tuple(splits), tuple(vocabulary_splits), max_size, min_frequency, closed, vocabulary)
     for _ in range(_TRIES):
-        found = _kept(folder, splits, key)
+        found = _kept(folder, splits, key, type(tokenizer))
         if isinstance(found, EncodedCorpus):
             return found
         if found is not None:
@@ -187,7 +191,9 @@ class _Wanted(NamedTuple):
     vocabulary: Vocabulary | None
 
 
-def _kept(folder: Path, splits: Sequence[str], key: str) -> EncodedCorpus | str | None:
+def _kept(
+    folder: Path, splits: Sequence[str], key: str, tokenizer: type[Tokenizer]
+) -> EncodedCorpus | str | None:
     """Return what was kept, what is wrong with it, or None where nothing was."""
     if not folder.is_dir():
         return f"{folder.name} is no folder" if folder.exists() else None
@@ -195,23 +201,22 @@ def _kept(folder: Path, splits: Sequence[str], key: str) -> EncodedCorpus | str 
     if reason is not None:
         return reason
     try:
-        return _open(folder, splits, key)
+        return _open(folder, splits, key, tokenizer)
     except FileNotFoundError as error:
         return f"{Path(error.filename).name} is missing"
     except (RnnlabError, ValueError, LookupError, TypeError) as error:
         return str(error)
 
 
-def _open(folder: Path, splits: Iterable[str], key: str) -> EncodedCorpus:
+def _open(folder: Path, splits: Iterable[str], key: str, tokenizer: type[Tokenizer]) -> EncodedCorpus:
     facts = read_json(folder / _FACTS, _SHAPE, largest=_LARGEST)
-    for file in facts["files"].values():
-        if not is_name(file):
-            raise damaged(folder / _FACTS, f"it names {file[:80]!r}, which is no file of the folder")
     found = EncodedCorpus(
-        tokenizer=tokenizer_from_dict(facts["tokenizer"]),
+        tokenizer=tokenizer.from_dict(facts["tokenizer"]),
         vocabulary=Vocabulary.from_dict(facts["vocabulary"]),
         labels=tuple(facts["labels"]),
-        splits={split: EncodedSplit.open(folder / facts["files"][split]) for split in splits},
+        splits={
+            split: EncodedSplit.open(within(folder, facts["files"][split], "A split")) for split in splits
+        },
         out_of_vocabulary={split: facts["out_of_vocabulary"][split] for split in splits},
         key=key,
     )
@@ -231,7 +236,7 @@ def _build(
             unfinished.mkdir()
             _encode(unfinished, corpus, tokenizer, wanted, progress)
             seal(unfinished)
-            _make_way(folder, lambda: isinstance(_kept(folder, wanted.splits, ""), str))
+            _make_way(folder, lambda: isinstance(_kept(folder, wanted.splits, "", type(tokenizer)), str))
     except OSError as error:
         # A folder can't be put where one is: then another process was first, and what it made will serve.
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):

@@ -5,6 +5,7 @@ with :func:`register`, and give it a file in ``conf/tokenizer``.
 """
 
 import itertools
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
@@ -60,9 +61,67 @@ _T = TypeVar("_T", bound=type[Tokenizer])
 
 
 def register(cls: _T) -> _T:
-    """Make a tokenizer known by its ``name``."""
+    """Make a tokenizer known by its ``name``; the same class, loaded anew, takes its own place.
+
+    Raises:
+        ConfigError: if another class has that name.
+    """
+    check_name(cls, _registry.get(cls.name, cls))
     _registry[cls.name] = cls
     return cls
+
+
+def check_name(cls: type[Tokenizer], known: type[Tokenizer]) -> None:
+    """Check that the class that is known by the name of ``cls`` is that very class.
+
+    Raises:
+        ConfigError: if it is another.
+    """
+    files = {getattr(sys.modules.get(kind.__module__), "__file__", kind.__module__) for kind in (cls, known)}
+    if cls.__qualname__ != known.__qualname__ or len(files) > 1:
+        raise ConfigError(
+            f"tokenizer: {cls.__module__}.{cls.__qualname__} has the name {cls.name!r}, which is that of "
+            f"{known.__module__}.{known.__qualname__}. Give it a name of its own (name = ...) and @register."
+        )
+
+
+def check_known(tokenizer: Tokenizer) -> None:
+    """Check that a tokenizer comes back from its plain data as it is, and has its name for itself.
+
+    Raises:
+        ConfigError: if its class is not registered, has another's name, or ``to_dict`` loses an option.
+    """
+    plain, cls = tokenizer.to_dict(), type(tokenizer)
+    check_name(cls, registered(cls.name))
+    again = cls.from_dict(plain)
+    if type(again) is not cls or again.to_dict() != plain or options_of(again) != options_of(tokenizer):
+        raise ConfigError(
+            f"tokenizer: {cls.__name__}.from_dict(tokenizer.to_dict()) is not the same tokenizer: an option "
+            "of it would be lost in the checkpoint. Let to_dict return every option beside the name, and "
+            "from_dict take them."
+        )
+
+
+def options_of(tokenizer: Tokenizer) -> dict[str, Any]:
+    """Return what a tokenizer holds that can be compared."""
+    kinds = (str, int, float, list, tuple, set, frozenset, dict, type(None))
+    return {
+        name: value for name, value in getattr(tokenizer, "__dict__", {}).items() if isinstance(value, kinds)
+    }
+
+
+def registered(name: str) -> type[Tokenizer]:
+    """Return the tokenizer that is known by a name.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    if name not in _registry:
+        raise ConfigError(
+            f"tokenizer: there is none named {name!r}. {nearest(name, _registry)} One of your own needs "
+            "@register (rnnlab.text.tokenizers) before its class."
+        )
+    return _registry[name]
 
 
 def tokenizer_from_dict(plain: Mapping[str, Any]) -> Tokenizer:
@@ -71,13 +130,7 @@ def tokenizer_from_dict(plain: Mapping[str, Any]) -> Tokenizer:
     Raises:
         ConfigError: if no tokenizer has that name.
     """
-    name = str(plain.get("name"))
-    if name not in _registry:
-        raise ConfigError(
-            f"tokenizer: there is none named {name!r}. {nearest(name, _registry)} One of your own needs "
-            "@register (rnnlab.text.tokenizers) before its class."
-        )
-    return _registry[name].from_dict(plain)
+    return registered(str(plain.get("name"))).from_dict(plain)
 
 
 class _Words:

@@ -17,6 +17,10 @@ SPECIALS = (UNK, EOS)
 Ids = npt.NDArray[np.int32]
 
 
+class NoTokensError(DataError):
+    """A text of which no token would be in the vocabulary."""
+
+
 class Vocabulary:
     """Tokens in the order of their ids: ``<unk>`` is 0, ``<eos>`` is 1, the others follow.
 
@@ -40,7 +44,7 @@ class Vocabulary:
         if len(self._ids) != len(self._tokens):
             raise ValueError("tokens must be distinct")
         if len(self._tokens) == len(SPECIALS):
-            raise DataError(
+            raise NoTokensError(
                 "The vocabulary has nothing but <unk> and <eos>: no token of the text is in it. "
                 "Give it text, lower min_frequency, or raise max_size (it counts the two symbols)."
             )

@@ -105,7 +105,13 @@ def remove_unfinished(folder: RunFolder) -> None:
     """Remove what a process that was killed had begun to write."""
     for file in (
         *(folder.best, folder.last, folder.previous),
-        *(folder.config_file, folder.progress_file, folder.metrics_file, folder.error_file),
+        *(
+            folder.config_file,
+            folder.progress_file,
+            folder.metrics_file,
+            folder.error_file,
+            folder.origin_file,
+        ),
     ):
         for unfinished in file.parent.glob(f".{file.name}.*"):
             shutil.rmtree(unfinished, ignore_errors=True)

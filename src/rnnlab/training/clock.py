@@ -1,17 +1,26 @@
 """How long training takes, and how many real tokens it gets through."""
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from rnnlab.models.task import Task
+from rnnlab.kernels.waiting import seconds_waited
+from rnnlab.tasks.task import Task
+
+
+def now() -> float:
+    """Return the seconds of a clock that stands still while code is compiled or loaded.
+
+    That happens once on a machine, or once in a process: the first run of a sweep would look slow.
+    """
+    return time.perf_counter() - seconds_waited()
 
 
 class TrainingClock(Callback):
-    """Seconds and tokens of each epoch's training steps, validation and checkpoints excluded.
+    """Seconds and tokens of each epoch's training steps; validation, checkpoints and compilation excluded.
 
     Attributes:
         epoch_seconds: seconds of each finished epoch.
@@ -26,7 +35,7 @@ class TrainingClock(Callback):
         self.batches = 0
         self.running = 0.0
         self.since: float | None = None
-        self.began = time.perf_counter()
+        self.began = now()
         self.earlier = 0.0
 
     @property
@@ -41,20 +50,23 @@ class TrainingClock(Callback):
 
     def seconds_so_far(self) -> float:
         """Return the seconds of this epoch's training steps until now."""
-        return self.running + (time.perf_counter() - self.since if self.since is not None else 0.0)
+        return self.running + (now() - self.since if self.since is not None else 0.0)
 
     def tokens_so_far(self) -> int:
         """Return this epoch's tokens until now. It waits for the device: ask seldom."""
         return int(self.tokens)
 
     def wall_seconds(self) -> float:
-        """Return the seconds since this clock was made, and those of the processes before this one."""
-        return self.earlier + time.perf_counter() - self.began
+        """Return the seconds since this clock was made, and those of the processes before this one.
+
+        What was compiled meanwhile is not among them.
+        """
+        return self.earlier + now() - self.began
 
     def pause(self) -> None:
         """Stop counting seconds."""
         if self.since is not None:
-            self.running += time.perf_counter() - self.since
+            self.running += now() - self.since
             self.since = None
 
     def state_dict(self) -> dict[str, Any]:
@@ -76,17 +88,16 @@ class TrainingClock(Callback):
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start a new epoch."""
-        self.tokens, self.running, self.since = 0, 0.0, time.perf_counter()
+        self.tokens, self.running, self.since = 0, 0.0, now()
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Count the batch's tokens, without waiting for the device."""
-        assert isinstance(pl_module, Task)
         self.batches += 1
-        self.tokens = self.tokens + pl_module.tokens_in(batch)
+        self.tokens = self.tokens + cast(Task, pl_module).tokens_in(batch)
         if self.since is None:
-            self.since = time.perf_counter()
+            self.since = now()
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Leave the validation out; close the epoch where it is the epoch's last."""

@@ -1,53 +1,71 @@
-"""One run, from its configuration to its folder."""
+"""One run, from its configuration to its folder: what is made of which section, and what comes after what."""
 
 import logging
-import platform
-import sys
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from importlib.metadata import version
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import lightning
-import torch
-from lightning.fabric.utilities.rank_zero import _get_rank
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from rnnlab.atomic import told_when_full
+from rnnlab.build import build, check_arguments, locate_class
 from rnnlab.command_line import check_sections
-from rnnlab.data.task_data import TaskData
-from rnnlab.data.text_data import TextData
-from rnnlab.errors import ConfigError, RnnlabError
+from rnnlab.data.task_data import TaskData, plain
+from rnnlab.errors import ConfigError
 from rnnlab.files.bounded import damaged
 from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
-from rnnlab.models.language_model import LanguageModel
-from rnnlab.models.task import Task
-from rnnlab.terminal import TerminalHandler, shown
+from rnnlab.named_classes import check_classes
+from rnnlab.optimization.building import build_optimizer
+from rnnlab.renamed import with_new_names
+from rnnlab.tasks.kept_baselines import had
+from rnnlab.tasks.task import Task
+from rnnlab.terminal import shown
+from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.training.allocation import keep_freed_memory
-from rnnlab.training.assembly import assemble_data, assemble_task, assemble_trainer
-from rnnlab.training.checkpoints import Resumable, newest_whole, remove_unfinished
+from rnnlab.training.checkpoints import AtomicCheckpointIO, Resumable, newest_whole
+from rnnlab.training.choosing import Choice, check_monitor, choice_of
 from rnnlab.training.clock import TrainingClock
+from rnnlab.training.early_stopping import RememberedEarlyStopping
 from rnnlab.training.encoding_progress import encoding_progress
-from rnnlab.training.evaluation import evaluate
-from rnnlab.training.hardware import check_accelerator, check_precision, check_scored
-from rnnlab.training.hyperparameters import log_hyperparameters
-from rnnlab.training.initial_run import read_as, start_from, starting_point
+from rnnlab.training.extras import built_entries, check_keys
+from rnnlab.training.hardware import (
+    accelerator_of,
+    check_accelerator,
+    check_precision,
+    check_scored,
+    check_seed,
+    device_name,
+    versions,
+)
 from rnnlab.training.interruption import StopCleanly
+from rnnlab.training.keeping import KeepBest, KeepLast
+from rnnlab.training.loggers import LoggerSettings, closing, log_result, loggers
+from rnnlab.training.origin import origin_of, tell_if_changed
+from rnnlab.training.overhead import Unprofiled, leave_out_empty_hooks
+from rnnlab.training.processes import begin, check_free, failure_noted, only_worker, quieten
+from rnnlab.training.progress import TrainingProgress
+from rnnlab.training.random_states import RandomStates
 from rnnlab.training.report import describe_task, final_table
-from rnnlab.training.resume import check_epochs, check_same_corpus, check_same_vocabulary
+from rnnlab.training.resume import check_epochs, check_same_corpus, check_same_vocabulary, tell_edited
 from rnnlab.training.run_folder import RunFolder
-from rnnlab.training.task_figures import SPLITS, task_figures
-from rnnlab.training.tensorboard import LoggingSettings
+from rnnlab.training.scoring import evaluate
 
 log = logging.getLogger(__name__)
+
+# Keys of the sections on checkpoints and early stopping that say which metric chooses.
+CHOOSING = ("monitor", "mode")
 
 SECTIONS = {
     *("seed", "resume", "init_from", "baselines", "task", "batches", "data", "tokenizer"),
     *("model", "optimizer", "scheduler", "trainer", "callbacks", "logger"),
 }
+CALLBACKS = ("checkpoint", "early_stopping", "diagnostics", "extra")
+"""Keys of the section ``callbacks``."""
+NOT_OF_A_RUN = ("sweep", "trust")
+"""Sections that say how a command works, not what a run is."""
+SPLITS = ("validation", "test")
 
 
 def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -> dict[str, Any]:
@@ -66,17 +84,15 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         Interrupted: if Ctrl-C or SIGTERM ended the training at a clean place.
     """
     quieten()
-    config = {name: section for name, section in config.items() if name != "sweep"}  # it is of no run
-    check_sections(config, SECTIONS)
-    check_seed(config["seed"])
-    if not isinstance(config["baselines"], bool):
-        raise ConfigError(f"baselines={config['baselines']}: expected true or false.")
+    config = with_new_names({name: section for name, section in config.items() if name not in NOT_OF_A_RUN})
+    check(config)
     folder, clock = RunFolder(path), TrainingClock()
     resuming, config = bool(config["resume"]), {**config, "resume": None}
     if not resuming:
         check_free(folder)
     elif folder.is_finished_as(config):
         log.info("%s is finished: nothing is left to do. trainer.max_epochs=... trains on.", shown(path))
+        tell_if_changed(folder, config)
         return folder.metrics()
     stop = StopCleanly(folder)
     with stop.listening(), ExitStack() as held:
@@ -84,13 +100,13 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
             held.enter_context(only_worker(folder))
         start = newest_whole(folder) if resuming else None
         data, task = prepare(config, start)
-        keep_freed_memory(blocks_of_one_shape=isinstance(task, LanguageModel))
+        keep_freed_memory(blocks_of_one_shape=task.keeps_all_memory)
         trainer = assemble_trainer(config, task, folder, clock, stop, start and start.step)
         trainer.callbacks += watchers  # type: ignore[attr-defined]
         check_precision(task, str(config["trainer"]["precision"]), trainer.strategy.root_device)
         held.enter_context(only_worker(folder))
-        begin(config, folder, resuming)
-        with failure_noted(folder), told_when_full(folder.path):
+        begin(config, folder, resuming, task.metadata["origin"])
+        with failure_noted(folder), told_when_full(folder.path), closing(trainer.loggers, config):
             with damage_told(start, clock):
                 trainer.fit(task, datamodule=data, ckpt_path=str(start.file) if start else None)
             check_validated(folder, trainer)
@@ -122,101 +138,204 @@ def damage_told(start: Resumable | None, clock: TrainingClock) -> Iterator[None]
         raise damaged(start.file, reason, mend) from error
 
 
-def check_seed(seed: object) -> None:
-    """Check that it is one that all random generators take.
+def check(config: Mapping[str, Any]) -> None:
+    """Check what can be told of a configuration before anything is built of it.
 
     Raises:
-        ConfigError: if it isn't.
+        ConfigError: if a section or a key is unknown, or a value out of range.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise ConfigError(f"seed={seed}: expected a whole number from 0 to {2**32 - 1:,}.")
-
-
-def is_first_process() -> bool:
-    """Return whether this is the first of a run's processes, known before there is a trainer."""
-    return not _get_rank()
-
-
-def check_free(folder: RunFolder) -> None:
-    """Check that no run lives in ``folder`` yet; the first of several processes does it for all.
-
-    Raises:
-        RunError: if one does.
-    """
-    if is_first_process():
-        folder.check_free()
-
-
-def only_worker(folder: RunFolder) -> AbstractContextManager[None]:
-    """Return a context in which no other training works on the run; its first process sees to it for all.
-
-    Raises:
-        RunError: on entering, if another one does already.
-    """
-    return folder.held() if is_first_process() else nullcontext()
+    check_sections(dict(config), SECTIONS)
+    check_seed(config["seed"])
+    check_keys("callbacks", config["callbacks"], CALLBACKS)
+    if not isinstance(config["baselines"], bool):
+        raise ConfigError(f"baselines={config['baselines']}: expected true or false.")
 
 
 def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskData, Task]:
-    """Return the encoded data and the task, checked against the checkpoint that the run goes on from.
+    """Return the data and the task, checked against the checkpoint that the run goes on from.
 
     Raises:
-        RunError: if the corpus or its vocabulary is not what the run was begun with.
+        RunError: if the corpus or its vocabulary is not what the run was begun with, or the checkpoint names
+            other classes than the run.
         ConfigError: if a section can't be built, or the parts do not fit together.
     """
     check_accelerator(config["trainer"]["accelerator"])
     check_scored(config["trainer"])
     if start is not None:
+        check_classes(start.content["rnnlab"].get("config"), start.file, chosen=config)
         check_epochs(start.content["epoch"], config["trainer"]["max_epochs"])
     lightning.seed_everything(config["seed"], workers=True, verbose=False)
     data = assemble_data(config)
-    corpus = fingerprint_of(data)
+    corpus = data.corpus_facts()
     if start is not None:
         check_same_corpus(start.content["rnnlab"], corpus)
-    initial = starting_point(config, start)
-    if initial is not None:
-        read_as(data, initial, config["task"]["vocabulary"])
+    begins_from = None
+    if config.get("init_from"):
+        from rnnlab.training.init_from import starting_point  # most trainings start from nothing
+
+        begins_from = starting_point(config, start)
+    if begins_from is not None:
+        begins_from.read_as(data, config)
     with encoding_progress() as progress:
-        data.encode(progress)
-    log.info(data.describe())
+        data.prepare(progress)
+    for line in data.describe().splitlines():
+        log.info(line)
+    for warning in data.warnings():
+        log.warning(warning)
     log.info(data.describe_batches())
+    if advice := data.advice():
+        log.warning(advice)
     with nullcontext() if start is None else no_larger_than(start.content["state_dict"], start.file):
         task = assemble_task(config, data)
-    if initial is not None and start is None:
-        start_from(task, initial, data)
+    if begins_from is not None and start is None:
+        begins_from.take(task, data)
     log.info(describe_task(task))
-    task.passport["corpus"] = corpus
+    began = start and start.content["rnnlab"].get("origin", {})
+    task.metadata |= {"corpus": corpus, "origin": origin_of(config, data.corpus, began)}
     if start is not None:
-        check_same_vocabulary(start.content["rnnlab"], task.passport)
+        check_same_vocabulary(start.content["rnnlab"], task.metadata)
+        tell_edited(start.content["rnnlab"], config)
     return data, task
 
 
-def fingerprint_of(data: TaskData) -> dict[str, str]:
-    """Return the name and the fingerprint of the corpus; data that are made up have settings only."""
-    if isinstance(data, TextData):
-        return {"name": data.corpus.name, "fingerprint": data.corpus.fingerprint}
-    return {"name": type(data).__name__, "fingerprint": ""}
+def assemble_data(config: Mapping[str, Any]) -> TaskData:
+    """Build the data module; nothing is read or encoded yet.
+
+    Raises:
+        ConfigError: if a section can't be built.
+    """
+    data, batches = config["data"], config["batches"]
+    served = locate_class(batches.get("_target_"), TaskData, "batches")  # type: ignore[type-abstract]
+    corpus: Any = build(data["corpus"], served.corpora, "data.corpus")
+    if data.get("labelled") is not None:
+        from rnnlab.corpora.labelled_subset import LabelledSubset
+
+        corpus = LabelledSubset(corpus, data["labelled"], config["seed"])
+    text: dict[str, Any] = {}
+    if served.reads_text:
+        if "tokenizer" not in config:
+            raise ConfigError(
+                "This task's data reads text, and no tokenizer is chosen: tokenizer=basic_english."
+            )
+        text["tokenizer"] = build(config["tokenizer"], Tokenizer, "tokenizer")  # type: ignore[type-abstract]
+        text["vocabulary"] = data.get("vocabulary", {})
+    elif "tokenizer" in config:
+        raise ConfigError("tokenizer: the batches of this task read no text, and nothing reads this section.")
+    return build(batches, TaskData, "batches", corpus=corpus, seed=config["seed"], **text)  # type: ignore[type-abstract]
 
 
-def begin(config: dict[str, Any], folder: RunFolder, resuming: bool) -> None:
-    """Make the folder that of a run that is going on."""
-    if is_first_process():
-        if resuming:
-            remove_unfinished(folder)
-        else:
-            folder.check_free()  # another process may have taken it while this one encoded
-        folder.begin(config)
+def task_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the task's section without what its class reads by itself.
+
+    Raises:
+        ConfigError: if there is no such class.
+    """
+    section = config["task"]
+    aside = ("name", *locate_class(section.get("_target_", ""), Task, "task").prepared_keys)
+    return {key: value for key, value in section.items() if key not in aside}
 
 
-@contextmanager
-def failure_noted(folder: RunFolder) -> Iterator[None]:
-    """Write the reason into the run's folder if an error ends it."""
+def assemble_task(config: Mapping[str, Any], data: TaskData) -> Task:
+    """Build the task for prepared data.
+
+    Raises:
+        ConfigError: if a section can't be built, or task, model and data do not fit together.
+    """
+    arguments = data.model_arguments()
+    parts = {name: config[name] for name in ("model", "optimizer", "scheduler")}
+    task = build(task_arguments(config), Task, "task", **parts, **arguments)
+    build_optimizer(config["optimizer"], task.parameter_groups())  # a wrong option shows before training
+    choice = checked_choice(
+        config["callbacks"]["checkpoint"], Choice(task.monitor, task.mode), task, "callbacks.checkpoint"
+    )
+    task.monitor, task.mode = choice.monitor, choice.mode  # what schedules and searches look at, too
+    task.metadata = {"config": dict(config), "model_arguments": plain(arguments), **data.metadata()}
+    task.prepare(config, data)
+    return task
+
+
+def checked_choice(settings: Mapping[str, Any], own: Choice, task: Task, where: str) -> Choice:
+    """Return the metric that a section chooses by, checked against those that the task is known to have.
+
+    Raises:
+        ConfigError: if the task has no such metric, or its mode has to be said.
+    """
+    choice = choice_of(settings, own, where)
+    if "validation_metrics" in vars(type(task)):  # a class derived from it may log others, too
+        check_monitor(choice.monitor, task.validation_metrics(), f"{where}.monitor={settings.get('monitor')}")
+    return choice
+
+
+def assemble_trainer(
+    config: Mapping[str, Any],
+    task: Task,
+    folder: RunFolder,
+    clock: TrainingClock,
+    stop: StopCleanly | None = None,
+    done_steps: int | None = None,
+) -> lightning.Trainer:
+    """Build the Trainer of a run, with its callbacks and loggers.
+
+    Args:
+        config: the run's configuration.
+        task: what it trains.
+        folder: where its checkpoints and curves go.
+        clock: what counts its seconds and tokens.
+        stop: what takes the signals of this run; ``None`` for one that takes them while it trains.
+        done_steps: the steps of the checkpoint that the run goes on from; ``None`` for a new one.
+
+    Raises:
+        ConfigError: if an option is unknown or out of range.
+    """
+    options = dict(config["trainer"])
+    facts: dict[str, Any] = {
+        "default_root_dir": str(folder.path),
+        "callbacks": callbacks(config, task, folder, clock, stop or StopCleanly(folder)),
+        "logger": loggers(config, folder, done_steps),
+        "plugins": [AtomicCheckpointIO(folder)],
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
+    }
+    check_arguments(lightning.Trainer, options, facts, "trainer")
+    if options.get("accumulate_grad_batches", 1) < 1:
+        raise ConfigError("trainer.accumulate_grad_batches: expected a whole number from 1.")
+    options.setdefault("profiler", Unprofiled())
+    options["accelerator"] = accelerator_of(options["accelerator"])
     try:
-        yield
-    except Exception as error:
-        reason = str(error) if isinstance(error, RnnlabError) else f"{type(error).__name__}: {error}"
-        if is_first_process():
-            folder.fail(reason)
-        raise
+        trainer = lightning.Trainer(**options, **facts)
+    except (ValueError, TypeError, lightning.fabric.utilities.exceptions.MisconfigurationException) as error:
+        raise ConfigError(f"trainer: {error}") from error
+    leave_out_empty_hooks(trainer.callbacks)  # type: ignore[attr-defined]
+    return trainer
+
+
+def callbacks(
+    config: Mapping[str, Any], task: Task, folder: RunFolder, clock: TrainingClock, stop: StopCleanly
+) -> list[Callback]:
+    """Return the run's callbacks; the clock comes first, since others read it."""
+    settings = config["callbacks"]
+    chosen = Choice(task.monitor, task.mode)
+    best = KeepBest(folder, chosen)
+    keeping: dict[str, Any] = {"folder": folder, "stop": stop, "clock": clock, "best": best}
+    saving = {key: value for key, value in settings["checkpoint"].items() if key not in CHOOSING}
+    check_arguments(KeepLast, saving, keeping, "callbacks.checkpoint")
+    ends = settings["early_stopping"]
+    choice = checked_choice(ends, chosen, task, "callbacks.early_stopping")
+    stopping: dict[str, Any] = {"monitor": choice.monitor, "strict": False, "mode": choice.mode}
+    patient = {key: value for key, value in ends.items() if key not in CHOOSING and value is not None}
+    check_arguments(RememberedEarlyStopping, patient, stopping, "callbacks.early_stopping")
+    found: list[Callback] = [clock, RandomStates(), TrainingProgress(clock), stop]
+    found += [best, KeepLast(**keeping, **saving)]
+    if ends["patience"] is not None:
+        found.append(RememberedEarlyStopping(**stopping, **patient))
+    if settings.get("diagnostics") is not None:
+        from rnnlab.diagnostics.callback import Diagnostics  # it draws: matplotlib takes a while to import
+
+        facts: dict[str, Any] = {"run": folder.path, "task": task}
+        check_arguments(Diagnostics, settings["diagnostics"], facts, "callbacks.diagnostics")
+        found.append(Diagnostics(**facts, **settings["diagnostics"]))
+    found += LoggerSettings.of(config).callbacks(config, task, clock)
+    return found + built_entries("callbacks", settings.get("extra"), Callback)
 
 
 def check_validated(folder: RunFolder, trainer: lightning.Trainer) -> None:
@@ -240,48 +359,22 @@ def finish(
     folder: RunFolder,
     trainer: lightning.Trainer,
 ) -> dict[str, Any]:
-    """Score the best checkpoint; write the figures into the run's folder and TensorBoard, and show them."""
+    """Score the best checkpoint; write the figures into the run's folder and its loggers, and show them."""
     task.load_state_dict(read_checkpoint(folder.best)["state_dict"])
-    drawn = task_figures(task, data, LoggingSettings.of(config).words) if trainer.loggers else None
+    drawn = task.figures(data, LoggerSettings.of(config).words) if trainer.loggers else None
+    recorders: Mapping[str, Callback] = drawn.recorders if drawn else {}
     device = device_name(trainer.strategy.root_device)  # scoring leaves the task on the CPU
-    metrics = figures(config, task, data, clock, device, drawn.recorders if drawn else {})
-    if trainer.is_global_zero:
-        folder.finish(metrics)
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                log_hyperparameters(logger.experiment, config, metrics, trainer.global_step)
-                if drawn:
-                    drawn.publish(folder.path, logger.experiment, trainer.global_step)
-        final_table(config["task"]["name"], metrics, folder, config["trainer"]["limit_test_batches"])
-    return metrics
-
-
-def figures(
-    config: Mapping[str, Any],
-    task: Task,
-    data: TaskData,
-    clock: TrainingClock,
-    device: str,
-    recorders: Mapping[str, Callback],
-) -> dict[str, Any]:
-    """Return the run's figures, in the form that every task writes.
-
-    Args:
-        config: the run's configuration.
-        task: with the weights to score.
-        data: encoded.
-        clock: what counted seconds and tokens.
-        device: that the task was trained on.
-        recorders: for a split, what watches its scoring.
-    """
-    scores = {}
-    for split in SPLITS:
-        watching = [recorders[split]] if split in recorders else []
-        scores[split] = evaluate(task, data, split, config["trainer"], watching)
-    return {
+    scores = {
+        split: evaluate(
+            task, data, split, config["trainer"], [recorders[split]] if split in recorders else []
+        )
+        for split in SPLITS
+    }
+    metrics: dict[str, Any] = {
         "test": scores["test"],
         "validation": scores["validation"],
-        "baselines": data.baselines() if config["baselines"] else {},
+        "baselines": had("baseline", data.baselines) if config["baselines"] else {},
+        "labels": list(data.labels()),
         "seconds_per_epoch": clock.seconds_per_epoch,
         "tokens_per_second": clock.tokens_per_second,
         "wall_seconds": clock.wall_seconds(),
@@ -289,35 +382,8 @@ def figures(
         "device": device,
         "versions": versions(),
     }
-
-
-def device_name(device: torch.device) -> str:
-    """Return the device as a person knows it."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    threads = torch.get_num_threads()
-    return f"CPU ({platform.machine()}, {threads} thread{'s' * (threads > 1)})"
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that decide a run's figures."""
-    names = ("rnnlab", "torch", "lightning", "numpy", "torchtext")
-    return {"python": ".".join(map(str, sys.version_info[:3])), **{name: version(name) for name in names}}
-
-
-def quieten() -> None:
-    """Silence what Lightning, and a run's other processes, say on every run; warnings and errors stay."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    if not is_first_process():  # the first says the same; each has a log file of its own
-        for handler in logging.getLogger().handlers:
-            if isinstance(handler, TerminalHandler):
-                handler.setLevel(logging.WARNING)
-    # Metrics are reduced over all processes by torchmetrics already.
-    warnings.filterwarnings("ignore", message=".*It is recommended to use `self.log.*sync_dist=True.*")
-    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
-    # A run that goes on between an epoch's last step and its end has its means from the checkpoint.
-    warnings.filterwarnings("ignore", message=".*method of metric RunningMean was called before.*")
-    warnings.filterwarnings(
-        "ignore", message=".*The number of training batches .* is smaller than the logging.*"
-    )
+    if trainer.is_global_zero:
+        folder.finish(metrics)
+        log_result(trainer, config, metrics, drawn, folder)
+        final_table(task, metrics, folder, config["trainer"]["limit_test_batches"])
+    return metrics

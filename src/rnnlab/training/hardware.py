@@ -1,13 +1,16 @@
-"""Checks that the machine can do what the configuration asks for: nothing is silently substituted."""
+"""Checks that the machine can do what the configuration asks for, and what it is: nothing is substituted."""
 
 import os
+import platform
+import sys
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 import torch
 
 from rnnlab.errors import ConfigError
-from rnnlab.models.task import Task
+from rnnlab.tasks.task import Task
 
 AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
@@ -93,3 +96,27 @@ def check_precision(task: Task, precision: str, device: torch.device) -> None:
             f"trainer.precision={precision}: this {device.type.upper()} can't do it for this encoder "
             f"({str(error).splitlines()[0]}). Use trainer.precision=32-true."
         ) from error
+
+
+def check_seed(seed: object) -> None:
+    """Check that it is one that all random generators take.
+
+    Raises:
+        ConfigError: if it isn't.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ConfigError(f"seed={seed}: expected a whole number from 0 to {2**32 - 1:,}.")
+
+
+def device_name(device: torch.device) -> str:
+    """Return the device as a person knows it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"CPU ({platform.machine()}, {threads} thread{'s' * (threads > 1)})"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide a run's figures."""
+    names = ("rnnlab", "torch", "lightning", "numpy", "torchtext")
+    return {"python": ".".join(map(str, sys.version_info[:3])), **{name: version(name) for name in names}}

@@ -1,6 +1,5 @@
 """When checkpoints are written: the best one, and the last one to go on from."""
 
-import math
 import time
 from typing import Any
 
@@ -10,7 +9,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
 from rnnlab.errors import ConfigError
-from rnnlab.models.task import Task
+from rnnlab.training.choosing import SPLIT, Choice, Score
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.loop_places import (
@@ -38,42 +37,46 @@ def is_between_agreements(trainer: lightning.Trainer, place: Place) -> bool:
 
 
 class KeepBest(Checkpoint):
-    """Keeps ``best.ckpt``: the weights of the validation with the best of the task's monitored metric.
+    """Keeps ``best.ckpt``: the weights of the validation with the best of the metric that chooses.
 
-    Where it lies is not part of its state, so that a run folder can be moved and goes on.
+    Of validations that are level in it, the one with the lowest loss. Where the checkpoint lies is not part
+    of the state, so that a run folder can be moved and goes on.
+
+    Args:
+        folder: the run.
+        choice: the metric.
 
     Attributes:
         metrics: the validation metrics of the best checkpoint; empty before the first.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
-        self.score: float | None = None
+    def __init__(self, folder: RunFolder, choice: Choice) -> None:
+        self.folder, self.choice = folder, choice
+        self.score: Score | None = None
         self.metrics: dict[str, float] = {}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best score so far, and the metrics with it."""
-        return {"score": self.score, "metrics": dict(self.metrics)}
+        return {"score": self.score and self.score.value, "metrics": dict(self.metrics)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the best score so far."""
-        self.score, self.metrics = state_dict["score"], dict(state_dict["metrics"])
+        """Take up the best score so far, of the metric that chooses now."""
+        self.metrics = dict(state_dict["metrics"])
+        if self.metrics:
+            self.score = self.choice.score({f"{SPLIT}{name}": value for name, value in self.metrics.items()})
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Keep the checkpoint, if it is better than all before."""
-        assert isinstance(pl_module, Task)
         if not is_training(trainer):
             return
-        score = float(trainer.callback_metrics[pl_module.monitor])
-        if self.score is not None and not math.isnan(self.score):
-            better = score > self.score if pl_module.mode == "max" else score < self.score
-            if not better:
-                return
+        score = self.choice.score(trainer.callback_metrics)
+        if not self.choice.is_better(score, self.score):
+            return
         self.score = score
         self.metrics = {
-            name.removeprefix("validation/"): float(value)
+            name.removeprefix(SPLIT): float(value)
             for name, value in trainer.callback_metrics.items()
-            if name.startswith("validation/")
+            if name.startswith(SPLIT)
         }
         trainer.save_checkpoint(self.folder.best, weights_only=True)
 

@@ -1,18 +1,110 @@
 """The progress of training and of scoring, and one line for each epoch."""
 
 import logging
+import time
+from collections.abc import Callable
 from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import ProgressBar
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from rnnlab.training.batch_progress import BatchProgress
+from rnnlab.terminal import console, duration
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.readable_numbers import figure, thousands
 
 log = logging.getLogger(__name__)
 
 REFRESH = 0.5  # seconds between two looks at the loss and the token count, which wait for the device
+
+EVERY = 300.0
+"""Seconds between two lines: an hour of training is a dozen."""
+
+
+class ProgressLines:
+    """Says every few minutes how far a piece of work is, its rate, and how long the rest takes.
+
+    Args:
+        now: the time in seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self.now = now
+        self.begin("", 0)
+
+    def begin(self, description: str, total: float) -> None:
+        """Start a piece of ``total`` batches."""
+        self.description, self.total = description, total
+        self.began = self.said = self.now()
+        self.skipped: int | None = None
+
+    def is_due(self, done: int) -> bool:
+        """Return whether a line should be written after ``done`` batches; it must be asked at each.
+
+        The first answer counts from where the work is: a run that goes on begins in mid-epoch.
+        """
+        if self.skipped is None:
+            self.skipped = done
+            self.began = self.now()
+        return done > self.skipped and self.now() - self.said >= EVERY
+
+    def write(self, done: int, news: str = "") -> None:
+        """Write the line of ``done`` batches."""
+        self.said = self.now()
+        pace = (self.said - self.began) / (done - (self.skipped or 0))  # seconds a batch
+        left = duration(pace * (self.total - done))
+        parts = [f"{self.description}: {done:,} of {self.total:,.0f} batches", news, f"{left} left"]
+        log.info(", ".join(part for part in parts if part))
+
+
+class BatchProgress:
+    """Shows one pass at a time.
+
+    Attributes:
+        enabled: whether anything is shown.
+    """
+
+    def __init__(self) -> None:
+        self.enabled = True
+        self.bar: Progress | None = None
+        self.row: TaskID | None = None
+        self.lines = ProgressLines()
+
+    def open(self, description: str, total: float) -> None:
+        """Begin a pass over ``total`` batches, in place of the one before."""
+        self.close()
+        self.lines.begin(description, total)
+        if not (self.enabled and console.is_terminal):
+            return
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[news]}"),
+            console=console,
+            transient=True,
+            refresh_per_second=2,  # drawing takes milliseconds, for which all of PyTorch's threads wait
+        )
+        self.bar.start()
+        self.row = self.bar.add_task(description, total=total, news="")
+
+    def wants_news(self, done: int) -> bool:
+        """Return whether what :meth:`step` is told after ``done`` batches will be seen; ask at each."""
+        return self.bar is not None or (self.enabled and self.lines.is_due(done))
+
+    def step(self, done: int, news: str = "") -> None:
+        """Move the bar to ``done`` batches, or write a line if it is time for one."""
+        if self.bar is not None and self.row is not None:
+            self.bar.update(self.row, completed=done, news=news)
+        elif self.wants_news(done):
+            self.lines.write(done, news)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self.bar is not None:
+            self.bar.stop()
+        self.bar = self.row = None
 
 
 class ScoringProgress(ProgressBar):

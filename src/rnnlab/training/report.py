@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
-from rnnlab.models.task import Task
 from rnnlab.named_classes import trust_needed
-from rnnlab.terminal import console, shown
+from rnnlab.tasks.task import Task
+from rnnlab.terminal import console, print_table, shown
 from rnnlab.training.readable_numbers import figure, thousands
 from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.score_tables import called, over_all, table_by_class, table_of
 
 
 def describe_task(task: Task) -> str:
@@ -22,27 +21,26 @@ def describe_task(task: Task) -> str:
     return f"{type(task).__name__}: {total:,} parameters ({parts})."
 
 
-def final_table(task: str, metrics: Mapping[str, Any], folder: RunFolder, limit: int | float) -> None:
+def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit: int | float) -> None:
     """Print the figures beside the baselines' and, of a run that is no job of a sweep, what to type next.
 
     Args:
-        task: the task's name, which decides what to ask the model.
+        task: what was trained, which knows what to ask of it.
         metrics: the content of ``metrics.json``.
         folder: where the run lies.
         limit: ``trainer.limit_test_batches``, 1.0 for all.
     """
     rows = {"this run": metrics["test"], **metrics["baselines"]}
-    names = list(metrics["test"])
-    table = Table(
-        title=f"Test split{part_of_it(limit)}, scored once with the best checkpoint", title_justify="left"
-    )
-    table.add_column("")
-    for name in names:
-        table.add_column(name, justify="right")
+    names, labels = over_all(metrics["test"], metrics["labels"]), metrics["labels"]
+    title = f"Test split{part_of_it(limit)}, scored once with the best checkpoint"
+    table = table_of(title, "", [called(name, labels) for name in names])
     for row, values in rows.items():
         cells = [figure(name, values[name]) if name in values else "" for name in names]
         table.add_row(row, *cells, style="bold" if row == "this run" else None)
-    console.print(table)
+    print_table(table)
+    by_class = table_by_class({name: figure(name, value) for name, value in metrics["test"].items()}, labels)
+    if by_class is not None:
+        print_table(by_class)
     if metrics["tokens_per_second"]:
         console.print(
             f"{metrics['seconds_per_epoch']:.1f} s an epoch, "
@@ -70,24 +68,15 @@ def places(folder: RunFolder) -> list[tuple[str, Path]]:
     return [(name, path) for name, path in found if path.exists()]
 
 
-def answers(task: str, folder: RunFolder) -> list[str]:
-    """Return the command that asks the trained model of a task for an answer."""
-    return {
-        "sentiment": [
-            f'python scripts/predict.py run={shown(folder.path)} text="A moving film." explain=true'
-        ],
-        "language_model": [f'python scripts/generate.py run={shown(folder.path)} prompt="The film"'],
-    }.get(task, [])
-
-
-def next_commands(task: str, folder: RunFolder) -> list[str]:
+def next_commands(task: Task, folder: RunFolder) -> list[str]:
     """Return the commands that a person may want to type after a run."""
     trust = trust_needed(folder.config())
-    asking = [f"python scripts/evaluate.py run={shown(folder.path)}", *answers(task, folder)]
+    asking = [f"python scripts/evaluate.py run={shown(folder.path)}", *task.questions(folder.path)]
+    going_on = f"python scripts/train.py resume={shown(folder.path)}"
     return [
         f"tensorboard --logdir {shown(folder.path.parent)}",
         *(f"{command} {trust}".rstrip() for command in asking),
-        f"python scripts/train.py resume={shown(folder.path)} trainer.max_epochs=...",
+        " ".join(filter(None, [going_on, trust, "trainer.max_epochs=..."])),
     ]
 
 

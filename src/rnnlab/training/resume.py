@@ -1,16 +1,33 @@
-"""Going on with a run: in its folder, with its configuration, on its corpus."""
+"""Going on with a run: which one, in its folder, with its configuration, on its corpus.
 
+``resume=auto`` is the newest unfinished run of the very same configuration, or a new one.
+"""
+
+import logging
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
 
 from rnnlab.command_line import differences
 from rnnlab.errors import ConfigError, RunError
+from rnnlab.named_classes import check_classes
+from rnnlab.terminal import shown
+from rnnlab.training.origin import edited_code
 from rnnlab.training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+AUTO = "auto"
+
+# A process decides once: Hydra asks again, and by then the run may be under way.
+_decided: dict[str, str] = {}
 
 # What may change without changing what the run computed so far.
 HARMLESS = (
     *("trainer.max_epochs", "trainer.accelerator", "trainer.log_every_n_steps"),
-    *("trainer.limit_test_batches", "callbacks", "logger", "baselines", "resume", "sweep", "hydra"),
+    *("trainer.limit_test_batches", "callbacks", "logger", "baselines", "resume", "sweep", "trust", "hydra"),
 )
 
 # Choices that set keys outside of the section that they are called by.
@@ -22,21 +39,28 @@ def resumed_config(
 ) -> dict[str, Any]:
     """Return the configuration to go on with: the run's own, with the harmless changes asked for.
 
+    Where the corpus's files lie may change, too: whether they are the same is told by the fingerprint, see
+    :func:`check_same_corpus`.
+
     Args:
         composed: what the command line composed to.
         folder: the run to go on with.
         overrides: the words of the command line, such as ``trainer.max_epochs=20``.
 
     Raises:
-        RunError: if the folder holds no run.
+        RunError: if the folder holds no run, or one of classes that neither rnnlab nor the command knows.
         ConfigError: if an override contradicts the run; all differing keys are listed.
     """
+    trust = composed.get("trust")
     stored = folder.config()
+    check_classes(stored, folder.config_file, trust, chosen=composed)
     new = {**composed, "resume": None}
     wrong: list[str] = []
-    for key in asked_for(overrides, {*stored, *composed}):
+    # The run's own choice of data gives its keys their names, and asks for none of their defaults.
+    named = f"data={at(stored, 'data.name')}"
+    for key in asked_for([word for word in overrides if word != named], {*stored, *composed}):
         for name in changed_keys(new, stored, key):
-            if is_harmless(name):
+            if is_harmless(name) or is_place(name, at(stored, name), at(new, name)):
                 take(stored, new, name)
             else:
                 wrong.append(f"{name}: the run has {at(stored, name)}, asked for {at(new, name)}")
@@ -79,6 +103,23 @@ def is_harmless(key: str) -> bool:
     return any(key == name or key.startswith(f"{name}.") for name in HARMLESS)
 
 
+def is_place(key: str, old: Any, new: Any) -> bool:
+    """Return whether a key says where files of the corpus lie, and not what is made of them.
+
+    >>> is_place("data.corpus.train", "old/a.csv", "a.csv")
+    True
+    >>> is_place("data.corpus.text_column", "text", "review")
+    False
+    """
+    if not key.startswith("data.corpus.") or key.endswith("._target_"):
+        return False
+    names = [name for value in (old, new) for name in (value if isinstance(value, list) else [value])]
+    texts = [name for name in names if isinstance(name, str)]
+    return len(texts) == len(names) and any(
+        set(text) & set("/\\*.~") or Path(text).exists() for text in texts
+    )
+
+
 def at(config: Any, key: str) -> Any:
     """Return the value at a dotted key, ``None`` where there is none; all of it at ``""``."""
     for part in key.split(".") if key else ():
@@ -115,22 +156,23 @@ def check_epochs(done: int, asked: int | None) -> None:
         raise ConfigError(f"trainer.max_epochs={asked}: the run has done {done} epochs already.")
 
 
-def check_same_corpus(passport: Mapping[str, Any], corpus: Mapping[str, str]) -> None:
+def check_same_corpus(metadata: Mapping[str, Any], corpus: Mapping[str, str]) -> None:
     """Check that the corpus is the one that the run was begun with, before anything is encoded.
 
     Args:
-        passport: what the checkpoint says of its data.
+        metadata: what the checkpoint says of its data.
         corpus: ``name`` and ``fingerprint`` of what is there now.
 
     Raises:
         RunError: if its content or settings changed, naming both fingerprints.
     """
-    before = passport.get("corpus", corpus)
-    if before["fingerprint"] != corpus["fingerprint"]:
+    before = metadata.get("corpus", corpus)
+    if before["fingerprint"] not in ("", corpus["fingerprint"]):  # earlier versions knew none of made-up data
         raise RunError(
             f"The corpus has changed since this run: {before['name']} had the fingerprint "
             f"{before['fingerprint'][:16]}, {corpus['name']} now has {corpus['fingerprint'][:16]}. "
-            "Put the files back as they were, or start a new run."
+            "Put files and settings of the corpus back as they were, or start a new run (in a sweep: "
+            "sweep.restart=true)."
         )
 
 
@@ -147,6 +189,139 @@ def check_same_vocabulary(before: Mapping[str, Any], now: Mapping[str, Any]) -> 
     for part in ("tokenizer", "vocabulary", "labels"):
         if before.get(part) != now.get(part):
             raise RunError(
-                f"The {part} made of the corpus now is not that of the run: another version of rnnlab, "
-                "or of a library, has made it. Go on with that version, or start a new run."
+                f"The {part} made of the corpus now is not that of the run: another version of rnnlab, of a "
+                "library or of your own code has made it. Go on with that version, or start a new run."
             )
+    if "probe" in before and before["probe"] != now.get("probe"):
+        raise RunError(
+            "The tokenizer makes other tokens of a text now than when the run began. Put its code back as it "
+            "was, or start a new run."
+        )
+
+
+def tell_edited(metadata: Mapping[str, Any], config: Any) -> None:
+    """Warn of classes of the user's own, among those that a configuration names, that were edited since.
+
+    Args:
+        metadata: what the checkpoint says of itself.
+        config: the configuration, or the part of it that is used; its classes may be imported.
+    """
+    names = edited_code(metadata.get("origin"), config)
+    if names:
+        log.warning(
+            "Edited since this run was made, or what they import: %s. Its figures are of the old code.", names
+        )
+
+
+def tell_other_corpus(metadata: Mapping[str, Any], corpus: Mapping[str, str]) -> None:
+    """Warn if a run's own corpus is no longer what it was trained on.
+
+    Args:
+        metadata: what the checkpoint says of its data.
+        corpus: ``name`` and ``fingerprint`` of what is there now.
+    """
+    trained_on = metadata.get("corpus", {}).get("fingerprint")
+    if trained_on and trained_on != corpus["fingerprint"]:
+        log.warning(
+            "The corpus has changed since the run was trained on it: these are other figures than training's."
+        )
+
+
+def run_folder(resume: str | None, fresh: str, *, _root_: DictConfig) -> str:
+    """Return the folder of the run to go on with, else ``fresh``: a resolver of configuration files.
+
+    Args:
+        resume: a run folder, ``auto``, or nothing.
+        fresh: where a new run would go; its neighbours are the runs that ``auto`` looks at.
+        _root_: the whole configuration, given by OmegaConf.
+
+    Raises:
+        RunError: if there is no run to go on with, or it is going on already. Known here already, so that
+            Hydra makes no folder for it.
+        ConfigError: if the language model to start from does not fit.
+    """
+    if not resume:
+        return fresh
+    if resume == AUTO:
+        if fresh not in _decided:
+            found = newest_unfinished(Path(fresh).parent, config_asked_for(_root_))
+            _decided[fresh] = fresh if found is None else str(found)
+        return _decided[fresh]
+    if not RunFolder(Path(resume)).config_file.is_file():
+        raise RunError(f"resume={resume}: that is no run folder, it has no config.yaml.")
+    return str(resume)
+
+
+def config_asked_for(root: DictConfig) -> dict[str, Any]:
+    """Return the configuration of the run that a command asks for, as a new run would keep it.
+
+    Raises:
+        RunError: if the language model that it starts from can't be used.
+        ConfigError: if it does not fit.
+    """
+    own = OmegaConf.masked_copy(root, [str(key) for key in root if key != "hydra"])
+    content: Any = OmegaConf.to_container(own, resolve=True)
+    config: dict[str, Any] = dict(content)
+    if not config.get("init_from"):
+        return config
+    from rnnlab.training.init_from import completed  # it needs torch; --help does not
+
+    runtime = root.hydra.runtime
+    conf = next(source.path for source in runtime.config_sources if source.provider == "main")
+    return completed(config, root.hydra.overrides.task, runtime.choices, Path(conf))
+
+
+def newest_unfinished(place: Path, config: Mapping[str, Any]) -> Path | None:
+    """Return the newest run under ``place`` that is of ``config`` and not finished; ``None`` without one.
+
+    Raises:
+        RunError: if a process is working on it.
+    """
+    files = sorted(place.glob("*/config.yaml"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in files:
+        folder = RunFolder(file.parent)
+        state = folder.state()
+        if state.name == "finished" or not is_of(folder, config):
+            continue
+        if state.name == "running":
+            raise RunError(
+                f"resume=auto: this very run is going on in {folder.path} ({state.reason}). Stop that first, "
+                "or leave out resume=auto for another run."
+            )
+        return folder.path
+    return None
+
+
+def is_of(folder: RunFolder, config: Mapping[str, Any]) -> bool:
+    """Return whether a run's configuration is ``config``, but for keys that change no result."""
+    try:
+        stored = folder.config()
+    except RunError as error:
+        log.warning("%s resume=auto leaves it out.", error)
+        return False
+    return all(is_harmless(key) and key != "trainer.max_epochs" for key in changed_keys(dict(config), stored))
+
+
+def settled_config(config: dict[str, Any], folder: RunFolder, overrides: list[str]) -> dict[str, Any]:
+    """Return the configuration of the run in ``folder``, new or going on, and say which it is.
+
+    Args:
+        config: what the command line composed to.
+        folder: where the run goes, or lies.
+        overrides: the words of the command line.
+
+    Raises:
+        RunError: if ``resume`` names a folder that holds no run, or another process is working on it.
+        ConfigError: if an override contradicts the run; all differing keys are listed.
+    """
+    if not config["resume"]:
+        return config
+    if config["resume"] == AUTO and not folder.config_file.is_file():
+        where = shown(folder.path.parent)
+        log.info("resume=auto: no unfinished run of this configuration in %s; this is a new one.", where)
+        return {**config, "resume": None}
+    state = folder.state(owner=True)
+    reached = f"{state.epoch} epochs and {state.step} steps done" if state.step else "nothing done yet"
+    why = f": {state.reason}" if state.reason else ""
+    log.info("Going on with %s (%s%s; %s).", shown(folder.path), state.name, why, reached)
+    return resumed_config(config, folder, overrides)

@@ -15,6 +15,7 @@ from rnnlab.files.bounded import damaged, is_name
 from rnnlab.files.json_file import read_json
 from rnnlab.files.shapes import NUMBER
 from rnnlab.files.yaml_file import read_yaml
+from rnnlab.renamed import up_to_date
 from rnnlab.training.run_lock import held
 from rnnlab.training.run_state import RunState, state_of
 
@@ -59,10 +60,11 @@ def read_sweep(file: Path) -> dict[str, Any]:
 class RunFolder:
     """A run's folder, self-contained and movable.
 
-    ``config.yaml`` (resolved), ``checkpoints/`` with ``best.ckpt``, ``last.ckpt`` and the ``previous.ckpt``
-    before it, ``progress.json`` (how far the last checkpoint is), ``metrics.json`` (there when the run is
-    finished), ``error.txt`` (there when an error ended it), ``figures/`` (each as PNG and SVG),
-    ``tensorboard/``, ``train.log``, and ``run.lock``, which the process that works on the run holds.
+    ``config.yaml`` (resolved), ``origin.json`` (digests of data, files and own code, which settings don't
+    tell), ``checkpoints/`` with ``best.ckpt``, ``last.ckpt`` and the ``previous.ckpt`` before it,
+    ``progress.json`` (how far the last checkpoint is), ``metrics.json`` (there when the run is finished),
+    ``error.txt`` (there when an error ended it), ``figures/`` (each as PNG and SVG), ``tensorboard/``,
+    ``train.log``, and ``run.lock``, which the process that works on the run holds.
     """
 
     path: Path
@@ -71,6 +73,11 @@ class RunFolder:
     def config_file(self) -> Path:
         """The resolved configuration."""
         return self.path / "config.yaml"
+
+    @property
+    def origin_file(self) -> Path:
+        """Digests of what the run is made from."""
+        return self.path / "origin.json"
 
     @property
     def metrics_file(self) -> Path:
@@ -150,10 +157,17 @@ class RunFolder:
                 "or give this one a folder of its own (hydra.run.dir=...)."
             )
 
-    def begin(self, config: dict[str, Any]) -> None:
-        """Write the resolved configuration; figures and errors of a run that goes on are no longer true."""
+    def begin(self, config: dict[str, Any], origin: Mapping[str, str] | None = None) -> None:
+        """Write the resolved configuration; figures and errors of a run that goes on are no longer true.
+
+        Args:
+            config: resolved.
+            origin: what the run is made from, see :mod:`rnnlab.training.origin`; None where it is not known.
+        """
         self.metrics_file.unlink(missing_ok=True)
         self.error_file.unlink(missing_ok=True)
+        if origin is not None:
+            write_text(self.origin_file, json.dumps(origin, indent=2) + "\n")
         write_text(self.config_file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
     def config(self) -> dict[str, Any]:
@@ -166,7 +180,23 @@ class RunFolder:
             config: dict[str, Any] = read_yaml(self.config_file, CONFIG, mend=RESTORE_CONFIG)
         except FileNotFoundError as error:
             raise RunError(f"{self.path} is no run folder: it has no config.yaml.") from error
-        return config
+        return up_to_date(config)
+
+    def origin(self) -> dict[str, str] | None:
+        """Return digests of what the run is made from; None for one of an rnnlab that did not keep them.
+
+        Raises:
+            RunError: if the file is damaged.
+        """
+        try:
+            origin = json.loads(self.origin_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (ValueError, OSError) as error:
+            raise RunError(f"{self.origin_file} is damaged: {error}") from error
+        if not isinstance(origin, dict) or not all(isinstance(digest, str) for digest in origin.values()):
+            raise RunError(f"{self.origin_file} is damaged: it holds no digests.")
+        return origin
 
     def is_finished_as(self, config: Mapping[str, Any]) -> bool:
         """Return whether the run is finished, and ``config`` asks for nothing else than it has done."""

@@ -1,15 +1,28 @@
 """What happens within an epoch, every few steps: loss, rates, padding, norms of gradients and weights."""
 
 import math
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, cast
 
 import lightning
+import torch
 from lightning.pytorch.callbacks import Callback
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from rnnlab.models.task import Task
+from rnnlab.tasks.task import Task
 from rnnlab.training.clock import TrainingClock
-from rnnlab.training.layer_norms import Layer, gradient_norms, layers_of, weight_norms
+
+_RECURRENT = re.compile(r"(?P<module>.*)\.(weight|bias)_(ih|hh|hr)_l(?P<layer>\d+)(?P<reverse>_reverse)?")
+_UNTOLD = ("network", "layers")  # modules that only hold others
+
+
+class Layer(NamedTuple):
+    """A layer and its parameters."""
+
+    name: str
+    parameters: list[nn.Parameter]
 
 
 class StepScalars(Callback):
@@ -51,8 +64,7 @@ class StepScalars(Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Count tokens and padding together; note the learning rate that the step will have."""
-        assert isinstance(pl_module, Task)
-        self.positions += pl_module.positions_in(batch)
+        self.positions += cast(Task, pl_module).positions_in(batch)
         if self.is_due(trainer.global_step + 1):
             self.rates = learning_rates(trainer.optimizers)
 
@@ -112,3 +124,54 @@ def grouped(group: str, values: dict[str, float]) -> dict[str, float]:
         return {}
     named = {f"{group}/{layer}": value for layer, value in values.items()}
     return {**named, f"{group}/all": math.sqrt(sum(value * value for value in values.values()))}
+
+
+def layers_of(module: nn.Module) -> list[Layer]:
+    """Return the layers of a network in the order of its parameters; each parameter is in one."""
+    found: dict[str, list[nn.Parameter]] = {}
+    for name, parameter in module.named_parameters():
+        found.setdefault(layer_name(name), []).append(parameter)
+    return [Layer(name, parameters) for name, parameters in found.items()]
+
+
+def layer_name(parameter: str) -> str:
+    """Return the name of the layer that a parameter belongs to.
+
+    >>> layer_name("encoder.network.weight_hh_l1_reverse"), layer_name("encoder.layers.2.network.bias_ih_l0")
+    ('encoder.1_backward', 'encoder.2')
+    >>> layer_name("embedding.weight"), layer_name("scale")
+    ('embedding', 'scale')
+    """
+    recurrent = _RECURRENT.fullmatch(parameter)
+    path = (recurrent["module"] if recurrent else parameter.rpartition(".")[0] or parameter).split(".")
+    told = [part for part in path if part not in _UNTOLD]
+    if recurrent is None:
+        return ".".join(told)
+    if not told[-1].isdigit():
+        told.append(recurrent["layer"])
+    return ".".join(told) + ("_backward" if recurrent["reverse"] else "")
+
+
+def weight_norms(layers: Iterable[Layer]) -> dict[str, float]:
+    """Return each layer's Euclidean norm of all its weights."""
+    return norms({layer.name: [parameter.detach() for parameter in layer.parameters] for layer in layers})
+
+
+def gradient_norms(layers: Iterable[Layer]) -> dict[str, float]:
+    """Return each layer's Euclidean norm of all its gradients; layers without any are left out."""
+    found = {
+        layer.name: [parameter.grad for parameter in layer.parameters if parameter.grad is not None]
+        for layer in layers
+    }
+    return norms({name: gradients for name, gradients in found.items() if gradients})
+
+
+def norms(groups: Mapping[str, list[Tensor]]) -> dict[str, float]:
+    """Return the norm of each group of tensors, with one wait for the device in all."""
+    if not groups:
+        return {}
+    squares = [
+        torch.stack([torch.linalg.vector_norm(tensor.float()) for tensor in tensors]).square().sum()
+        for tensors in groups.values()
+    ]
+    return dict(zip(groups, torch.stack(squares).sqrt().tolist(), strict=True))

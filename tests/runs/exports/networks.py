@@ -4,12 +4,12 @@ from typing import Any
 
 import torch
 
-from rnnlab.models.language_model import LanguageModel
-from rnnlab.models.sentiment import SentimentClassifier
+from rnnlab.tasks.language_model.task import LanguageModel
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 WORDS = 30
-PLAIN = "rnnlab.models.encoder.RecurrentEncoder"
-STACKED = {"_target_": "rnnlab.models.regularised.RegularisedEncoder", "layers": 2, "output_size": 4}
+PLAIN = "rnnlab.encoder.recurrent.RecurrentEncoder"
+STACKED = {"_target_": "rnnlab.encoder.regularised.RegularisedEncoder", "layers": 2, "output_size": 4}
 
 ENCODERS: list[dict[str, Any]] = [
     {"cell": "rnn"},

@@ -17,11 +17,10 @@ import rnnlab
 from rnnlab.corpora.imdb import Imdb
 from rnnlab.errors import ConfigError, DataError, RunError
 from rnnlab.runs.exports import export as exporting
-from rnnlab.runs.exports import likeness
-from rnnlab.runs.exports.answers import language_answers
 from rnnlab.runs.exports.tokenizing import tokenizing
-from rnnlab.runs.trained_classifier import TrainedClassifier
-from rnnlab.runs.trained_language_model import TrainedLanguageModel
+from rnnlab.tasks.language_model.answers import TrainedLanguageModel
+from rnnlab.tasks.sentiment import exports as classifier_exports
+from rnnlab.tasks.sentiment.answers import TrainedClassifier
 from rnnlab.text.tokenizers import BasicEnglish, Characters, Tokenizer, Whitespace
 from tests.readme.text import module
 from tests.runs.conftest import Finished
@@ -87,15 +86,15 @@ def test_an_answer_that_is_no_number_is_a_difference(sentiment: Finished, langua
     classifier, writer = rnnlab.load(sentiment.folder), rnnlab.load(language.folder)
     assert isinstance(classifier, TrainedClassifier)
     assert isinstance(writer, TrainedLanguageModel)
-    ours = language_answers(writer.task)
+    ours = writer.exports.answers()
 
     def failing_once(tokens: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
         found, after = ours(tokens, state)
         return (torch.full_like(found, float("nan")) if tokens.shape[1] == 1 else found), after
 
-    assert np.isnan(likeness.language_difference(writer, failing_once))
-    nowhere = torch.full((likeness.BATCH, 2), float("nan"))
-    assert np.isnan(likeness.classifier_difference(classifier, lambda *_: (nowhere, nowhere)))
+    assert np.isnan(writer.exports.difference(failing_once))
+    nowhere = torch.full((classifier_exports.BATCH, 2), float("nan"))
+    assert np.isnan(classifier.exports.difference(lambda *_: (nowhere, nowhere)))
 
 
 @pytest.mark.parametrize("form", ["onnx", "int8"])
@@ -192,7 +191,8 @@ def test_what_cannot_be_exported_is_said_and_leaves_nothing(
     for form, ending in (("onnx", ".pt"), ("torchscript", ".onnx"), ("int8", ".safetensors")):
         with pytest.raises(ConfigError, match=rf"format={form} writes a \..* file"):
             exporting.export(run, form, str(tmp_path / f"a{ending}"))
-    monkeypatch.setattr(likeness, "classifier_difference", lambda *_: float("nan"))
+    nothing = lambda *_: float("nan")  # noqa: E731
+    monkeypatch.setattr(classifier_exports.ClassifierExports, "difference", nothing)
     for form in ("onnx", "torchscript", "int8"):
         with pytest.raises(RunError, match="nothing was written"):
             exporting.export(run, form, str(tmp_path / "unnamed"))

@@ -10,17 +10,15 @@ import pytest
 import torch
 from torch import nn
 
+from rnnlab.encoder.padding import RaggedRows
+from rnnlab.encoder.pooling import POOLINGS, Pooling
 from rnnlab.errors import ConfigError
-from rnnlab.models.pooling import POOLINGS
-from rnnlab.runs.exports.answers import (
-    OnnxAnswers,
-    classifier_answers,
-    language_answers,
-    scripted_answers,
-)
 from rnnlab.runs.exports.network_parts import stacked
-from rnnlab.runs.exports.scripted_classifier import PlainClassifier
-from rnnlab.runs.exports.scripted_language_model import PlainLanguageModel
+from rnnlab.tasks.exports import OnnxAnswers, scripted_answers
+from rnnlab.tasks.language_model import exports as language_exports
+from rnnlab.tasks.language_model.torchscript import PlainLanguageModel
+from rnnlab.tasks.sentiment import exports as classifier_exports
+from rnnlab.tasks.sentiment.torchscript import PlainClassifier
 from tests.runs.exports.networks import ENCODERS, LANGUAGE_ENCODERS, WORDS, classifier, language_model
 
 pytest.importorskip("onnxruntime")
@@ -28,8 +26,8 @@ pytest.importorskip("onnx")
 
 from rnnlab.runs.exports.int8_layers import WEIGHT_TOP, Int8Layers, product_with, quantised
 from rnnlab.runs.exports.layers import FloatLayers
-from rnnlab.runs.exports.onnx_classifier import classifier_model
-from rnnlab.runs.exports.onnx_language_model import language_model as language_graph
+from rnnlab.tasks.language_model.onnx import language_model as language_graph
+from rnnlab.tasks.sentiment.onnx import classifier_model
 
 EXACT, ROUNDED = 2e-5, 0.08  # of a probability; int8 networks of a few units are rough
 HEADS = [("full", True), ("full", False), ("adaptive", True), ("adaptive", False)]
@@ -52,15 +50,15 @@ def script_answers(plain: nn.Module, file: Path) -> Answers:
 def check_classifier(encoder: dict[str, Any], pooling: str, classes: int, form: str, tmp_path: Path) -> None:
     task = classifier(encoder, pooling, classes, backward=classes == 3)
     if form == "torchscript":
-        answers = script_answers(PlainClassifier(task, pooling), tmp_path / "a.pt")
+        answers = script_answers(PlainClassifier(task), tmp_path / "a.pt")
     else:
         layers = Int8Layers if form == "int8" else FloatLayers
-        graph = classifier_model(task, pooling, layers, form)
-        answers = graph_answers(graph, tmp_path / "a.onnx").of_classifier
+        graph = classifier_model(task, layers, form)
+        answers = classifier_exports.onnx_answers(graph_answers(graph, tmp_path / "a.onnx"))
     for lengths in ([7, 1, 4], [3], [12, 12]):
         tokens = torch.randint(WORDS, (len(lengths), max(lengths) + 2))  # the padding holds anything
         logits, probabilities = answers(tokens, torch.tensor(lengths))
-        expected, shares = classifier_answers(task)(tokens, torch.tensor(lengths))
+        expected, shares = classifier_exports.answers_of(task)(tokens, torch.tensor(lengths))
         assert logits.shape == expected.shape
         most = ROUNDED if form == "int8" else EXACT
         torch.testing.assert_close(probabilities, shares, atol=most, rtol=0)
@@ -90,12 +88,12 @@ def test_every_language_model_carries_its_state(
         answers = script_answers(PlainLanguageModel(task), tmp_path / "a.pt")
     else:
         graph = language_graph(task, Int8Layers if form == "int8" else FloatLayers, form)
-        answers = graph_answers(graph, tmp_path / "a.onnx").of_language_model
+        answers = language_exports.onnx_answers(graph_answers(graph, tmp_path / "a.onnx"))
     ours, theirs = None, None
     for window in (5, 1, 1, 3):
         tokens = torch.randint(WORDS, (3, window))
         found, theirs = answers(tokens, theirs)
-        expected, ours = language_answers(task)(tokens, ours)
+        expected, ours = language_exports.answers_of(task)(tokens, ours)
         most = ROUNDED if form == "int8" else EXACT
         torch.testing.assert_close(found.exp(), expected.exp(), atol=most, rtol=0)
         torch.testing.assert_close(found.exp().sum(dim=2), torch.ones(3, window))
@@ -132,6 +130,26 @@ def test_tied_weights_lie_in_the_file_once() -> None:
             sizes[layers, tied] = len(language_graph(task, layers, "onnx").SerializeToString())
     assert sizes[FloatLayers, False] - sizes[FloatLayers, True] >= WORDS * 4 * 4
     assert sizes[Int8Layers, False] - sizes[Int8Layers, True] >= WORDS * 4
+
+
+class Loudest(Pooling):
+    """A pooling of one's own: the output of the largest norm."""
+
+    def pooled(self, outputs: torch.Tensor, rows: RaggedRows) -> torch.Tensor:
+        """Padding is zero, so that it never wins."""
+        return outputs[torch.arange(len(outputs)), outputs.norm(dim=2).argmax(dim=1)]
+
+
+def test_a_pooling_of_ones_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(POOLINGS, "loudest", Loudest)
+    task = classifier({"cell": "gru"}, "loudest", 2)
+    for write in (
+        lambda: classifier_model(task, FloatLayers, "onnx"),
+        lambda: classifier_model(task, Int8Layers, "int8"),
+        lambda: PlainClassifier(task),
+    ):
+        with pytest.raises(ConfigError, match=r"own poolings .* is Loudest\. Use format=safetensors"):
+            write()
 
 
 def test_an_encoder_of_ones_own_is_refused() -> None:

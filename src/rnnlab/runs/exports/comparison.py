@@ -1,33 +1,25 @@
 """What an export costs and gains: its figures on a split, its size and its speed, beside the original's."""
 
-import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import lightning
-from rich.table import Table
-from torch import Tensor, nn
 
-from rnnlab.data.collate import DocumentBatch
 from rnnlab.errors import DataError
-from rnnlab.models.language_model import LanguageModel
-from rnnlab.models.sentiment import SentimentClassifier
-from rnnlab.models.task import Task
-from rnnlab.runs.evaluation import encoded_data
-from rnnlab.runs.exports.answers import OnnxAnswers, classifier_answers, language_answers
-from rnnlab.runs.trained_model import TrainedModel
-from rnnlab.terminal import console
-from rnnlab.training.evaluation import evaluate
-from rnnlab.training.fit import quieten
+from rnnlab.runs.evaluation import prepared_split
+from rnnlab.tasks.answers import TrainedModel
+from rnnlab.tasks.exports import Answers, OnnxAnswers
+from rnnlab.terminal import print_table
+from rnnlab.training.processes import quieten
 from rnnlab.training.readable_numbers import figure, thousands
+from rnnlab.training.score_tables import called, over_all, table_of
+from rnnlab.training.scoring import evaluate
 
 TIMED = 50  # batches
-Answers = Callable[[Tensor, Any], tuple[Tensor, Any]]
-"""Tokens ``(batch, time)`` and lengths or a state to the answer; see :mod:`rnnlab.runs.exports.answers`."""
 
 
 @dataclass(frozen=True)
@@ -70,44 +62,21 @@ def compared(
     trainer = {**config["trainer"], "accelerator": "cpu", "devices": 1, "precision": "32-true"}
     lightning.seed_everything(config["seed"], workers=True, verbose=False)
     try:
-        batches = encoded_data(model.run, config, split, labels)
+        batches = prepared_split(model.run, config, split, labels)
     except DataError as error:
         raise DataError(
             f"{error} An int8 export is scored beside the original: name other data (data=…), or pass "
             "split=null to go without."
         ) from error
-    exported = OnnxAnswers(file)
-    ours, theirs = answers_of(model.task), answers_of(model.task, exported)
-    metrics = [
-        evaluate(answering(model.task, answers), batches, split, trainer) for answers in (ours, theirs)
-    ]
-    rates = speeds(
-        batches.val_dataloader() if split == "validation" else batches.test_dataloader(), ours, theirs
-    )
+    exports = model.exports
+    ours, theirs = exports.answers(), exports.answers_of(OnnxAnswers(file))
+    metrics = [evaluate(exports.answering(answers), batches, split, trainer) for answers in (ours, theirs)]
+    rates = speeds(batches.loader_of(split), ours, theirs)
     weights = sum(weight.numel() * weight.element_size() for weight in model.task.parameters())
     sizes = (weights, file.stat().st_size)
     names = ("PyTorch, float32", "onnxruntime, int8")
     parts = zip(metrics, sizes, rates, strict=True)
     return {name: Measured(*part) for name, part in zip(names, parts, strict=True)}
-
-
-def answers_of(task: Task, exported: OnnxAnswers | None = None) -> Answers:
-    """Return what a task answers, or what was exported of it."""
-    if isinstance(task, SentimentClassifier):
-        return exported.of_classifier if exported else classifier_answers(task)
-    assert isinstance(task, LanguageModel)
-    return exported.of_language_model if exported else language_answers(task)
-
-
-def answering(trained: Task, answers: Answers) -> Task:
-    """Return a copy of a task that counts as in training, but counts the answers given."""
-    task = copy.deepcopy(trained)
-    if isinstance(task, SentimentClassifier):
-        task.forward = lambda tokens, lengths: answers(tokens, lengths)[0]  # type: ignore[method-assign]
-    if isinstance(task, LanguageModel):
-        task.forward = answers  # type: ignore[method-assign, assignment]
-        task.decoder = Scored()  # type: ignore[assignment]
-    return task
 
 
 def speeds(loader: Any, *contestants: Answers) -> list[float]:
@@ -122,33 +91,22 @@ def speeds(loader: Any, *contestants: Answers) -> list[float]:
     """
     seconds, tokens = [0.0] * len(contestants), 0
     for batch in islice(loader, 0, None, -(-len(loader) // TIMED)):
-        more = batch.lengths if isinstance(batch, DocumentBatch) else None
-        tokens += batch.tokens.numel() if more is None else int(more.sum())
+        more = batch.lengths
+        tokens += batch.inputs.numel() if more is None else int(more.sum())
         for number, answers in enumerate(contestants):
-            answers(batch.tokens, more)
+            answers(batch.inputs, more)
             started = time.perf_counter()
-            answers(batch.tokens, more)
+            answers(batch.inputs, more)
             seconds[number] += time.perf_counter() - started
     return [tokens / max(spent, 1e-9) for spent in seconds]
 
 
-class Scored(nn.Module):
-    """Stands in for a decoder where the network has answered with log-probabilities already."""
-
-    def losses_and_best(self, log_probabilities: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the losses and the most probable id at each position, both ``(positions,)``."""
-        losses = -log_probabilities.gather(1, targets.unsqueeze(1)).squeeze(1)
-        return losses, log_probabilities.argmax(dim=1)
-
-
-def show(found: Mapping[str, Measured], split: str, data: str) -> None:
-    """Print the comparison."""
-    metrics = list(next(iter(found.values())).metrics)
-    table = Table(title=f"{split} split of {data}", title_justify="left")
-    table.add_column("")
-    for name in (*metrics, "MB", "tokens/s"):
-        table.add_column(name, justify="right")
+def show(found: Mapping[str, Measured], split: str, data: str, labels: Sequence[str]) -> None:
+    """Print the comparison, over all classes."""
+    metrics = over_all(next(iter(found.values())).metrics, labels)
+    columns = [*(called(name, labels) for name in metrics), "MB", "tokens/s"]
+    table = table_of(f"{split} split of {data}", "", columns)
     for name, measured in found.items():
         figures = [figure(key, measured.metrics[key]) for key in metrics]
         table.add_row(name, *figures, f"{measured.size / 1e6:.2f}", thousands(measured.tokens_per_second))
-    console.print(table)
+    print_table(table)

@@ -1,24 +1,17 @@
 """A trained model for use without rnnlab, its vocabulary and tokenizer beside it as JSON."""
 
 import json
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from rnnlab.atomic import told_when_full, write_text, written_beside
-from rnnlab.errors import ConfigError, RunError, nearest
+from rnnlab.errors import ConfigError, nearest
 from rnnlab.named_classes import trusted_packages
-from rnnlab.runs import loaded
-from rnnlab.runs.exports import likeness
-from rnnlab.runs.exports.answers import OnnxAnswers, lacking, scripted_answers
 from rnnlab.runs.exports.tokenizing import tokenizing
+from rnnlab.runs.load import load
 from rnnlab.runs.outputs import check_output
-from rnnlab.runs.trained_classifier import TrainedClassifier
-from rnnlab.runs.trained_language_model import TrainedLanguageModel
-from rnnlab.runs.trained_model import TrainedModel
+from rnnlab.tasks.answers import TrainedModel
 from rnnlab.terminal import console
 
 DEFAULTS = {
@@ -28,8 +21,6 @@ DEFAULTS = {
     "safetensors": "model.safetensors",
 }
 """The formats, and the file each writes where none is named."""
-TOLERANCE = 1e-4
-ROUGHEST = 0.5  # a difference that rounding weights to 8 bits does not make in a model that is of use
 
 
 def export(
@@ -74,10 +65,10 @@ def export(
     check_ending(target, format)
     for file in (target, meaning):
         check_output(file, overwrite)
-    model = loaded.load(run, device="cpu", trust=trusted_packages(trust))
+    model = load(run, device="cpu", trust=trusted_packages(trust))
     names = tuple(labels.split(",")) if labels else ()
     with told_when_full(target), written_beside(target) as unfinished:
-        difference = WRITERS[format](model, unfinished)
+        difference = model.exports.write(format, unfinished)
         if format == "int8" and split is not None:
             compare(model, unfinished, split, data, names)
         write_text(meaning, json.dumps(meanings(model), ensure_ascii=False) + "\n")
@@ -118,99 +109,6 @@ def meanings(model: TrainedModel) -> dict[str, Any]:
     }
 
 
-def write_safetensors(model: TrainedModel, file: Path) -> float:
-    """Write every parameter under its name; return the largest difference after reading them again."""
-    try:
-        from safetensors.torch import load, save
-    except ImportError as error:
-        raise lacking("safetensors") from error
-    # A tied weight is written under each of its names: the format knows no sharing.
-    named = model.task.named_parameters(remove_duplicate=False)
-    weights = {name: parameter.detach().clone().contiguous() for name, parameter in named}
-    file.write_bytes(save(weights, metadata={"format": "pt"}))
-    read = load(file.read_bytes())
-    return max(float((read[name] - weight).abs().max()) for name, weight in weights.items())
-
-
-def write_onnx(model: TrainedModel, file: Path) -> float:
-    """Write ONNX in float32; return the largest difference from PyTorch's answers.
-
-    Raises:
-        RunError: if it is neither classifier nor language model, or differs by more than ``TOLERANCE``.
-        ConfigError: if onnx or onnxruntime are not installed, or the encoder is not one of rnnlab's.
-    """
-    return checked(write_graph(model, file, "onnx"), TOLERANCE)
-
-
-def write_int8(model: TrainedModel, file: Path) -> float:
-    """Write ONNX that computes in 8-bit integers; see :func:`write_onnx`."""
-    return checked(write_graph(model, file, "int8"), ROUGHEST)
-
-
-def write_graph(model: TrainedModel, file: Path, form: str) -> float:
-    """Write an ONNX graph and return its difference from PyTorch."""
-    check_exportable(model, form)
-    try:
-        from rnnlab.runs.exports.int8_layers import Int8Layers
-        from rnnlab.runs.exports.layers import FloatLayers
-        from rnnlab.runs.exports.onnx_classifier import classifier_model
-        from rnnlab.runs.exports.onnx_language_model import language_model
-    except ImportError as error:
-        raise lacking("onnx") from error
-    layers = Int8Layers if form == "int8" else FloatLayers
-    if isinstance(model, TrainedClassifier):
-        graph = classifier_model(model.task, model.config["task"]["pooling"], layers, form)
-        file.write_bytes(graph.SerializeToString())
-        return likeness.classifier_difference(model, OnnxAnswers(file).of_classifier)
-    assert isinstance(model, TrainedLanguageModel)
-    file.write_bytes(language_model(model.task, layers, form).SerializeToString())
-    return likeness.language_difference(model, OnnxAnswers(file).of_language_model)
-
-
-def write_torchscript(model: TrainedModel, file: Path) -> float:
-    """Write TorchScript; see :func:`write_onnx`."""
-    from rnnlab.runs.exports.scripted_classifier import PlainClassifier
-    from rnnlab.runs.exports.scripted_language_model import PlainLanguageModel
-
-    check_exportable(model, "torchscript")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyTorch would have new code use torch.export
-        if isinstance(model, TrainedClassifier):
-            plain: torch.nn.Module = PlainClassifier(model.task, model.config["task"]["pooling"])
-        else:
-            assert isinstance(model, TrainedLanguageModel)
-            plain = PlainLanguageModel(model.task)
-        torch.jit.script(plain.eval()).save(str(file))  # type: ignore[no-untyped-call]
-        answers = scripted_answers(file)
-        if isinstance(model, TrainedClassifier):
-            return checked(likeness.classifier_difference(model, answers), TOLERANCE)
-        return checked(likeness.language_difference(model, answers), TOLERANCE)
-
-
-def check_exportable(model: TrainedModel, form: str) -> None:
-    """Check that the model is of a task whose graph can be written.
-
-    Raises:
-        RunError: if it is not.
-    """
-    if not isinstance(model, (TrainedClassifier, TrainedLanguageModel)):
-        raise RunError(
-            f"format={form} is for task=sentiment and task=language_model; this is a run of "
-            f"task={model.run.task_name}. Use format=safetensors."
-        )
-
-
-def checked(difference: float, most: float) -> float:
-    """Return the difference if it is small enough.
-
-    Raises:
-        RunError: if it is not, or is no number.
-    """
-    if not difference <= most:
-        raise RunError(f"The exported model differs from PyTorch by {difference:.1e}; nothing was written.")
-    return difference
-
-
 def compare(
     model: TrainedModel, file: Path, split: str, data: Mapping[str, Any] | None, labels: tuple[str, ...]
 ) -> None:
@@ -218,12 +116,4 @@ def compare(
     from rnnlab.runs.exports.comparison import compared, show
 
     section = model.config["data"] if data is None else data
-    show(compared(model, file, split, data, labels), split, section["name"])
-
-
-WRITERS: dict[str, Callable[[TrainedModel, Path], float]] = {
-    "onnx": write_onnx,
-    "int8": write_int8,
-    "torchscript": write_torchscript,
-    "safetensors": write_safetensors,
-}
+    show(compared(model, file, split, data, labels), split, section["name"], model.run.labels)

@@ -12,12 +12,14 @@ equations.
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from onnx import TensorProto
 from torch import Tensor
 
+from rnnlab.encoder.recurrent import Direction
 from rnnlab.runs.exports.graph import Array, Graph, array_of, value
 from rnnlab.runs.exports.layers import Layers
-from rnnlab.runs.exports.network_parts import Direction
+from rnnlab.runs.exports.network_parts import needed
 
 WEIGHT_TOP, ACTIVATION_TOP, ACTIVATION_ZERO = 127, 63.0, 64
 SMALLEST = 1e-12  # so that a row of zeros divides by something
@@ -57,21 +59,24 @@ class Int8Layers(Layers):
         return self.graph.add("ReverseSequence", sequences, lengths, time_axis=0, batch_axis=1)
 
     def scanned(self, direction: Direction, inputs: str, states: Sequence[str]) -> tuple[str, list[str]]:
-        """Walk through ``inputs`` from the first step to the last."""
-        # A GRU's reset gate stands between its two biases for n; elsewhere they only add up.
-        apart = direction.bias_hh.clone()
-        if direction.kind == "gru":
-            apart[: 2 * direction.hidden_size] = 0
-        else:
-            apart.zero_()
-        projected = self.linear(inputs, direction.weight_ih, direction.bias_ih + direction.bias_hh - apart)
-        before = list(states) or [self.zeros(inputs, direction)] * len(direction.states)
-        recurrent = self.kept(direction.weight_hh)
+        """Walk through ``inputs`` from the first step to the last.
+
+        Raises:
+            ConfigError: if the cell can't be written so.
+        """
+        cell, weights = direction.cell, direction.weights
+        recurrent_bias = needed(weights.get("bias_hh"), direction, "int8")
+        kept_apart = torch.tensor([block in cell.bias_apart for block in cell.blocks])
+        apart = torch.where(kept_apart.repeat_interleave(direction.hidden_size), recurrent_bias, 0.0)
+        together = weights["bias_ih"] + recurrent_bias - apart
+        projected = self.linear(inputs, weights["weight_ih"], together)
+        before = list(states) or [self.zeros(inputs, direction)] * len(cell.states)
+        recurrent = self.kept(weights["weight_hh"])
         body = self.graph.body()
         names = [body.name("before") for _ in before]
         step = body.name("projected")
         hidden = product_with(body, recurrent, names[0])
-        after = CELLS[direction.kind](body, step, hidden, names, apart)
+        after = needed(cell.onnx_step(body, step, hidden, names, apart), direction, "int8")
         output = body.add("Identity", after[0])
         free: list[int | str] = ["batch", "units"]
         loop = body.as_body(
@@ -117,41 +122,3 @@ def product_with(graph: Graph, weight: tuple[str, str], inputs: str) -> str:
     total = graph.add("MatMulInteger", parts, whole, zero)
     product = graph.add("Mul", graph.add("Cast", total, to=TensorProto.FLOAT), scale)
     return graph.add("Mul", product, scales)
-
-
-def gru(body: Graph, step: str, hidden: str, before: Sequence[str], bias: Tensor) -> list[str]:
-    """Add ``n + z (h - n)`` with ``n = tanh(x_n + r (h_n + b))``; Cho et al. 2014 as PyTorch has it."""
-    moved = body.add("Add", hidden, body.constant(bias))
-    (reset, update, new), (own_reset, own_update, own_new) = (apart(body, part, 3) for part in (step, moved))
-    opened = body.add("Sigmoid", body.add("Add", reset, own_reset))
-    kept = body.add("Sigmoid", body.add("Add", update, own_update))
-    candidate = body.add("Tanh", body.add("Add", new, body.add("Mul", opened, own_new)))
-    change = body.add("Mul", kept, body.add("Sub", before[0], candidate))
-    return [body.add("Add", candidate, change)]
-
-
-def lstm(body: Graph, step: str, hidden: str, before: Sequence[str], bias: Tensor) -> list[str]:
-    """Add ``c' = f c + i g`` and ``h' = o tanh(c')``; Hochreiter and Schmidhuber 1997."""
-    gates = apart(body, body.add("Add", step, hidden), 4)
-    let_in, kept, let_out = (body.add("Sigmoid", gates[at]) for at in (0, 1, 3))
-    new = body.add("Mul", let_in, body.add("Tanh", gates[2]))
-    memory = body.add("Add", body.add("Mul", kept, before[1]), new)
-    return [body.add("Mul", let_out, body.add("Tanh", memory)), memory]
-
-
-def tanh(body: Graph, step: str, hidden: str, before: Sequence[str], bias: Tensor) -> list[str]:
-    """Add ``tanh(x + h)``; Elman 1990."""
-    return [body.add("Tanh", body.add("Add", step, hidden))]
-
-
-def relu(body: Graph, step: str, hidden: str, before: Sequence[str], bias: Tensor) -> list[str]:
-    """Add ``max(0, x + h)``."""
-    return [body.add("Relu", body.add("Add", step, hidden))]
-
-
-def apart(graph: Graph, gates: str, count: int) -> list[str]:
-    """Split ``(batch, count * hidden)`` into its gates."""
-    return graph.add_several("Split", gates, names=count, axis=1)
-
-
-CELLS = {"gru": gru, "lstm": lstm, "tanh": tanh, "relu": relu}

@@ -2,17 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from rnnlab.cells.cell import OnnxOperator
+from rnnlab.encoder.recurrent import Direction
 from rnnlab.runs.exports.graph import Array, Graph, array_of
-from rnnlab.runs.exports.network_parts import Direction
-
-OPERATORS = {"tanh": "RNN", "relu": "RNN", "gru": "GRU", "lstm": "LSTM"}
-GATES = {"tanh": (0,), "relu": (0,), "gru": (1, 0, 2), "lstm": (0, 3, 1, 2)}
-"""PyTorch's gates in ONNX's order: r z n to z r h, and i f g o to i o f c."""
+from rnnlab.runs.exports.network_parts import needed
 
 
 class Layers(ABC):
@@ -71,47 +68,35 @@ class FloatLayers(Layers):
     ) -> tuple[str, list[str]]:
         """See :class:`Layers`."""
         graph, first = self.graph, directions[0]
-        parts = [onnx_weights(direction) for direction in directions]
+        operator = needed(first.cell.onnx_operator(len(directions)), first, "onnx")
+        parts = [onnx_weights(direction, operator) for direction in directions]
         weights = [graph.constant(np.stack([part[at] for part in parts])) for at in range(3)]
         counts = graph.add("Cast", lengths, to=6) if lengths else ""  # int32
         axis = graph.constant([0])
         before = [graph.add("Unsqueeze", state, axis) for state in states]
         outputs, *finals = graph.add_several(
-            OPERATORS[first.kind],
+            operator.name,
             *without_trailing([inputs, *weights, counts, *before]),
-            names=1 + len(first.states),
-            **options_of(directions),
+            names=1 + len(first.cell.states),
+            hidden_size=first.hidden_size,
+            direction="bidirectional" if len(directions) == 2 else "forward",
+            **operator.options,
         )  # (time, directions, batch, hidden); (directions, batch, hidden) each
         together = graph.add("Transpose", outputs, perm=[0, 2, 1, 3])
         flat = graph.add("Reshape", together, graph.constant([0, 0, -1]))
         return flat, [graph.add("Squeeze", final, axis) for final in finals] if states else []
 
 
-def onnx_weights(direction: Direction) -> tuple[Array, Array, Array]:
-    """Return kernel, recurrent kernel and both biases in a row, the gates in ONNX's order."""
-    parts = (direction.weight_ih, direction.weight_hh, direction.bias_ih, direction.bias_hh)
-    kernel, recurrent, *biases = (onnx_gates(direction.kind, array_of(part)) for part in parts)
+def onnx_weights(direction: Direction, operator: OnnxOperator) -> tuple[Array, Array, Array]:
+    """Return kernel, recurrent kernel and both biases in a row, the gates in the operator's order."""
+    kernel, recurrent, *biases = (in_order(part, operator.gates) for part in direction.weights.values())
     return kernel, recurrent, np.concatenate(biases)
 
 
-def onnx_gates(kind: str, weight: Array) -> Array:
-    """Return a weight ``(gates * hidden, ...)`` of PyTorch's with the gates in ONNX's order."""
-    parts = np.split(weight, len(GATES[kind]))
-    return np.concatenate([parts[gate] for gate in GATES[kind]])
-
-
-def options_of(directions: Sequence[Direction]) -> dict[str, Any]:
-    """Return the attributes of ONNX's recurrent operator."""
-    first = directions[0]
-    options: dict[str, Any] = {
-        "hidden_size": first.hidden_size,
-        "direction": "bidirectional" if len(directions) == 2 else "forward",
-    }
-    if first.kind == "gru":
-        options["linear_before_reset"] = 1
-    if first.kind in ("tanh", "relu"):
-        options["activations"] = [first.kind.capitalize()] * len(directions)
-    return options
+def in_order(weight: Tensor, gates: Sequence[int]) -> Array:
+    """Return a weight ``(gates * hidden, ...)`` with its gates in another order."""
+    parts = np.split(array_of(weight), len(gates))
+    return np.concatenate([parts[gate] for gate in gates])
 
 
 def without_trailing(inputs: Sequence[str]) -> list[str]:

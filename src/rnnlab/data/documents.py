@@ -1,0 +1,155 @@
+"""Documents as padded batches, gathered from flat arrays of ids as they are asked for."""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from rnnlab.data.batch import Batch
+from rnnlab.data.bucketing import BucketedBatches, PlannedBatch
+from rnnlab.data.loader import ResumableLoader
+from rnnlab.errors import ConfigError, nearest
+
+Truncate = Literal["head", "tail", "head_tail"]
+"""What is kept of a document that is too long: its first tokens, its last, or half of each."""
+
+
+class FlatDocuments(Protocol):
+    """Documents end to end, such as a split of an encoded corpus."""
+
+    @property
+    def tokens(self) -> npt.NDArray[np.int32]:
+        """``(total,)`` ids."""
+        ...
+
+    @property
+    def offsets(self) -> npt.NDArray[np.int64]:
+        """``(documents + 1,)``: document ``i`` is ``tokens[offsets[i] : offsets[i + 1]]``."""
+        ...
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """``(documents,)``, -1 where there is none."""
+        ...
+
+
+def check_truncation(max_length: int | None, truncate: str) -> None:
+    """Check the two keys that say how much of a document is kept.
+
+    Raises:
+        ConfigError: if one is unknown or out of range.
+    """
+    if truncate not in get_args(Truncate):
+        raise ConfigError(
+            f"batches.truncate={truncate} is unknown. {nearest(str(truncate), get_args(Truncate))}"
+        )
+    if max_length is not None and max_length < 1:
+        raise ConfigError(
+            f"batches.max_length is {max_length}; expected at least 1, or null for whole documents."
+        )
+
+
+def truncated_lengths(split: FlatDocuments, max_length: int | None) -> npt.NDArray[np.int64]:
+    """Return how many tokens of each document are kept, ``(documents,)``."""
+    lengths = np.diff(split.offsets)
+    return lengths if max_length is None else np.minimum(lengths, max_length)
+
+
+def collate(
+    split: FlatDocuments,
+    documents: npt.NDArray[np.int64] | Sequence[int],
+    *,
+    max_length: int | None = None,
+    truncate: Truncate = "head",
+    valid: npt.NDArray[np.bool_] | None = None,
+) -> Batch:
+    """Gather documents from flat arrays into one padded batch.
+
+    Args:
+        split: where they are.
+        documents: ``(batch,)`` their numbers.
+        max_length: tokens kept of each at most; None keeps all.
+        truncate: which tokens are kept of a longer one. "head_tail" keeps the first half of ``max_length``
+            (rounded up) and the last.
+        valid: ``(batch,)``; None counts all.
+
+    Returns:
+        Ids ``(batch, time)`` with the documents' lengths and, as targets, their classes.
+    """
+    numbers = np.asarray(documents, dtype=np.int64)
+    starts = split.offsets[numbers]
+    whole = split.offsets[numbers + 1] - starts
+    lengths = whole if max_length is None else np.minimum(whole, max_length)
+    steps = np.arange(int(lengths.max()))
+    cut = (whole - lengths)[:, None]
+    if truncate == "head":
+        places = starts[:, None] + steps
+    elif truncate == "tail":
+        places = starts[:, None] + cut + steps
+    else:
+        kept_head = (lengths[:, None] + 1) // 2
+        places = starts[:, None] + steps + cut * (steps >= kept_head)
+    tokens = np.take(split.tokens, places, mode="clip").astype(np.int64)
+    tokens *= steps < lengths[:, None]
+    counts = np.ones(len(numbers), dtype=np.bool_) if valid is None else valid
+    return Batch(
+        torch.from_numpy(tokens),
+        torch.from_numpy(lengths.astype(np.int64)),
+        torch.from_numpy(np.asarray(split.labels[numbers], dtype=np.int64)),
+        torch.from_numpy(counts),
+    )
+
+
+class DocumentLoader(ResumableLoader[PlannedBatch, Batch]):
+    """Iterates over a split, batch by batch as planned, padding each to its longest document.
+
+    Args:
+        split: the documents.
+        batches: which of them come together, and when.
+        max_length: tokens kept of a document at most; None keeps all.
+        truncate: which tokens are kept: "head", "tail" or "head_tail".
+        pin_memory: whether batches lie in page-locked memory, for faster copies to a CUDA device.
+
+    Raises:
+        ConfigError: if ``truncate`` is unknown or ``max_length`` below 1.
+    """
+
+    def __init__(
+        self,
+        split: FlatDocuments,
+        batches: BucketedBatches,
+        *,
+        max_length: int | None = None,
+        truncate: Truncate = "head",
+        pin_memory: bool = False,
+    ) -> None:
+        super().__init__()
+        check_truncation(max_length, truncate)
+        self.batches = batches
+        self._split = split
+        self._max_length, self._truncate, self._pin_memory = max_length, truncate, pin_memory
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the plan."""
+        return self.batches.fingerprint
+
+    def plan(self, epoch: int) -> list[PlannedBatch]:
+        """Return the documents of each batch."""
+        return self.batches.batches(epoch)
+
+    def batch(self, planned: PlannedBatch) -> Batch:
+        """Return some documents as a batch."""
+        batch = collate(
+            self._split,
+            planned.documents,
+            max_length=self._max_length,
+            truncate=self._truncate,
+            valid=planned.valid,
+        )
+        return Batch(*(part.pin_memory() for part in batch)) if self._pin_memory else batch

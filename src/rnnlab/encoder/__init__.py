@@ -1,0 +1,1 @@
+"""Stacks of cells, and what the tasks share around them: word vectors, dropout, pooling, padding."""

@@ -1,0 +1,75 @@
+"""The contract between a task and its encoder: vectors in, one vector a token and a final state out."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+from rnnlab.build import build
+from rnnlab.cells.cell import State
+from rnnlab.encoder.carried_state import as_state
+from rnnlab.errors import ConfigError
+
+ENCODER_NAMES = ("output_size", "is_bidirectional", "initial_state")
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """What a task asks of an encoder. Whatever keeps this contract can be named as ``model._target_``.
+
+    It is an ``nn.Module``, made with ``input_size=`` and the other keys of the ``model`` config. Batches are
+    right-padded: ``lengths`` says where each sequence ends, and what lies behind its end must change
+    nothing. Padded positions of the outputs are zero.
+
+    A state is a tuple of tensors. An encoder of your own whose ``initial_state`` is a single tensor is handed
+    that, and :func:`build_encoder` makes a tuple of what it returns.
+    """
+
+    output_size: int
+    is_bidirectional: bool
+
+    def initial_state(self, batch: int) -> State:
+        """Return the state before the first token of ``batch`` sequences."""
+        ...
+
+    def __call__(
+        self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, State]:
+        """Return outputs ``(batch, time, output_size)`` and the state after each sequence's last token."""
+        ...
+
+
+def build_encoder(model: Mapping[str, Any], input_size: int) -> Encoder:
+    """Build the encoder that the ``model`` config names, for tokens of ``input_size`` features.
+
+    Raises:
+        ConfigError: if it can't be built, or what was built is no encoder.
+    """
+    encoder = build(model, nn.Module, "model", input_size=input_size)
+    if not isinstance(encoder, Encoder):
+        lacking = [name for name in ENCODER_NAMES if not hasattr(encoder, name)]
+        raise ConfigError(
+            f"model._target_={model['_target_']} is no encoder: it lacks {', '.join(lacking)}. "
+            "See rnnlab.encoder.encoder.Encoder for what a task asks of one."
+        )
+    if isinstance(encoder.initial_state(1), Tensor):
+        encoder.register_forward_pre_hook(_state_taken_out, with_kwargs=True)
+        encoder.register_forward_hook(_state_in_tuple)
+    return encoder
+
+
+def _state_taken_out(
+    module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Hand a single tensor to an encoder that knows states as such."""
+    *others, state = arguments if len(arguments) == 3 else (*arguments, named.get("state"))
+    if not isinstance(state, tuple):
+        return arguments, named
+    if len(arguments) == 3:
+        return (*others, state[0]), named
+    return arguments, {**named, "state": state[0]}
+
+
+def _state_in_tuple(module: nn.Module, arguments: Any, returned: tuple[Tensor, Any]) -> tuple[Tensor, State]:
+    outputs, state = returned
+    return outputs, as_state(state)

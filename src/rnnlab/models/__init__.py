@@ -1,1 +1,0 @@
-"""Networks: encoder, heads and the LightningModules of the tasks."""

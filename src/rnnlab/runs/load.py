@@ -1,0 +1,149 @@
+"""``rnnlab.load``: a run folder or a checkpoint as a model that answers, from that file alone."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rnnlab.build import build, locate_class, taken_by
+from rnnlab.errors import RunError
+from rnnlab.files.bounded import glimpse
+from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
+from rnnlab.named_classes import check_classes
+from rnnlab.tasks.answers import OpenedRun, TrainedModel
+from rnnlab.tasks.task import Task
+from rnnlab.text.tokenizer_identity import tokenizer_of
+from rnnlab.text.tokenizers import Characters, Tokenizer
+from rnnlab.text.vocabulary import Vocabulary
+from rnnlab.training.fit import task_arguments
+from rnnlab.training.resume import tell_edited
+from rnnlab.training.run_folder import RunFolder
+
+UNUSED = ("callbacks", "logger")
+"""Sections of which nothing is built where a run is only asked."""
+
+
+def load(path: str | Path, *, device: str = "auto", trust: Sequence[str] = ()) -> TrainedModel:
+    """Return the trained model of a run, from its checkpoint alone.
+
+    Neither the training data nor the configuration files nor any flag is needed. A checkpoint is read as
+    plain data: nothing in it is executed.
+
+    Args:
+        path: a run folder (its best checkpoint is taken) or a checkpoint file.
+        device: ``cpu``, ``cuda`` or ``auto``: a GPU where there is one.
+        trust: packages besides rnnlab whose classes the checkpoint may name, such as that of an encoder of
+            your own.
+
+    Returns:
+        A model of the kind that its task names: with ``predict``, ``predict_proba`` and ``explain``
+        (sentiment), or ``perplexity``, ``generate`` and ``explain`` (language model).
+
+    Raises:
+        RunError: if it can't be used; see :func:`open_run`.
+        ConfigError: if there is no such device.
+    """
+    run = open_run(path, trust)
+    return run.task.trained_model()(run, device)
+
+
+def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
+    """Rebuild a run's best network.
+
+    Args:
+        path: a run folder or a checkpoint file.
+        trust: packages besides rnnlab whose classes the checkpoint may name, such as that of an encoder of
+            your own. Naming a class makes Python import its module, which runs code.
+
+    Raises:
+        RunError: if it is neither, has no checkpoint yet, is damaged, of a later format, holds anything but
+            plain data, or names a class that is not listed for its place, nor in ``trust``.
+        ConfigError: if this rnnlab can't build what the checkpoint describes.
+    """
+    file = checkpoint_file(Path(path))
+    content = read_checkpoint(file)
+    metadata = content["rnnlab"]
+    try:
+        config, labels = metadata["config"], tuple(metadata.get("labels", ()))
+        check_classes({name: part for name, part in config.items() if name not in UNUSED}, file, trust)
+        reading = reading_of(metadata, file)
+        arguments = metadata.get("model_arguments")
+        if arguments is None:
+            arguments = arguments_of_earlier(metadata, reading)
+        with no_larger_than(content["state_dict"], file):
+            task = build(task_arguments(config), Task, "task", model=config["model"], **arguments)
+        tell_edited(metadata, [config["task"], config["model"], config["tokenizer"] if reading else {}])
+    except (
+        *(LookupError, TypeError, AttributeError, ValueError, ArithmeticError, AssertionError),
+        *(RuntimeError, MemoryError),  # as torch says of sizes that no machine has room for
+    ) as error:
+        raise RunError(
+            f"{file} is damaged: its configuration or vocabulary is not as rnnlab writes it."
+        ) from error
+    try:
+        task.load_state_dict(content["state_dict"])
+    except (RuntimeError, KeyError) as error:
+        raise RunError(f"{file} is damaged: its weights don't fit its configuration. {error}") from error
+    return OpenedRun(file, config, task.eval(), arguments, reading, labels, metadata)
+
+
+def arguments_of_earlier(
+    metadata: Mapping[str, Any], reading: tuple[Tokenizer, Vocabulary] | None
+) -> dict[str, Any]:
+    """Return what a network was made with of its data, of a checkpoint of a version that did not keep it."""
+    if reading is None:
+        return dict(metadata["facts"])
+    tokenizer, vocabulary = reading
+    config = metadata["config"]
+    known = {
+        "labels": metadata["labels"],
+        "vocabulary_size": len(vocabulary),
+        "characters": isinstance(tokenizer, Characters),
+        "reads_backward": bool(config["batches"].get("backward", False)),
+    }
+    wanted, _ = taken_by(locate_class(config["task"]["_target_"], Task, "task"))
+    return {name: value for name, value in known.items() if name in wanted}
+
+
+def reading_of(metadata: Mapping[str, Any], file: Path) -> tuple[Tokenizer, Vocabulary] | None:
+    """Return the tokenizer and vocabulary in a checkpoint, None where the model reads no text.
+
+    Raises:
+        RunError: if the tokenizer makes other tokens by now.
+        ConfigError: if there is no such tokenizer.
+    """
+    if "tokenizer" not in metadata["config"] or "facts" in metadata:  # facts: of an earlier version
+        return None
+    return tokenizer_of(metadata, file), Vocabulary.from_dict(metadata["vocabulary"])
+
+
+def checkpoint_file(path: Path) -> Path:
+    """Return the checkpoint that ``path`` means: itself, or a run folder's best.
+
+    Raises:
+        RunError: if there is none; says how far the run got.
+    """
+    if not path.exists():
+        raise RunError(f"There is no run folder and no checkpoint {path}.")
+    if path.is_file():
+        return path
+    folder = RunFolder(path)
+    folder.config()
+    if folder.best.is_file():
+        return folder.best
+    if folder.last.is_file():
+        last = read_checkpoint(folder.last)
+        raise RunError(
+            f"{path} has no best checkpoint yet: it was stopped in epoch {last['epoch'] + 1} after "
+            f"{last['global_step']} steps, before its first validation. Go on with it "
+            f"(python scripts/train.py resume={path}), or name its last state, {folder.last}."
+        )
+    raise RunError(
+        f"{path} has no checkpoint yet: the run was stopped in its first epoch, or is in it now."
+        f"{last_line(path / 'train.log')}"
+    )
+
+
+def last_line(log: Path) -> str:
+    """Return a sentence with the last line of a log, empty where there is none."""
+    written = [line for line in glimpse(log).split("\n") if line.strip()]
+    return f" The last it wrote: {written[-1]}" if written else ""

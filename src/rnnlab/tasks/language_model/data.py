@@ -1,0 +1,166 @@
+"""A corpus as one long text a split: columns and windows for a language model."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlab.corpora.corpus import Corpus
+from rnnlab.data.streams import StreamBatch, StreamLoader, TokenStream
+from rnnlab.data.text_data import TextData
+from rnnlab.errors import ConfigError
+from rnnlab.own_code import code_of
+from rnnlab.text.encoded import EncodedSplit
+from rnnlab.text.tokenizers import Characters, Tokenizer
+from rnnlab.text.vocabulary import EOS_ID
+
+
+class LanguageData(TextData):
+    """Documents one after another, each ended by ``<eos>``.
+
+    The training text is the training split and whatever unlabelled text the corpus has for it, never
+    anything of its test split.
+
+    Args:
+        corpus: where the text comes from; labels are not looked at.
+        tokenizer: how it becomes tokens.
+        vocabulary: ``max_size``, ``min_frequency`` and ``closed``.
+        seed: fixes random window lengths.
+        overfit: if given, train on this many windows only, the same in every epoch.
+        batch_size: columns that are read side by side, on each process.
+        bptt: steps of a window, through which gradients flow.
+        random_lengths: draw each window's length around ``bptt``, as AWD-LSTM does.
+        backward: read every text from its end to its beginning, so that each token is predicted from those
+            after it.
+        evaluation_batch_size: columns in validation and test; fewer see more of what went before.
+
+    Raises:
+        ConfigError: if a size is below one.
+    """
+
+    def __init__(
+        self,
+        *,
+        corpus: Corpus,
+        tokenizer: Tokenizer,
+        vocabulary: Mapping[str, Any],
+        seed: int,
+        overfit: int | None = None,
+        batch_size: int = 20,
+        bptt: int = 35,
+        random_lengths: bool = False,
+        backward: bool = False,
+        evaluation_batch_size: int = 10,
+    ) -> None:
+        super().__init__(
+            corpus=corpus, tokenizer=tokenizer, vocabulary=vocabulary, seed=seed, overfit=overfit
+        )
+        for name, value in (
+            ("batch_size", batch_size),
+            ("bptt", bptt),
+            ("evaluation_batch_size", evaluation_batch_size),
+        ):
+            if value < 1:
+                raise ConfigError(f"batches.{name}={value}: expected at least 1.")
+        self.batch_size = batch_size
+        self.bptt = bptt
+        self.random_lengths = random_lengths
+        self.backward = backward
+        self.evaluation_batch_size = evaluation_batch_size
+        self.texts: dict[str, NDArray[np.int32]] = {}
+
+    def splits(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the splits: unlabelled text joins the training split."""
+        return {
+            "train": ("train", *self.corpus.unlabelled),
+            "validation": ("validation",),
+            "test": ("test",),
+        }
+
+    def model_arguments(self) -> dict[str, Any]:
+        """Return the vocabulary's size, whether a token is a character, and the direction of reading.
+
+        Raises:
+            DataError: if a split is too short for its columns; known before training, not after it.
+        """
+        self.stream("train", self.batch_size)
+        for stage in ("validation", "test"):
+            self.stream(stage, self.evaluation_batch_size)
+        return {
+            "vocabulary_size": len(self.encoded.vocabulary),
+            "characters": isinstance(self.encoded.tokenizer, Characters),
+            "reads_backward": self.backward,
+        }
+
+    def text(self, stage: str) -> NDArray[np.int32]:
+        """Return the ids of ``train``, ``validation`` or ``test``, an ``<eos>`` after each document."""
+        if stage not in self.texts:
+            parts = [with_ends(self.encoded.splits[split]) for split in self.splits()[stage]]
+            text = np.concatenate(parts)
+            self.texts[stage] = from_its_end(text) if self.backward else text
+        return self.texts[stage]
+
+    def stream(self, stage: str, batch_size: int) -> TokenStream:
+        """Return this process's columns of a stage's text."""
+        rank, processes = self.rank_and_size()
+        return TokenStream(
+            self.text(stage),
+            first_input=EOS_ID,
+            batch_size=batch_size,
+            rank=rank,
+            world_size=processes,
+            name=f"The {stage} text of {self.corpus.name}",
+        )
+
+    def train_loader(self) -> StreamLoader:
+        """Return the windows of the training text."""
+        stream = self.stream("train", self.batch_size)
+        return StreamLoader(stream, self.bptt, random_lengths=self.random_lengths, seed=self.seed)
+
+    def val_dataloader(self) -> StreamLoader:
+        """Return the windows of the validation text."""
+        return StreamLoader(self.stream("validation", self.evaluation_batch_size), self.bptt)
+
+    def test_dataloader(self) -> StreamLoader:
+        """Return the windows of the test text."""
+        return StreamLoader(self.stream("test", self.evaluation_batch_size), self.bptt)
+
+    def probe_batch(self, sequences: int) -> StreamBatch:
+        """Return the first window of the validation text, of at most so many columns."""
+        columns = min(sequences, self.evaluation_batch_size)
+        return next(iter(StreamLoader(self.stream("validation", columns), self.bptt)))
+
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """Return the test perplexity of an interpolated Kneser-Ney trigram model of the same ids."""
+        from rnnlab.tasks.language_model.baselines import language_baselines
+
+        return language_baselines(
+            self.text("train"),
+            self.text("test"),
+            vocabulary_size=len(self.encoded.vocabulary),
+            before=EOS_ID,
+            key=f"{self.encoded.key} {code_of(type(self))} {'backward' * self.backward}".strip(),
+        )
+
+
+def from_its_end(text: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return a text whose documents end with ``<eos>`` turned round, each document with its ``<eos>`` last.
+
+    >>> from_its_end(np.array([5, 6, 1, 7, 1], dtype=np.int32)).tolist()
+    [7, 1, 6, 5, 1]
+    """
+    return np.concatenate([text[-2::-1], text[-1:]])
+
+
+def with_ends(split: EncodedSplit) -> NDArray[np.int32]:
+    """Return the ids of a split's documents, ``<eos>`` after each.
+
+    A document of no tokens is encoded as a lone ``<eos>``, which already is its end.
+    """
+    lengths = np.diff(split.offsets)
+    empty = np.zeros(len(lengths), dtype=bool)
+    short = np.flatnonzero(lengths == 1)
+    empty[short] = split.tokens[split.offsets[short]] == EOS_ID
+    ends = np.asarray(split.offsets)[1:][~empty]
+    return np.insert(np.asarray(split.tokens), ends, EOS_ID)

@@ -1,0 +1,114 @@
+"""A language model's exports: how each is written, and how far its answers are from PyTorch's."""
+
+import copy
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rnnlab.cells.cell import State
+from rnnlab.tasks.exports import (
+    Answers,
+    Exports,
+    OnnxAnswers,
+    by_pytorch,
+    largest_of,
+    layers_named,
+    scripted_answers,
+)
+from rnnlab.tasks.language_model.answers import TrainedLanguageModel
+from rnnlab.tasks.language_model.task import LanguageModel
+
+WINDOWS = (35, 1, 7)  # tokens that are read one after another, the state carried
+
+
+class LanguageModelExports(Exports):
+    """A language model as ONNX, in float32 or int8, and as TorchScript; each takes and returns its state."""
+
+    graphs = ("onnx", "int8", "torchscript")
+    model: TrainedLanguageModel
+
+    def write_onnx(self, file: Path, form: str) -> float:
+        """See :class:`Exports`."""
+        layers = layers_named(form)
+        from rnnlab.tasks.language_model.onnx import language_model
+
+        file.write_bytes(language_model(self.model.task, layers, form).SerializeToString())
+        return self.difference(self.answers_of(OnnxAnswers(file)))
+
+    def write_torchscript(self, file: Path) -> float:
+        """See :class:`Exports`."""
+        from rnnlab.tasks.language_model.torchscript import PlainLanguageModel
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch would have new code use torch.export
+            torch.jit.script(PlainLanguageModel(self.model.task).eval()).save(str(file))  # type: ignore[no-untyped-call]
+            return self.difference(scripted_answers(file))
+
+    def answers(self) -> Answers:
+        """Return log-probabilities ``(batch, time, ids)`` and a state, of ids and a state (None at first)."""
+        return answers_of(self.model.task)
+
+    def answers_of(self, exported: OnnxAnswers) -> Answers:
+        """See :class:`Exports`."""
+        return onnx_answers(exported)
+
+    def answering(self, answers: Answers) -> LanguageModel:
+        """See :class:`Exports`."""
+        task = copy.deepcopy(self.model.task)
+        task.forward = answers  # type: ignore[method-assign, assignment]
+        task.decoder = Scored()  # type: ignore[assignment]
+        return task
+
+    def difference(self, exported: Any) -> float:
+        """Return the largest difference of log-probabilities, relative to those beyond 1, the state carried.
+
+        A probability is one of thousands in a vocabulary: too small for its difference to tell anything.
+        """
+        ours = answers_of(by_pytorch(self.model.task))
+        random = np.random.default_rng(1)
+        differences: list[float] = []
+        states: list[Any] = [None, None]
+        for window in WINDOWS:
+            tokens = torch.from_numpy(random.integers(len(self.model.vocabulary), size=(4, window)))
+            found, states[0] = exported(tokens, states[0])
+            expected, states[1] = ours(tokens, states[1])
+            differences.append(float(((found - expected).abs() / expected.abs().clamp(min=1)).max()))
+        return largest_of(differences)
+
+
+class Scored(nn.Module):
+    """Stands in for a decoder where the network has answered with log-probabilities already."""
+
+    def losses_and_best(self, log_probabilities: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the losses and the most probable id at each position, both ``(positions,)``."""
+        losses = -log_probabilities.gather(1, targets.unsqueeze(1)).squeeze(1)
+        return losses, log_probabilities.argmax(dim=1)
+
+
+def onnx_answers(exported: OnnxAnswers) -> Answers:
+    """Return what an ONNX file of a language model answers: log-probabilities and the state after them."""
+
+    def answers(tokens: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, Any]:
+        _, *inputs = exported.session.get_inputs()
+        before = state or [torch.zeros(len(tokens), given.shape[1]) for given in inputs]
+        named = {given.name: part for given, part in zip(inputs, before, strict=True)}
+        found, *after = exported.run({"tokens": tokens, **named})
+        return found, tuple(after)
+
+    return answers
+
+
+def answers_of(task: LanguageModel) -> Answers:
+    """Return what a language model answers: log-probabilities and the state after the last token."""
+
+    def answers(tokens: Tensor, state: State | None) -> tuple[Tensor, State]:
+        with torch.inference_mode():
+            hidden, after = task(tokens, state)
+            found = task.decoder.log_probabilities(hidden.flatten(0, 1))
+            return found.view(*tokens.shape, -1), after
+
+    return answers

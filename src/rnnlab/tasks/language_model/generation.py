@@ -1,0 +1,220 @@
+"""Text from a language model, token by token with the state carried along."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor
+
+from rnnlab.cells.cell import State
+from rnnlab.errors import ConfigError, DataError
+from rnnlab.tasks.language_model.sampling import Sampling
+from rnnlab.tasks.task import evaluating
+from rnnlab.text.tokenizers import Tokenizer
+from rnnlab.text.vocabulary import EOS, EOS_ID, UNK_ID, Vocabulary
+from rnnlab.visible import well_formed
+
+if TYPE_CHECKING:
+    from rnnlab.tasks.language_model.task import LanguageModel
+
+_UNFINISHED = "\ufffd"  # what bytes decode to before their character is whole
+
+
+class TextGenerator:
+    """Goes on with a prompt.
+
+    Args:
+        model: the trained language model.
+        tokenizer: what its text was tokenized with.
+        vocabulary: what its ids stand for.
+    """
+
+    def __init__(self, model: "LanguageModel", tokenizer: Tokenizer, vocabulary: Vocabulary) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.vocabulary = vocabulary
+
+    def unknown_words(self, prompt: str) -> list[str]:
+        """Return the prompt's tokens that the vocabulary lacks, each once; the model reads ``<unk>``."""
+        return self.vocabulary.missing(self.tokenizer.encode(well_formed(prompt)))
+
+    def texts(
+        self,
+        prompt: str = "",
+        *,
+        samples: int = 1,
+        seed: int = 1,
+        max_tokens: int = 100,
+        sampling: Sampling | None = None,
+        whole_document: bool = False,
+    ) -> list[str]:
+        """Return ``samples`` texts, each with the prompt at its beginning; see :meth:`streams`."""
+        streams = self.streams(
+            prompt,
+            samples=samples,
+            seed=seed,
+            max_tokens=max_tokens,
+            sampling=sampling,
+            whole_document=whole_document,
+        )
+        return ["".join(pieces) for pieces in streams]
+
+    def streams(
+        self,
+        prompt: str = "",
+        *,
+        samples: int = 1,
+        seed: int = 1,
+        max_tokens: int = 100,
+        sampling: Sampling | None = None,
+        whole_document: bool = False,
+    ) -> Iterator[Iterator[str]]:
+        """Yield for each sample its text in pieces, as the tokens come; read one before the next.
+
+        Args:
+            prompt: how the text begins; it is part of what is yielded. Without one a document begins. A
+                model that reads backwards writes what comes before it.
+            samples: how many texts.
+            seed: decides what is drawn; the same on every device whose arithmetic agrees.
+            max_tokens: the most tokens after the prompt.
+            sampling: how they are drawn; ``None`` as the model says.
+            whole_document: stop where the model ends the document.
+
+        Raises:
+            ConfigError: if ``samples`` or ``max_tokens`` is below one.
+            DataError: if the prompt has words, but none that the vocabulary knows.
+        """
+        for name, value in (("samples", samples), ("max_tokens", max_tokens)):
+            if value < 1:
+                raise ConfigError(f"{name}={value}: expected at least 1.")
+        tokens = self.known(prompt)
+        random = torch.Generator().manual_seed(seed)
+
+        def written(given: Sequence[str]) -> Iterator[str]:
+            for number in self.ids(given, sampling or Sampling(), random, max_tokens, whole_document):
+                yield self.vocabulary.tokens[number]
+
+        def in_order() -> Iterator[str]:
+            if self.model.reads_backward:
+                yield from reversed(list(written(tokens[::-1])))
+                yield from tokens
+            else:
+                yield from tokens
+                yield from written(tokens)
+
+        def pieces() -> Iterator[str]:
+            stream = TextStream(self.tokenizer)
+            for token in in_order():
+                yield stream.add(token)
+            yield stream.end()
+
+        return (pieces() for _ in range(samples))
+
+    def known(self, prompt: str) -> list[str]:
+        """Return the prompt's tokens.
+
+        Raises:
+            DataError: if it has some, but none that the vocabulary knows.
+        """
+        tokens = self.tokenizer.encode(well_formed(prompt))
+        unknown = self.vocabulary.missing(tokens)
+        if tokens and len(unknown) == len(set(tokens)):
+            lower = [word for word in tokens if word.lower() in self.vocabulary]
+            hint = " It knows lower-case words: write them so." if lower else ""
+            raise DataError(f"The model knows no word of the prompt {prompt!r}.{hint}")
+        return tokens
+
+    def ids(
+        self,
+        tokens: Sequence[str],
+        sampling: Sampling,
+        random: torch.Generator,
+        max_tokens: int,
+        whole_document: bool = False,
+    ) -> Iterator[int]:
+        """Yield the ids that follow ``tokens``; never that of ``<unk>``."""
+        given = self.beginning(tokens)
+        state: State | None = None
+        for _ in range(max_tokens):
+            scores, state = self.scores(given, state)
+            number = sampling.draw(scores, random)
+            if whole_document and number == EOS_ID:
+                return
+            yield number
+            given = torch.tensor([[number]], device=self.model.device)
+
+    def next_probabilities(self, prompt: str = "", sampling: Sampling | None = None) -> Tensor:
+        """Return the probabilities ``(vocabulary,)`` that the token after ``prompt`` is drawn from.
+
+        Args:
+            prompt: how the text begins; for a model that reads backwards, how it ends.
+            sampling: how the token is drawn; ``None`` as the model says.
+
+        Raises:
+            DataError: if the prompt has words, but none that the vocabulary knows.
+        """
+        tokens = self.known(prompt)
+        scores, _ = self.scores(self.beginning(tokens[::-1] if self.model.reads_backward else tokens), None)
+        return (sampling or Sampling()).filtered(scores.double().cpu())
+
+    def beginning(self, tokens: Sequence[str]) -> Tensor:
+        """Return the ids of a text's first tokens, ``(1, tokens + 1)``, the ``<eos>`` before them first."""
+        ids = [EOS_ID, *(self.vocabulary.id_of(token) for token in tokens)]
+        return torch.tensor([ids], device=self.model.device)
+
+    def scores(self, given: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Return the log-probabilities ``(vocabulary,)`` of what follows, and the state after ``given``.
+
+        That of ``<unk>`` is minus infinity: it is never drawn.
+
+        Args:
+            given: ids ``(1, tokens)``.
+            state: before them; ``None`` at a text's beginning.
+        """
+        with evaluating(self.model):
+            hidden, state = self.model(given, state)
+            scores: Tensor = self.model.decoder.log_probabilities(hidden[:, -1])[0]
+        scores[UNK_ID] = -torch.inf
+        return scores, cast(State, state)
+
+
+class TextStream:
+    """Gives out text as soon as no later token can change it.
+
+    How a token is written may depend on the next one (an apostrophe joins what follows, a byte waits for
+    the rest of its character), so text comes one token late.
+
+    Args:
+        tokenizer: puts tokens together.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._line: list[str] = []  # tokens since the last <eos>, after which decoding starts anew
+        self._decoded = ""
+        self._given = 0  # characters of this line
+
+    def add(self, token: str) -> str:
+        """Take the next token and return the text that is settled now, perhaps none."""
+        if token == EOS:
+            return self.end() + "\n"
+        self._line.append(token)
+        before, self._decoded = self._decoded, self._tokenizer.decode(self._line)
+        settled = common_beginning(before, self._decoded).rstrip(_UNFINISHED)
+        new = settled[self._given :]
+        self._given += len(new)
+        return new
+
+    def end(self) -> str:
+        """Return the rest of the line, and begin a new one."""
+        rest = self._decoded[self._given :]
+        self._line, self._decoded, self._given = [], "", 0
+        return rest
+
+
+def common_beginning(one: str, other: str) -> str:
+    """Return what both texts begin with."""
+    for place, (here, there) in enumerate(zip(one, other, strict=False)):
+        if here != there:
+            return one[:place]
+    return one if len(one) < len(other) else other

@@ -1,0 +1,301 @@
+"""Language modelling: embedding, recurrent encoder, decoder, and a state carried from window to window."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.trainer.states import TrainerFn
+from torch import Tensor, nn
+
+from rnnlab.cells.cell import State
+from rnnlab.data.streams import StreamBatch
+from rnnlab.encoder.carried_state import CarriedStates, as_state, of_all_ranks, of_this_rank
+from rnnlab.encoder.dropout import LockedDropout, check_shares
+from rnnlab.encoder.embedding import WordEmbedding
+from rnnlab.encoder.encoder import build_encoder
+from rnnlab.errors import ConfigError
+from rnnlab.tasks.language_model.decoders import build_decoder
+from rnnlab.tasks.language_model.token_scores import TokenScores
+from rnnlab.tasks.loss_watch import check_weights
+from rnnlab.tasks.running_mean import RunningMean
+from rnnlab.tasks.task import Task
+from rnnlab.terminal import shown
+
+if TYPE_CHECKING:
+    from rnnlab.tasks.language_model.answers import TrainedLanguageModel
+    from rnnlab.tasks.language_model.figures import LanguageFigures
+
+
+class LanguageModel(Task):
+    """The next token from those before it, trained by truncated backpropagation through time.
+
+    ``tokens (batch, time) -> embedding (batch, time, embedding_size) -> encoder (batch, time, output_size)
+    -> decoder: the probability of every id at every place``. The encoder's state goes from one window to
+    the next with its gradient cut off; training, validation and test have one each, and an epoch's first
+    window starts from zero.
+
+    Args:
+        model: the encoder's configuration.
+        vocabulary_size: ids to choose from.
+        characters: whether a token is a character, for bits per character.
+        reads_backward: whether the text comes from its end to its beginning.
+        embedding_size: components of a token's vector.
+        head: ``full`` (softmax) or ``adaptive`` (adaptive softmax), see
+            :mod:`rnnlab.tasks.language_model.decoders`.
+        cutoffs: where the adaptive head's clusters begin; ``None`` for a tenth and three tenths.
+        tie_weights: predict tokens by the vectors they are read by.
+        word_dropout: share of the vocabulary's vectors hidden from a window.
+        input_dropout: share of the vectors' components dropped before the encoder.
+        output_dropout: share of the hidden components dropped before the decoder.
+        locked_dropout: drop the same components at every step of a window (Gal and Ghahramani 2016), not
+            anew at each (Zaremba et al. 2014).
+        activation_regularisation: weight of the mean square of the dropped hidden states, AWD-LSTM's alpha.
+        temporal_regularisation: weight of the mean square of their changes from step to step, its beta.
+        initial_range: start every weight uniform within plus and minus this; ``None`` for each layer's own.
+        optimizer: the optimizer's configuration; ``None`` for a model that only answers.
+        scheduler: the learning-rate schedule's configuration, or ``None``.
+
+    Raises:
+        ConfigError: if the encoder reads backwards, or an option is out of range.
+    """
+
+    monitor = "validation/perplexity"
+    mode = "min"
+    keeps_all_memory = True  # the logits of each window, several large blocks, are all of one shape
+
+    def __init__(
+        self,
+        *,
+        model: Mapping[str, Any],
+        vocabulary_size: int,
+        characters: bool = False,
+        reads_backward: bool = False,
+        embedding_size: int = 200,
+        head: str = "full",
+        cutoffs: Sequence[int] | None = None,
+        tie_weights: bool = True,
+        word_dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        output_dropout: float = 0.0,
+        locked_dropout: bool = True,
+        activation_regularisation: float = 0.0,
+        temporal_regularisation: float = 0.0,
+        initial_range: float | None = None,
+        optimizer: Mapping[str, Any] | None = None,
+        scheduler: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(optimizer, scheduler)
+        check_shares(word_dropout=word_dropout, input_dropout=input_dropout, output_dropout=output_dropout)
+        self.reads_backward = reads_backward
+        kind = LockedDropout if locked_dropout else nn.Dropout
+        self.embedding = WordEmbedding(vocabulary_size, embedding_size, word_dropout=word_dropout)
+        self.input_dropout = kind(input_dropout)
+        self.encoder = build_encoder(model, input_size=embedding_size)
+        if self.encoder.is_bidirectional:
+            raise ConfigError(
+                "task=language_model predicts each token from those before it; a bidirectional encoder has "
+                "already read it. Set model.bidirectional=false."
+            )
+        self.output_dropout = kind(output_dropout)
+        self.decoder = build_decoder(
+            head,
+            input_size=self.encoder.output_size,
+            vocabulary_size=vocabulary_size,
+            tied=self.embedding.weight if tie_weights else None,
+            cutoffs=cutoffs,
+        )
+        self.activation_regularisation = activation_regularisation
+        self.temporal_regularisation = temporal_regularisation
+        if initial_range is not None:
+            for parameter in self.parameters():
+                nn.init.uniform_(parameter, -initial_range, initial_range)
+        self.learning_rate_scale = 1.0
+        self.carried = CarriedStates()
+        self.train_loss = RunningMean()
+        self.scores = nn.ModuleDict({stage: TokenScores(characters) for stage in ("validation", "test")})
+
+    @classmethod
+    def trained_model(cls) -> "type[TrainedLanguageModel]":
+        """Return a model that writes, and tells how probable a text is."""
+        from rnnlab.tasks.language_model.answers import TrainedLanguageModel
+
+        return TrainedLanguageModel
+
+    @classmethod
+    def questions(cls, run: Path) -> Sequence[str]:
+        """Return a command that lets it write."""
+        return (f'python scripts/generate.py run={shown(run)} prompt="The film"',)
+
+    def logging_callbacks(self, logger: Mapping[str, Any]) -> list[Callback]:
+        """Return what writes a text after each validation."""
+        from rnnlab.tasks.language_model.text_samples import TextSamples
+
+        return [TextSamples.of(self, logger.get("prompt", ""))]
+
+    def figures(self, data: Any, words: int) -> "LanguageFigures":
+        """Return what shows which words the model finds hard, and where it was surprised most."""
+        from rnnlab.tasks.language_model.figures import LanguageFigures  # matplotlib takes a while to import
+
+        return LanguageFigures(self, data, words)
+
+    def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Return the hidden states ``(batch, time, output_size)`` and the state after the last token.
+
+        Args:
+            tokens: ids ``(batch, time)``.
+            state: what the encoder returned for the tokens before them; ``None`` at a text's beginning.
+        """
+        embedded = self.input_dropout(self.embedding(tokens))  # (batch, time, embedding_size)
+        return self.encoder(embedded, None, state)
+
+    def validation_metrics(self) -> list[str]:
+        """Return the names of all that a validation logs."""
+        return [f"validation/{name}" for name in cast(TokenScores, self.scores["validation"]).names]
+
+    def encoder_inputs(self, batch: StreamBatch) -> tuple[Tensor, None]:
+        """Return the vectors that the encoder reads, ``(batch, time, embedding_size)``; none is padded."""
+        return self.input_dropout(self.embedding(batch.inputs)), None
+
+    def loss_of_outputs(self, outputs: Tensor, batch: StreamBatch) -> Tensor:
+        """Return the sum of the tokens' losses from the encoder's outputs; nothing is counted or carried."""
+        hidden = self.output_dropout(outputs).flatten(0, 1)
+        losses = self.decoder.losses(hidden, batch.targets.flatten())
+        return (losses if batch.valid is None else losses * batch.valid.flatten()).sum()
+
+    def read(self, batch: StreamBatch, stage: str) -> Tensor:
+        """Return the hidden states of a window ``(batch, time, output_size)``, carrying the stage's state."""
+        before = None if batch.starts else self.carried.of(stage, like=self.embedding.weight)
+        hidden, after = cast(tuple[Tensor, State], self(batch.inputs, before))
+        self.carried.keep(stage, after)
+        return hidden
+
+    def training_step(self, batch: StreamBatch, batch_index: int) -> Tensor:
+        """Return the window's mean loss in nats a token, with the regularisation of the activations."""
+        hidden = self.read(batch, "train")  # (batch, time, output_size)
+        dropped = self.output_dropout(hidden)
+        losses = self.decoder.losses(dropped.flatten(0, 1), batch.targets.flatten())  # (batch * time,)
+        if batch.valid is not None:
+            losses = losses * batch.valid.flatten()
+        total = losses.sum()
+        loss = total / max(1, batch.predicted)
+        self.train_loss.update(total.detach(), self.tokens_in(batch))
+        return loss + self.regularisation(hidden, dropped, batch.valid)
+
+    def regularisation(self, hidden: Tensor, dropped: Tensor, valid: Tensor | None) -> Tensor | float:
+        """Return AWD-LSTM's penalties on large and on fast changing hidden states (Merity et al. 2017b).
+
+        Args:
+            hidden: the encoder's outputs ``(batch, time, output_size)``.
+            dropped: the same after dropout.
+            valid: ``(batch, time)``, False where a column has ended; None where none has.
+        """
+        penalty: Tensor | float = 0.0
+        if self.activation_regularisation:
+            size = mean_over(dropped.pow(2).mean(dim=2), valid)
+            penalty = penalty + self.activation_regularisation * size
+        if self.temporal_regularisation and hidden.shape[1] > 1:
+            changes = (hidden[:, 1:] - hidden[:, :-1]).pow(2).mean(dim=2)
+            change = mean_over(changes, None if valid is None else valid[:, 1:])
+            penalty = penalty + self.temporal_regularisation * change
+        return penalty
+
+    def on_train_batch_start(self, batch: StreamBatch, batch_index: int) -> None:
+        """Note the window's length."""
+        self.learning_rate_scale = batch.learning_rate_scale
+
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: Any,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:
+        """Take a step, at a rate that follows the window's length (Merity et al. 2018, section 5)."""
+        before = [group["lr"] for group in optimizer.param_groups]
+        for group in optimizer.param_groups:
+            group["lr"] = group["lr"] * self.learning_rate_scale
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        for group, rate in zip(optimizer.param_groups, before, strict=True):
+            group["lr"] = rate
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's training loss and perplexity (with dropout on)."""
+        loss = self.train_loss.value_and_reset()
+        self.log_dict({"train/loss": loss, "train/perplexity": loss.exp()})
+
+    def validation_step(self, batch: StreamBatch, batch_index: int) -> Tensor:
+        """Count the window into the validation scores; return its losses ``(batch, time)`` in nats."""
+        return self.count(batch, "validation")
+
+    def test_step(self, batch: StreamBatch, batch_index: int) -> Tensor:
+        """Count the window into the test scores; return its losses ``(batch, time)`` in nats."""
+        return self.count(batch, "test")
+
+    def count(self, batch: StreamBatch, stage: str) -> Tensor:
+        """Add the window's tokens to the scores of ``stage``; return the losses of all ``(batch, time)``."""
+        hidden = self.read(batch, stage).flatten(0, 1)
+        targets = batch.targets.flatten()
+        losses, best = self.decoder.losses_and_best(hidden, targets)
+        valid = None if batch.valid is None else batch.valid.flatten()
+        cast(TokenScores, self.scores[stage]).update(losses, best == targets, valid)
+        return losses.view_as(batch.targets)
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget what an interrupted pass counted."""
+        cast(TokenScores, self.scores["validation"]).reset()
+
+    def on_test_epoch_start(self) -> None:
+        """Forget what an interrupted pass counted."""
+        cast(TokenScores, self.scores["test"]).reset()
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation scores.
+
+        Raises:
+            RnnlabError: if training has left weights that are no numbers.
+        """
+        self.report("validation")
+        if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
+            check_weights(self, self.global_step)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test scores."""
+        self.report("test")
+
+    def report(self, stage: str) -> None:
+        """Log the scores of ``stage``."""
+        scores = cast(TokenScores, self.scores[stage]).compute()
+        self.carried.drop(stage)
+        self.log_dict({f"{stage}/{name}": value.float() for name, value in scores.items()})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the state carried through training, of all processes' columns, and the epoch's loss so far."""
+        super().on_save_checkpoint(checkpoint)
+        state = self.carried.of("train", like=self.embedding.weight)
+        if state is not None and self.trainer.world_size > 1:
+            state = of_all_ranks(state, lambda part: cast(Tensor, self.all_gather(part)))
+        checkpoint["carried_state"] = state
+        checkpoint["epoch_loss"] = {"total": self.train_loss.total, "weight": self.train_loss.weight}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up the state carried through training, and the epoch's loss so far."""
+        super().on_load_checkpoint(checkpoint)
+        for name, value in checkpoint.get("epoch_loss", {}).items():
+            getattr(self.train_loss, name).copy_(value)
+        state = checkpoint["carried_state"]
+        if state is not None:
+            state = as_state(state)
+            self.carried.keep("train", of_this_rank(state, self.trainer.global_rank, self.trainer.world_size))
+
+    def tokens_in(self, batch: StreamBatch) -> Tensor:
+        """Return how many tokens the window predicts."""
+        return torch.tensor(batch.predicted)
+
+
+def mean_over(values: Tensor, valid: Tensor | None) -> Tensor:
+    """Return the mean of ``values (batch, time)`` over the places that count."""
+    if valid is None:
+        return values.mean()
+    return (values * valid).sum() / valid.sum().clamp(min=1)

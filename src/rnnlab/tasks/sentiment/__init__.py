@@ -1,0 +1,1 @@
+"""Sentiment classification: a document's class from its words."""

@@ -1,0 +1,219 @@
+"""What every task shares: its optimizer, its place in the checkpoint, and all that others ask of a task."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from rnnlab.errors import ConfigError
+from rnnlab.files.checkpoint_file import CHECKPOINT_FORMAT
+from rnnlab.optimization.averaged_sgd import WeightAveraging, averages
+from rnnlab.optimization.building import build_optimizer, build_schedule, decayed_apart
+from rnnlab.tasks.loss_watch import LossWatch, check_weights
+
+if TYPE_CHECKING:
+    from rnnlab.data.task_data import TaskData
+    from rnnlab.tasks.answers import TrainedModel
+    from rnnlab.tasks.figures import TaskFigures
+    from rnnlab.tasks.starting import Starting
+
+# What schedules keep of the training's length, which may be another when a run goes on.
+OF_THE_LENGTH = ("total_steps", "_schedule_phases", "cut")
+
+
+class Task(lightning.LightningModule):
+    """A LightningModule that is built from plain values and whose checkpoint is plain data.
+
+    A subclass takes ``model`` (the encoder's configuration), ``optimizer`` and ``scheduler`` (their
+    configurations), what its data module's ``model_arguments`` tell of the data (vocabulary size, class
+    names), and its own options. It logs ``train/…``, ``validation/…`` and ``test/…`` metrics, always with
+    ``loss`` among them. All else that training, runs, sweeps and tables want to know of a task they ask here,
+    and each answer has a default that suits a small task.
+
+    Attributes:
+        monitor: the validation metric that chooses the best checkpoint; ``callbacks.checkpoint.monitor`` may
+            say another for a run.
+        mode: whether that metric is best at its ``min`` or its ``max``.
+        prepared_keys: keys of the task's section that are no arguments of the constructor, but are read by
+            :meth:`prepare` or where a training starts from another run.
+        keeps_all_memory: whether the large blocks of memory of all training steps have the same sizes, so
+            that what one step frees fits the next.
+        metadata: plain data that makes a checkpoint stand alone (config, vocabulary, tokenizer, labels);
+            set at assembly, written into every checkpoint under ``"rnnlab"``.
+    """
+
+    monitor: str
+    mode: Literal["min", "max"]
+    prepared_keys: ClassVar[tuple[str, ...]] = ()
+    keeps_all_memory: ClassVar[bool] = False
+
+    def __init__(self, optimizer: Mapping[str, Any] | None, scheduler: Mapping[str, Any] | None) -> None:
+        super().__init__()
+        self.optimizer_config = optimizer
+        self.scheduler_config = scheduler
+        self.metadata: dict[str, Any] = {}
+        self.watch = LossWatch()
+
+    @classmethod
+    def trained_model(cls) -> "type[TrainedModel]":
+        """Return the kind of trained model that ``rnnlab.load`` gives; the default refuses every question."""
+        from rnnlab.tasks.answers import TrainedModel
+
+        return TrainedModel
+
+    @classmethod
+    def starting(cls) -> "Starting | None":
+        """Return how a training starts from another run (``init_from``); None where it can't."""
+        return None
+
+    @classmethod
+    def questions(cls, run: Path) -> Sequence[str]:
+        """Return commands that ask a finished run something, for a person to try."""
+        return ()
+
+    def prepare(self, config: Mapping[str, Any], data: "TaskData") -> None:
+        """Do what is left to do before training, such as to take pretrained vectors.
+
+        Args:
+            config: the run's configuration.
+            data: prepared.
+        """
+
+    def logging_callbacks(self, logger: Mapping[str, Any]) -> list[Callback]:
+        """Return what writes to TensorBoard while this task is trained, besides what all tasks write.
+
+        Args:
+            logger: the configuration's section.
+        """
+        return []
+
+    def figures(self, data: "TaskData", words: int) -> "TaskFigures | None":
+        """Return what a finished run shows of its model besides numbers; None where there is nothing.
+
+        Args:
+            data: prepared.
+            words: how many words the embedding projector is to show.
+        """
+        return None
+
+    def recorder(self, data: "TaskData", split: str) -> Callback | None:
+        """Return what keeps the answers while a prepared split is scored, in its attribute ``scored``."""
+        return None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; text goes the quick way.
+
+        At each of a step's hooks Lightning notes the hook's name on the module, some hundred times in all,
+        and ``nn.Module`` looks each time whether the text is a parameter, a module or a buffer.
+        """
+        if name in self.__dict__ and (value is None or type(value) is str):
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def on_before_backward(self, loss: Tensor) -> None:
+        """Look at the loss of every step.
+
+        Raises:
+            RnnlabError: if it is no number, naming the step.
+        """
+        self.watch.add(self.global_step + 1, loss)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what a checkpoint needs to be loaded without the data, the config files or any flag.
+
+        Raises:
+            RnnlabError: if loss or weights are no numbers, so that no good checkpoint is overwritten.
+        """
+        self.watch.check()
+        check_weights(self, self.global_step)
+        checkpoint["rnnlab"] = {"format": CHECKPOINT_FORMAT, **self.metadata}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Let a schedule go on over this training's length: with more epochs it is stretched."""
+        for schedule in checkpoint.get("lr_schedulers", []):
+            for name in OF_THE_LENGTH:
+                schedule.pop(name, None)
+
+    def validation_metrics(self) -> Sequence[str]:
+        """Return the names of all that a validation logs; none where only doing it tells."""
+        return ()
+
+    def tokens_in(self, batch: Any) -> Tensor:
+        """Return how many real tokens or steps, padding excluded, the batch holds: an integer ``()``."""
+        if batch.lengths is None:
+            return torch.tensor(self.positions_in(batch))
+        tokens: Tensor = batch.lengths.sum()
+        return tokens
+
+    def positions_in(self, batch: Any) -> int:
+        """Return a batch's places, padding included; its inputs are ``(batch, time, …)``."""
+        sequences, steps = batch.inputs.shape[:2]
+        return int(sequences * steps)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return the parameter groups for the optimizer: weight decay spares the biases."""
+        return decayed_apart(self)
+
+    def training_steps(self) -> int:
+        """Return the optimizer steps of the whole training.
+
+        Raises:
+            ConfigError: if neither epochs nor steps are limited.
+
+        ``Trainer.estimated_stepping_batches`` would make the trainer's own loader before a checkpoint is
+        loaded, and Lightning then never hands it its place in the epoch: the run would go on with the
+        batches that it has already seen.
+        """
+        trainer = self.trainer
+        loader = trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
+        limit = trainer.limit_train_batches
+        batches = int(len(loader) * limit) if isinstance(limit, float) else min(len(loader), limit)
+        if trainer.max_epochs is None or trainer.max_epochs < 0:
+            if trainer.max_steps < 0:
+                raise ConfigError(
+                    "The schedule must know how long the training is: give trainer.max_epochs or "
+                    "trainer.max_steps, or take scheduler=none."
+                )
+            return int(trainer.max_steps)
+        steps = math.ceil(batches / trainer.accumulate_grad_batches) * trainer.max_epochs
+        return min(steps, trainer.max_steps) if trainer.max_steps > 0 else steps
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Return what lets an optimizer that averages weights do so, whatever the Trainer."""
+        return [WeightAveraging()] if self.optimizer_config and averages(self.optimizer_config) else []
+
+    def configure_optimizers(self) -> Any:
+        """Build the configured optimizer and schedule, in the form Lightning takes."""
+        if self.optimizer_config is None:
+            raise RuntimeError("This task was built without an optimizer: it can evaluate, not train.")
+        optimizer: Optimizer = build_optimizer(self.optimizer_config, self.parameter_groups())
+        if not self.scheduler_config:
+            return optimizer
+        schedule = build_schedule(
+            self.scheduler_config,
+            optimizer,
+            total_steps=self.training_steps(),
+            monitor=self.monitor,
+            mode=self.mode,
+        )
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Switch dropout and gradients off, and afterwards dropout as it was."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)

@@ -1,0 +1,191 @@
+"""Where a run's curves go: TensorBoard, and whatever other loggers its configuration names."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+
+from rnnlab.build import check_arguments
+from rnnlab.errors import ConfigError
+from rnnlab.tasks.task import Task
+from rnnlab.training.clock import TrainingClock
+from rnnlab.training.extras import built_entries, check_keys
+from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.step_scalars import StepScalars
+from rnnlab.training.tensorboard import RunTexts, ScalarLayout, log_hyperparameters
+
+if TYPE_CHECKING:
+    from rnnlab.tasks.figures import TaskFigures
+
+
+@dataclass(frozen=True)
+class LoggerSettings:
+    """The configuration's ``logger`` section.
+
+    Attributes:
+        tensorboard: whether TensorBoard's files are written.
+        prompt: how a language model's samples begin; empty for a new document.
+        words: how many words the embedding projector shows, the most frequent ones; 0 for no projector.
+        extra: other loggers by a name: ``_target_``, a Lightning ``Logger``, and its arguments.
+
+    Raises:
+        ConfigError: if ``words`` is below 0.
+    """
+
+    tensorboard: bool = False
+    prompt: str = ""
+    words: int = 2000
+    extra: Mapping[str, Any] | None = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.words, int) or self.words < 0:
+            raise ConfigError(f"logger.words={self.words}: expected 0 (no projector) or more.")
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "LoggerSettings":
+        """Read them.
+
+        Raises:
+            ConfigError: if a key is unknown or out of range.
+        """
+        section = config["logger"] or {}
+        check_keys("logger", section, list(cls.__dataclass_fields__))
+        check_arguments(cls, section, {}, "logger")
+        return cls(**section)
+
+    def callbacks(self, config: Mapping[str, Any], task: Task, clock: TrainingClock) -> list[Callback]:
+        """Return the callbacks that write while a task is trained.
+
+        Args:
+            config: the run's configuration.
+            task: what is trained, with its metadata.
+            clock: what counts seconds and tokens; it must come before these.
+
+        Raises:
+            ConfigError: if the task can't write what is asked for.
+        """
+        every = config["trainer"]["log_every_n_steps"]
+        found: list[Callback] = [RunTexts(config), ScalarLayout()] if self.tensorboard else []
+        if every and (self.tensorboard or self.extra):
+            found.append(StepScalars(clock, every))
+        return found + task.logging_callbacks(config["logger"]) if self.tensorboard else found
+
+
+def loggers(config: Mapping[str, Any], folder: RunFolder, done_steps: int | None = None) -> list[Logger]:
+    """Return the run's loggers, TensorBoard's first.
+
+    Args:
+        config: the run's configuration.
+        folder: where they write.
+        done_steps: the steps behind a run that goes on: curves go on there, and what TensorBoard has beyond
+            it is hidden.
+
+    Raises:
+        ConfigError: if an entry is no logger, or its package is not installed.
+    """
+    settings = LoggerSettings.of(config)
+    found: list[Logger] = []
+    if settings.tensorboard:
+        goes_on: dict[str, Any] = {} if done_steps is None else {"purge_step": done_steps + 1}
+        place: dict[str, Any] = {"save_dir": folder.path, "name": "", "version": "tensorboard"}
+        found.append(RunLogger(**place, default_hp_metric=False, **goes_on))
+    offered = {
+        name: {"save_dir": str(folder.path / name), "done_steps": done_steps} for name in settings.extra or {}
+    }
+    return found + built_entries("logger", settings.extra, Logger, offered)  # type: ignore[type-abstract]
+
+
+class RunLogger(TensorBoardLogger):
+    """Lightning's logger without its ``epoch`` scalar and its empty ``hparams.yaml``."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Write scalars."""
+        super().log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step)
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Write out what waits."""
+        self.experiment.flush()
+
+
+class RunTable(CSVLogger):
+    """Metrics as a table, ``metrics.csv``.
+
+    Lightning's begins its file anew, so a run that goes on writes in a folder beside it: ``from_step_120``.
+
+    Args:
+        save_dir: where to.
+        done_steps: the steps behind a run that goes on; None for a new one.
+        flush_logs_every_n_steps: how often what is logged is written.
+    """
+
+    def __init__(
+        self, save_dir: str | Path, done_steps: int | None = None, flush_logs_every_n_steps: int = 100
+    ) -> None:
+        version = "" if done_steps is None else f"from_step_{done_steps}"
+        super().__init__(save_dir, "", version, flush_logs_every_n_steps=flush_logs_every_n_steps)
+
+
+@contextmanager
+def closing(every: Sequence[Logger], config: Mapping[str, Any]) -> Iterator[None]:
+    """Tell loggers the configuration first, and close them in the end: the next job of a sweep has its own.
+
+    TensorBoard has the configuration in a form of its own, and closes its file itself.
+    """
+    others = [logger for logger in every if not isinstance(logger, RunLogger)]
+    status = "failed"
+    try:
+        for logger in others:
+            if logger.save_dir:
+                Path(logger.save_dir).mkdir(parents=True, exist_ok=True)
+            logger.log_hyperparams(dict(config))
+        yield
+        status = "success"
+    finally:
+        for logger in others:
+            with suppress(Exception):  # a service that can't be reached spoils no finished run
+                logger.finalize(status)
+                end = getattr(logger.experiment, "finish", None)  # type: ignore[attr-defined]
+                if callable(end):
+                    end()
+
+
+def log_result(
+    trainer: lightning.Trainer,
+    config: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    drawn: "TaskFigures | None",
+    folder: RunFolder,
+) -> None:
+    """Write a finished run's figures to its loggers, and draw what its task shows.
+
+    Args:
+        trainer: with the loggers.
+        config: of the run.
+        metrics: the content of ``metrics.json``.
+        drawn: what the task shows; None where there is nothing.
+        folder: of the run.
+    """
+    step = trainer.global_step
+    best = {
+        f"best/{split}/{name}": value
+        for split in ("validation", "test")
+        for name, value in metrics[split].items()
+    }
+    writer = None
+    for logger in trainer.loggers:
+        if isinstance(logger, TensorBoardLogger):
+            writer = logger.experiment
+            log_hyperparameters(writer, config, best, step)
+        else:
+            logger.log_metrics(best, step)
+            logger.save()
+    if drawn is not None:
+        drawn.publish(folder.path, writer, step)

@@ -1,0 +1,80 @@
+"""What the first of a run's processes does for all, and how much each of them says."""
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from lightning.fabric.utilities.rank_zero import _get_rank
+
+from rnnlab.errors import RnnlabError
+from rnnlab.terminal import TerminalHandler
+from rnnlab.training.checkpoints import remove_unfinished
+from rnnlab.training.run_folder import RunFolder
+
+
+def is_first_process() -> bool:
+    """Return whether this is the first of a run's processes, known before there is a trainer."""
+    return not _get_rank()
+
+
+def check_free(folder: RunFolder) -> None:
+    """Check that no run lives in ``folder`` yet; the first of several processes does it for all.
+
+    Raises:
+        RunError: if one does.
+    """
+    if is_first_process():
+        folder.check_free()
+
+
+def only_worker(folder: RunFolder) -> AbstractContextManager[None]:
+    """Return a context in which no other training works on the run; its first process sees to it for all.
+
+    Raises:
+        RunError: on entering, if another one does already.
+    """
+    return folder.held() if is_first_process() else nullcontext()
+
+
+def begin(
+    config: dict[str, Any], folder: RunFolder, resuming: bool, origin: Mapping[str, str] | None = None
+) -> None:
+    """Make the folder that of a run that is going on."""
+    if is_first_process():
+        if resuming:
+            remove_unfinished(folder)
+        else:
+            folder.check_free()  # another process may have taken it while this one encoded
+        folder.begin(config, origin)
+
+
+@contextmanager
+def failure_noted(folder: RunFolder) -> Iterator[None]:
+    """Write the reason into the run's folder if an error ends it."""
+    try:
+        yield
+    except Exception as error:
+        reason = str(error) if isinstance(error, RnnlabError) else f"{type(error).__name__}: {error}"
+        if is_first_process():
+            folder.fail(reason)
+        raise
+
+
+def quieten() -> None:
+    """Silence what Lightning, and a run's other processes, say on every run; warnings and errors stay."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if not is_first_process():  # the first says the same; each has a log file of its own
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, TerminalHandler):
+                handler.setLevel(logging.WARNING)
+    # Metrics are reduced over all processes by torchmetrics already.
+    warnings.filterwarnings("ignore", message=".*It is recommended to use `self.log.*sync_dist=True.*")
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+    # A run that goes on between an epoch's last step and its end has its means from the checkpoint.
+    warnings.filterwarnings("ignore", message=".*method of metric RunningMean was called before.*")
+    warnings.filterwarnings(
+        "ignore", message=".*The number of training batches .* is smaller than the logging.*"
+    )

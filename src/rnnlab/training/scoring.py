@@ -1,0 +1,55 @@
+"""A task's metrics on a split, outside of training."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+
+from rnnlab.data.task_data import TaskData
+from rnnlab.errors import ConfigError
+from rnnlab.tasks.task import Task
+from rnnlab.training.hardware import accelerator_of
+from rnnlab.training.progress import ScoringProgress
+
+KEPT = (
+    *("accelerator", "devices", "num_nodes", "strategy", "precision", "deterministic"),
+    *("limit_val_batches", "limit_test_batches"),
+)
+"""Of the run's trainer, what its scoring needs, too."""
+
+
+def evaluate(
+    task: Task, data: TaskData, split: str, trainer: Mapping[str, Any], callbacks: Sequence[Callback] = ()
+) -> dict[str, float]:
+    """Return the metrics of a split, such as ``{"accuracy": 0.88, "loss": 0.29}``.
+
+    A trainer of its own, without logger and checkpoints, keeps the run's curves and files untouched.
+
+    Args:
+        task: the trained task.
+        data: encoded data of the task.
+        split: ``validation`` or ``test``.
+        trainer: the configuration of the run's trainer, of which device, precision and limits matter here.
+        callbacks: what watches.
+
+    Raises:
+        ConfigError: if the split is neither, or the trainer's devices are not there.
+    """
+    if split not in ("validation", "test"):
+        raise ConfigError(f"split={split}: evaluate on validation or test.")
+    options = {key: trainer[key] for key in KEPT if key in trainer}
+    options["accelerator"] = accelerator_of(options["accelerator"])
+    try:
+        runner = lightning.Trainer(
+            **options,
+            callbacks=[ScoringProgress(), *callbacks],
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+        )
+    except (ValueError, lightning.fabric.utilities.exceptions.MisconfigurationException) as error:
+        raise ConfigError(f"trainer: {error}") from error
+    run = runner.validate if split == "validation" else runner.test
+    (found,) = run(task, datamodule=data, verbose=False)
+    return {name.removeprefix(f"{split}/"): float(value) for name, value in found.items()}
