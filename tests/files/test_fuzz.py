@@ -144,7 +144,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def try_run(logs: Path, data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from(["config.yaml", "metrics.json", "progress.json"]))
+    name = data.draw(st.sampled_from(["config.yaml", "metrics.json", "progress.json", "origin.json"]))
     with copied(logs) as folder:
         file = folder / "seed=2" / name
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
