@@ -18,6 +18,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from rnnlab.errors import RunError
+from rnnlab.files.bounded import text_of
+from rnnlab.files.yaml_file import LARGEST, check_extent
 from rnnlab.named_classes import LISTED, classes_in, is_under, mappings, printable, trusted_packages
 
 KNOWN = {"???", *(name for names in LISTED.values() for name in names)}
@@ -72,7 +74,9 @@ def read(file: Path) -> tuple[Any, str]:
         RunError: if it is none.
     """
     try:
-        return OmegaConf.to_container(OmegaConf.load(file), resolve=False), file.read_text(encoding="utf-8")
+        text = text_of(file, LARGEST)
+        check_extent(text)
+        return OmegaConf.to_container(OmegaConf.load(file), resolve=False), text
     except (OSError, ValueError, YAMLError, OmegaConfBaseException, RecursionError) as error:
         raise RunError(
             f"{file} is no configuration: {printable(str(error).partition(chr(10))[0])}"

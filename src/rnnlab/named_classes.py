@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from rnnlab.errors import ConfigError, RunError
+from rnnlab.visible import visible
 
 
 def of(package: str, names: str) -> tuple[str, ...]:
@@ -199,11 +200,11 @@ def printable(name: Any) -> str:
     r"""Return a name out of a file as it may be shown, no longer than a line.
 
     >>> printable("my_cell.Cell"), printable("a\x1b[2Jb"), printable(["os.system"])
-    ('my_cell.Cell', "'a\\x1b[2Jb'", 'a list')
+    ('my_cell.Cell', 'a\\x1b[2Jb', 'a list')
     """
     if not isinstance(name, str):
         return f"a {type(name).__name__}"
-    return name[:100] if name.isprintable() else ascii(name[:100])
+    return visible(name[:100])
 
 
 def trust_needed(config: Any) -> str:

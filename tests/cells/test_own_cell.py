@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from rnnlab.runs.trained_language_model import TrainedLanguageModel
-from rnnlab.training.initial_run import adopted, read_initial_run
 
 import rnnlab
 from rnnlab.command_line import Interrupted
@@ -20,7 +18,9 @@ from rnnlab.encoder.regularised import RegularisedEncoder
 from rnnlab.encoder.trace import traced
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.runs.exports import export as exporting
+from rnnlab.tasks.language_model.answers import TrainedLanguageModel
 from rnnlab.training.fit import fit
+from rnnlab.training.init_from import read_source, starting_of
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.resume import resumed_config
 from rnnlab.training.run_folder import RunFolder
@@ -198,11 +198,12 @@ def test_a_language_model_with_dropped_weights_writes(writer: Finished) -> None:
 
 
 def test_a_training_that_starts_from_it_names_it_first(writer: Finished, config: dict[str, Any]) -> None:
-    run = read_initial_run(writer.folder)
+    starting = starting_of(config)
+    run = read_source(writer.folder, starting)
     plain = {**config, "model": {**config["model"], "cell": "gru"}}
     with pytest.raises(ConfigError, match=r"name it: model\.cell=minimal_gru\.MinimalGRU"):
-        adopted(plain, run, ())
-    assert adopted(config, run, ())["model"]["cell"] == CELL
+        starting.adopted(plain, run, ())
+    assert starting.adopted(config, run, ())["model"]["cell"] == CELL
 
 
 @pytest.mark.parametrize("form", ["onnx", "int8", "torchscript"])

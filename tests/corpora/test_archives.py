@@ -52,6 +52,31 @@ def test_a_link_or_device_is_refused(tmp_path: Path, kind: bytes) -> None:
         read(archive)
 
 
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_a_name_of_gigabytes_is_refused(tmp_path: Path, kind: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    largest = []
+    read = tarfile._Stream.read  # type: ignore[attr-defined]
+
+    def watched(self: object, size: int) -> bytes:
+        content: bytes = read(self, size)
+        largest.append(len(content))
+        return content
+
+    monkeypatch.setattr(tarfile._Stream, "read", watched)  # type: ignore[attr-defined]
+    name = tarfile.TarInfo("././@LongLink")
+    name.type, name.size = kind, 64 << 20
+    with tarfile.open(tmp_path / "x.tar.gz", "w:gz", compresslevel=1) as tar:
+        tar.addfile(tarfile.TarInfo("a/1.txt"))
+        tar.fileobj.write(name.tobuf() + b"x" * name.size)  # type: ignore[union-attr]
+    with pytest.raises(DataError, match="a member's headers have more than"):
+        read_all(tmp_path / "x.tar.gz")
+    assert max(largest) < 4 << 20
+
+
+def read_all(archive: Path) -> dict[str, bytes]:
+    return read(archive, largest_total=1 << 30)
+
+
 def test_a_link_in_a_zip_is_refused(tmp_path: Path) -> None:
     link = zipfile.ZipInfo("link")
     link.external_attr = 0o120777 << 16

@@ -4,10 +4,12 @@ import csv
 import io
 import json
 import math
+import re
 import runpy
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -203,6 +205,55 @@ def test_broken_folders_are_told(logs: Path, command: Command) -> None:
     for name in ("half", "garbled", "strange", "bare"):
         (line,) = (line for line in err.splitlines() if f"{name}:" in line or f"{name} " in line)
         assert "broken" in line
+
+
+BOMB = "\n".join(
+    ["a: &a [1, 1]", *(f"{x}: &{x} [{', '.join([f'*{y}'] * 20)}]" for y, x in pairwise("abcdefgh"))]
+)
+
+
+@pytest.mark.parametrize("content", [BOMB, "[" * 50_000, "a: &a [*a]", "- 1", "model: 3", "{1: 2}"])
+def test_one_bad_configuration_does_not_take_the_table_with_it(
+    content: str, logs: Path, command: Command
+) -> None:
+    _, whole, _ = command(logs, "format=csv")
+    finished(logs / "bad", config(), 0.5)
+    (logs / "bad" / "config.yaml").write_text(content)
+    status, out, err = command(logs, "format=csv")
+    assert (status, out) == (0, whole)
+    assert "broken" in err
+    assert "config.yaml is damaged: " in err
+    assert "Put back the file as it was" in err
+
+
+def test_what_is_no_file_is_told(logs: Path, command: Command) -> None:
+    finished(logs / "device", config(), 0.5).metrics_file.unlink()
+    (logs / "device" / "metrics.json").symlink_to("/dev/zero")
+    finished(logs / "folder", config(), 0.5).config_file.unlink()
+    (logs / "folder" / "config.yaml").mkdir()
+    interrupted(logs / "odd", config(), 0.5).progress_file.write_text('{"best": 3}')
+    sweep(logs, {"../../outside": ["seed=1"]})
+    status, _, err = command(logs, "format=csv")
+    assert status == 0
+    told = ("device: .*it is no file", "folder: .*it is a folder", "odd: .*best is a whole number")
+    for wanted in (*told, "sweep.yaml is damaged: it names a job '../../outside'"):
+        assert re.search(wanted, err), wanted
+
+
+def test_a_job_that_is_a_link_is_a_job(tmp_path: Path, command: Command) -> None:
+    folder = tmp_path / "sweep"
+    sweep(folder, {"a": ["seed=1"], "b": ["seed=2"], "c": ["seed=3"]})
+    finished(folder / "a", config(seed=1), 0.5)
+    finished(tmp_path / "elsewhere", config(seed=2), 0.7)
+    (folder / "b").symlink_to(tmp_path / "elsewhere")
+    (folder / "c").symlink_to("nowhere")
+    (folder / "loop").symlink_to(folder)
+    status, out, err = command(folder, "format=csv", "each=true")
+    assert status == 0
+    told = {row["run"]: row["status"] for row in rows_of(out)}
+    assert told == {"a": "finished", "b": "finished", "c": "broken"}
+    assert "broken" in err
+    assert "c is a link to nothing" in err
 
 
 def test_a_half_finished_sweep_is_complete(tmp_path: Path, command: Command) -> None:

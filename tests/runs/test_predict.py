@@ -202,6 +202,38 @@ def test_a_row_with_more_keys_than_the_first_is_not_cut(
     assert json.loads((tmp_path / "out.jsonl").read_text().splitlines()[1])["id"] == 2
 
 
+FORMULAS = ["=1+1", "@SUM(A1)", "-2+3", "\t=1", "\uff1d1"]
+
+
+@pytest.mark.parametrize(
+    ("safe_cells", "labels", "texts"), [(None, "'", ""), (True, "'", "'"), (False, "", "")]
+)
+def test_spreadsheets_run_no_cell(
+    safe_cells: bool | None, labels: str, texts: str, sentiment: Finished, tmp_path: Path
+) -> None:
+    model = loaded(sentiment)
+    model.labels = ("=bad()", "-1")
+    source = table_of(tmp_path / "in.csv", [*FORMULAS, "-1.5", "fine"])
+    tally = predict_table(model, source, tmp_path / "out.csv", safe_cells=safe_cells)
+    rows = rows_of(tmp_path / "out.csv")
+    assert [row["text"] for row in rows] == [*(f"{texts}{text}" for text in FORMULAS), "-1.5", "fine"]
+    assert {row["predicted_label"] for row in rows} <= {f"{labels}=bad()", "-1"}
+    assert ("apostrophe" in " ".join(tally.notes(None))) == (tally.safe.changed > 0)
+    predict_table(model, source, tmp_path / "out.jsonl", safe_cells=safe_cells)
+    assert json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0])["text"] == "=1+1"
+
+
+@pytest.mark.usefixtures("own_folders")
+def test_halves_of_letters_are_replaced_on_reading(
+    sentiment: Finished, tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"text": "fine \\ud800 film"}\n', encoding="utf-8")
+    assert command("predict", f"run={sentiment.folder}", f"input={source}", f"output={target}") == 0
+    assert json.loads(target.read_text(encoding="utf-8"))["text"] == "fine \ufffd film"
+    assert command("predict", f"run={sentiment.folder}", "text=fine \udcff", "explain=true") in (0, 2)
+
+
 def test_windows_are_bounded_by_rows_and_by_characters() -> None:
     rows = [*[Row("x" * (5 << 20), None, {}, 1)] * 2, *[Row("x", None, {}, 3)] * 5]
     assert [len(window) for window in windows(iter(rows), 3)] == [1, 3, 3]

@@ -13,6 +13,21 @@ Output = pytest.CaptureFixture[str]
 
 
 @pytest.mark.smoke
+@pytest.mark.parametrize("content", ["[1]", "{", '{"validation": {"accuracy": "good"}}'])
+def test_damaged_figures_are_told_and_the_other_jobs_are_shown(
+    content: str, commanded: Commanded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert commanded.run("seed=1,2") == 0
+    job = commanded.sweep().path / commanded.jobs()[0]
+    (job / "metrics.json").write_text(content)
+    capsys.readouterr()
+    assert commanded.run("seed=1,2") == 1
+    said = capsys.readouterr().out
+    assert "1 of them done" in said or "2 of them done" in said
+    assert "metrics.json is damaged: " in said
+    assert commanded.jobs()[1] in said
+
+
 def test_finished_jobs_are_skipped_and_new_ones_added(commanded: Commanded, capsys: Output) -> None:
     assert commanded.run("model=rnn,gru", "trainer.max_epochs=2") == 0
     assert commanded.jobs() == ["model-gru", "model-rnn"]

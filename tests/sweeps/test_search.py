@@ -1,5 +1,7 @@
 """A search goes on towards its number of trials, and leaves its best configuration behind."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,28 @@ def test_the_same_values_are_not_trained_twice(commanded: Commanded) -> None:
     assert commanded.run("sweep=optuna", "sweep.trials=8", "optimizer.lr=0.1,0.2") == 0
     assert len(trials(commanded)) == 8
     assert len(commanded.jobs()) == 2
+
+
+@pytest.mark.parametrize("harm", ["cut short", "something else", "a folder", "another search's"])
+def test_a_damaged_database_ends_with_status_2(harm: str, commanded: Commanded, capsys: Output) -> None:
+    words = ["sweep=optuna", "sweep.trials=1", "trainer.max_epochs=1", *SPACE]
+    assert commanded.run(*words) == 0
+    storage = commanded.sweep().storage
+    whole = storage.read_bytes()
+    if harm == "a folder":
+        storage.unlink()
+        storage.mkdir()
+    elif harm == "another search's":
+        with closing(sqlite3.connect(storage)) as opened, opened:
+            opened.execute("update trial_params set param_name = 'other' where param_name = 'model'")
+    else:
+        storage.write_bytes(whole[: len(whole) // 2] if harm == "cut short" else b"trials")
+    capsys.readouterr()
+    assert commanded.run(*words) == 2
+    said = capsys.readouterr().err.replace("\n", "")
+    assert "trials.sqlite is damaged: " in said
+    assert "sweep.restart=true" in said
+    assert commanded.run(*words, "sweep.restart=true") == 0
 
 
 def test_another_space_is_another_search(commanded: Commanded) -> None:

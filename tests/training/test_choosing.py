@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-from rnnlab.data.sentiment_data import SentimentData
 
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.choosing import Choice, Score, choice_of
+from rnnlab.tasks.sentiment.data import SentimentData
 from rnnlab.tasks.sentiment.task import balanced_weights
 from rnnlab.training.fit import assemble_data, fit
 from rnnlab.training.run_folder import RunFolder

@@ -28,8 +28,8 @@ SHAPE = {
         "model_arguments?": {str: object},
     },
     "state_dict": {str: Tensor},
-    "epoch?": int,
-    "global_step?": int,
+    **{"epoch": int, "global_step": int, "loops?": {str: object}, "callbacks?": {str: {str: object}}},
+    **{"optimizer_states?": [{"state": dict, "param_groups": [dict]}], "lr_schedulers?": [dict]},
 }
 """What every checkpoint holds, beside what belongs to Lightning."""
 _ERRORS = (RuntimeError, EOFError, OSError, ValueError, TypeError, AttributeError, AssertionError)

@@ -83,7 +83,7 @@ def found_under(places: Sequence[Path]) -> Findings:
             if is_trace(folder):
                 runs.setdefault(folder.resolve(), read(folder))
             for job in not_begun(folder):
-                runs.setdefault(job.resolve(), FoundRun(job, "waiting"))
+                runs.setdefault(job.absolute(), lacking(job))
     if not runs:
         raise RunError(f"There is no run in {', '.join(map(str, places))}.")
     found = [runs[path] for path in sorted(runs)]
@@ -198,7 +198,14 @@ def best_so_far(progress: Mapping[str, Any]) -> dict[str, float]:
 def not_begun(folder: Path) -> list[Path]:
     """Return where the jobs of a sweep will lie of which there is no folder; none where it is no sweep."""
     jobs = jobs_of(folder)
-    return [folder / name for name in jobs if not os.path.lexists(folder / name)]
+    return [folder / name for name in jobs if not (folder / name).exists()]
+
+
+def lacking(job: Path) -> FoundRun:
+    """Return a sweep's job that has no folder yet, or a link to one that is gone."""
+    if job.is_symlink():
+        return FoundRun(job, "broken", f"{job} is a link to nothing.")
+    return FoundRun(job, "waiting")
 
 
 def is_pruned(path: Path) -> bool:

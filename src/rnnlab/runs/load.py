@@ -132,8 +132,8 @@ def checkpoint_file(path: Path) -> Path:
     if folder.last.is_file():
         last = read_checkpoint(folder.last)
         raise RunError(
-            f"{path} has no best checkpoint yet: it was stopped in epoch {last.get('epoch', 0) + 1} after "
-            f"{last.get('global_step', 0)} steps, before its first validation. Go on with it "
+            f"{path} has no best checkpoint yet: it was stopped in epoch {last['epoch'] + 1} after "
+            f"{last['global_step']} steps, before its first validation. Go on with it "
             f"(python scripts/train.py resume={path}), or name its last state, {folder.last}."
         )
     raise RunError(

@@ -1,12 +1,16 @@
 """The validation metric by which a sweep's jobs are compared."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rnnlab.errors import DamagedFileError
 from rnnlab.tasks.choosing import Choice, choice_of, stated_by
 from rnnlab.training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -14,16 +18,16 @@ class Compared(Choice):
     """The validation metric by which jobs are compared."""
 
     def value(self, metrics_file: Path) -> float | None:
-        """Return the metric of a finished run; ``None`` of any other.
-
-        Raises:
-            DamagedFileError: if its figures are damaged.
-        """
+        """Return the metric of a finished run; ``None`` of others, and, with a warning, of damaged ones."""
         folder = RunFolder(metrics_file.parent)
         if not folder.metrics_file.exists():
             return None
         split, _, name = self.monitor.partition("/")
-        found = (folder.metrics().get(split) or {}).get(name)
+        try:
+            found = (folder.metrics().get(split) or {}).get(name)
+        except DamagedFileError as error:
+            log.warning("%s", error)
+            return None
         return None if found is None else float(found)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rnnlab.command_line import differences
-from rnnlab.errors import RnnlabError, RunError
+from rnnlab.errors import DamagedFileError, RnnlabError, RunError
 from rnnlab.named_classes import classes_in
 from rnnlab.sweeps.jobs import of_the_run
 from rnnlab.training.origin import Origin, changed_since, origin_of
@@ -81,7 +81,11 @@ def standing(
 def finished(
     folder: RunFolder, config: Mapping[str, Any], origin: Callable[[Mapping[str, Any]], Origin]
 ) -> Standing:
-    """Return whether a finished run still counts: not if its data, or code of the user's own, changed."""
+    """Return whether a finished run still counts: not with damaged figures, changed data or code."""
+    try:
+        folder.metrics()
+    except DamagedFileError as error:
+        return Standing("leave", str(error))
     try:
         before = folder.origin()
         changed = changed_since(before, origin(config)) if before is not None else ""

@@ -25,12 +25,14 @@ class TrainingClock(Callback):
     Attributes:
         epoch_seconds: seconds of each finished epoch.
         epoch_tokens: real tokens, padding excluded, of each finished epoch, of all processes.
+        batches: how many this process has begun.
     """
 
     def __init__(self) -> None:
         self.epoch_seconds: list[float] = []
         self.epoch_tokens: list[int] = []
         self.tokens: Any = 0
+        self.batches = 0
         self.running = 0.0
         self.since: float | None = None
         self.began = now()
@@ -92,6 +94,7 @@ class TrainingClock(Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Count the batch's tokens, without waiting for the device."""
+        self.batches += 1
         self.tokens = self.tokens + cast(Task, pl_module).tokens_in(batch)
         if self.since is None:
             self.since = now()

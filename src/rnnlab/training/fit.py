@@ -1,8 +1,8 @@
 """One run, from its configuration to its folder: what is made of which section, and what comes after what."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from rnnlab.build import build, check_arguments, locate_class
 from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData, plain
 from rnnlab.errors import ConfigError
+from rnnlab.files.bounded import damaged
 from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.named_classes import check_classes
 from rnnlab.optimization.building import build_optimizer
@@ -106,10 +107,35 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         held.enter_context(only_worker(folder))
         begin(config, folder, resuming, task.metadata["origin"])
         with failure_noted(folder), told_when_full(folder.path), closing(trainer.loggers, config):
-            trainer.fit(task, datamodule=data, ckpt_path=str(start.file) if start else None)
+            with damage_told(start, clock):
+                trainer.fit(task, datamodule=data, ckpt_path=str(start.file) if start else None)
             check_validated(folder, trainer)
             stop.doing = "while the test split was scored"
             return finish(config, task, data, clock, folder, trainer)
+
+
+@contextmanager
+def damage_told(start: Resumable | None, clock: TrainingClock) -> Iterator[None]:
+    """Turn what comes of a checkpoint whose states can't be put back into an error for people.
+
+    Optimizers, loops and callbacks write their own parts of it, and find only in their first step that they
+    are of another shape.
+
+    Args:
+        start: the checkpoint that the training goes on from.
+        clock: knows whether there was a second step.
+
+    Raises:
+        DamagedFileError: naming the file.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError) as error:
+        if start is None or clock.batches > 1:
+            raise
+        reason = f"what it says of a training half done can't be put back ({type(error).__name__}: {error})"
+        mend = "Remove it: the one before it is used, or the run begins anew."
+        raise damaged(start.file, reason, mend) from error
 
 
 def check(config: Mapping[str, Any]) -> None:

@@ -33,6 +33,7 @@ PROGRESS = {"epoch?": int, "step?": int, "seconds?": NUMBER, "best?": {str: NUMB
 """The shape of ``progress.json``."""
 RESTORE_CONFIG = "Put back the file as it was, or remove the folder and train anew."
 SCORE_AGAIN = "Remove the file and go on with the run (resume=…), which scores it again."
+ORIGIN_UNKNOWN = "Remove the file; then nothing is known of what the run was made from."
 SWEEP_ANEW = "Put it back as it was, or start the sweep over: sweep.restart=true."
 GO_ON = "Remove the file; going on with the run (resume=…) writes it anew."
 SWEEP = {
@@ -186,16 +187,12 @@ class RunFolder:
         """Return digests of what the run is made from; None for one of an rnnlab that did not keep them.
 
         Raises:
-            RunError: if the file is damaged.
+            DamagedFileError: if the file is damaged.
         """
         try:
-            origin = json.loads(self.origin_file.read_text(encoding="utf-8"))
+            origin: dict[str, str] = read_json(self.origin_file, {str: str}, mend=ORIGIN_UNKNOWN)
         except FileNotFoundError:
             return None
-        except (ValueError, OSError) as error:
-            raise RunError(f"{self.origin_file} is damaged: {error}") from error
-        if not isinstance(origin, dict) or not all(isinstance(digest, str) for digest in origin.values()):
-            raise RunError(f"{self.origin_file} is damaged: it holds no digests.")
         return origin
 
     def is_finished_as(self, config: Mapping[str, Any]) -> bool:
