@@ -15,13 +15,9 @@ from pathlib import Path
 import pytest
 
 from rnnlab.figures.saved import rendered
-from rnnlab.results.columns import MAIN
 from rnnlab.results.found_runs import found_under
 from rnnlab.results.grouped import grouped
 from rnnlab.results.plot import baseline_line, figure_of_runs
-from rnnlab.tasks.language_model.task import LanguageModel
-from rnnlab.tasks.memory.task import MemoryTask
-from rnnlab.tasks.sentiment.task import SentimentClassifier
 from tests.results.run_makers import config, damage, finished, interrupted, run, sweep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -413,13 +409,6 @@ def test_mistakes_are_named(
 
 def test_a_folder_without_runs_is_told(tmp_path: Path, command: Command) -> None:
     assert command(tmp_path)[0] == 2
-
-
-def test_main_metrics_are_the_monitored_ones() -> None:
-    kinds = {"sentiment": SentimentClassifier, "language_model": LanguageModel, "memory": MemoryTask}
-    assert {name: f"validation/{metric}" for name, metric in MAIN.items()} == {
-        name: kind.monitor for name, kind in kinds.items()
-    }
 
 
 def test_no_torch_is_needed(logs: Path) -> None:
