@@ -86,7 +86,7 @@ def compared(
     )
     weights = sum(weight.numel() * weight.element_size() for weight in model.task.parameters())
     sizes = (weights, file.stat().st_size)
-    names = ("PyTorch, float32", "onnxruntime, int8")
+    names = ("PyTorch, float32", "ONNX, int8")
     parts = zip(metrics, sizes, rates, strict=True)
     return {name: Measured(*part) for name, part in zip(names, parts, strict=True)}
 
