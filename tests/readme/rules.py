@@ -110,7 +110,7 @@ def train_again(words: list[str], reader: Reader) -> None:
 
 def own(words: list[str], reader: Reader) -> None:
     """Trained in tests/readme/test_own_parts.py, which finds it by its module."""
-    (target,) = (word.partition("_target_=")[2] for word in words if "_target_=" in word)
+    (target,) = (word.partition("=")[2] for word in words if "=my_" in word)
     assert (reader.place / f"{target.split('.')[0]}.py").is_file()
 
 

@@ -97,7 +97,8 @@ def test_a_run_whose_cell_was_edited_says_so(
     importable()
     rnnlab.load(run, trust=["my_encoder"])
     assert (
-        "Edited since this run was made, or what they import: my_encoder.MinimalGated" in capsys.readouterr().out
+        "Edited since this run was made, or what they import: my_encoder.MinimalGated"
+        in capsys.readouterr().out
     )
 
 
