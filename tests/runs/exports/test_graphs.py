@@ -151,9 +151,7 @@ def test_a_pooling_of_ones_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
         lambda: classifier_model(task, Int8Layers, "int8"),
         lambda: PlainClassifier(task),
     ):
-        with pytest.raises(
-            ConfigError, match=r"own poolings .* is Loudest\. Use format=safetensors"
-        ):
+        with pytest.raises(ConfigError, match=r"own poolings .* is Loudest\. Use format=safetensors"):
             write()
 
 
