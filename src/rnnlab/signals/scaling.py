@@ -29,7 +29,8 @@ class Scaling:
 
     def scaled(self, values: Numbers, series: int) -> Numbers:
         """Return values ``(rows, columns)`` of a series on the scale of training."""
-        return (values - self.location[series]) / self.scale[series]
+        found: Numbers = (values - self.location[series]) / self.scale[series]
+        return found
 
 
 def fitted(kind: str, training: Sequence[Numbers], shared: Sequence[bool]) -> Scaling:

@@ -1,0 +1,1 @@
+"""One folder a task: its LightningModule, data module, figures, answers, baselines and exports."""
