@@ -95,6 +95,18 @@ def test_a_frame_s_index_of_times_is_its_column() -> None:
     assert np.array_equal(series.values[:, 0], [1, np.nan, 3], equal_nan=True)
 
 
+def test_a_frame_s_missing_values_are_missing() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {"time": ["2020-01-01", "2020-01-02"], "y": pandas.array([3, None], dtype="Int64")}
+    )
+    (series,), _ = read_series([records_of_frame(frame)], Columns(("y",)), Reading("time"))
+    assert np.array_equal(series.values[:, 0], [3, np.nan], equal_nan=True)
+    frame["time"] = pandas.to_datetime(["2020-01-01", None])
+    with pytest.raises(DataError, match="the frame, row 2: time is 'NaT', which does not read as a time"):
+        read_series([records_of_frame(frame)], Columns(("y",)), Reading("time"))
+
+
 def test_several_files_are_several_series(tmp_path: Path) -> None:
     for name in ("north", "south"):
         (tmp_path / f"{name}.csv").write_text(DAILY)
@@ -151,6 +163,11 @@ def test_times_can_be_counted(tmp_path: Path) -> None:
         ("time,y\n2020-01-01,1\n,2\n", {}, r"line 3: time is '', which does not read as a time"),
         ("time,y\n2020-01-01,1\n2020-01-02,much\n", {}, r"line 3: y is 'much', not a number"),
         ("time,y\n2020-01-01,1\n2020-01-02,1_0\n", {}, r"line 3: y is '1_0', not a number"),
+        (
+            "time,y\n2020-01-01,1\n" + "9" * 30 + ",2\n",
+            {},
+            r"line 3: time is '9+', which does not read as a time",
+        ),
         ("time,y\n2020-01-01,1\n2020-01-02,-inf\n", {}, r"line 3: y is infinite"),
         (
             "time,y\n2020-01-01,1\n2020-01-01,2\n",
@@ -219,9 +236,18 @@ def test_bad_keys_are_refused(tmp_path: Path, keys: dict[str, Any], message: str
 
 
 def test_jsonl_is_refused_with_its_line(tmp_path: Path) -> None:
-    rows = [json.dumps({"time": "2020-01-01", "y": 1}), "[1]"]
-    with pytest.raises(DataError, match=r"x\.jsonl, line 2: not a JSON object"):
-        _ = table(tmp_path, "\n".join(rows), "x.jsonl").series
+    first = json.dumps({"time": "2020-01-01", "y": 1})
+    for wrong, message in {
+        "[1]": "not a JSON object",
+        "{": "not a line of JSON",
+        '{"time": true, "y": 1}': "time is 'True', which does not read as a time",
+        '{"time": ["2020-01-02"], "y": 1}': "time is .* does not read as a time",
+        '{"time": "2020-01-02", "y": [1]}': r"y is '\[1\]', not a number",
+        '{"time": "2020-01-02", "y": 1%s}' % ("0" * 400): "y is '10+', not a number",
+        '{"time": "2020-01-02", "y": Infinity}': "y is infinite",
+    }.items():
+        with pytest.raises(DataError, match=rf"x\.jsonl, line 2: {message}"):
+            _ = table(tmp_path, f"{first}\n{wrong}\n", "x.jsonl").series
 
 
 def hundred(name: str = "", first: str = "2020-01-01") -> Series:

@@ -1,12 +1,11 @@
 """Records become series: times parsed, sorted and checked, numbers checked, each complaint with its line."""
 
 import logging
-import re
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,10 +20,11 @@ log = logging.getLogger(__name__)
 
 GAPS = ("refuse", "mask", "last")
 """What to do about missing steps: refuse them, take them for missing values, or repeat the last ones."""
-MISSING = frozenset(("", "na", "n/a", "nan", "null", "none"))
-"""What a missing value is written as, in any case."""
-TRUTH = {"true": 1.0, "false": 0.0}
+WORDS = {"true": 1.0, "false": 0.0, **dict.fromkeys(("", "na", "n/a", "nan", "null", "none"), np.nan)}
+"""What stands for a number in any case of letters; NaN where a value is missing."""
+COUNTED = "a whole number"
 _EPOCH = datetime(1970, 1, 1)
+_EPOCH_UTC = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 Numbers = npt.NDArray[np.float64]
 
@@ -156,7 +156,7 @@ class _Clock:
     @property
     def are_dates(self) -> bool:
         """Whether they are dates, not whole numbers."""
-        return self.kind != "a whole number"
+        return self.kind != COUNTED
 
     def read(self, value: object) -> int:
         """Return a time; one with an offset becomes that of UTC.
@@ -164,38 +164,47 @@ class _Clock:
         Raises:
             ValueError: if it is none, or of another kind than those before.
         """
-        parsed = self._parsed(value)
-        kind = "a whole number"
-        if isinstance(parsed, datetime):
-            kind = "a time without offset" if parsed.tzinfo is None else "a time with an offset from UTC"
-        if self.kind not in ("", kind):
-            raise ValueError(f"{self.column} is {value!s:.40}, {kind}, after rows with {self.kind}.")
-        self.kind = kind
-        if not isinstance(parsed, datetime):
-            return parsed
-        naive = parsed if parsed.tzinfo is None else parsed.astimezone(timezone.utc).replace(tzinfo=None)
-        return (naive - _EPOCH) // timedelta(microseconds=1)
-
-    def _parsed(self, value: object) -> datetime | int:
-        if isinstance(value, int) and not isinstance(value, bool) and self.form is None:
-            return value
-        if isinstance(value, datetime) and value == value:  # NaT equals nothing
-            return value
-        text = str(value).strip()
+        is_plain = isinstance(value, (int, datetime)) and value == value  # NaT equals nothing
+        plain: Any = value if is_plain else str(value).strip()
         try:
-            if self.form is not None:
-                return datetime.strptime(text, self.form)
-            if re.fullmatch(r"\d{8}", text):
-                return datetime.strptime(text, "%Y%m%d")
-            if re.fullmatch(r"[+-]?\d{1,18}", text):
-                return int(text)
-            return datetime.fromisoformat(f"{text.removesuffix('Z')}+00:00" if text.endswith("Z") else text)
+            time, kind = _moment(plain, self.form)
         except ValueError:
             hint = f" as {self.form}" if self.form else ""
             raise ValueError(
-                f"{self.column} is {text[:40]!r}, which does not read{hint} as a time such as "
+                f"{self.column} is {str(value)[:40]!r}, which does not read{hint} as a time such as "
                 "2016-07-01 05:00:00. Set data.corpus.time_format to how times are written, such as %d/%m/%Y."
             ) from None
+        if self.kind not in ("", kind):
+            raise ValueError(f"{self.column} is {value!s:.40}, {kind}, after rows with {self.kind}.")
+        self.kind = kind
+        return time
+
+
+@lru_cache(maxsize=1 << 16, typed=True)  # the series of a table mostly have the same times
+def _moment(value: str | int | datetime, form: str | None) -> tuple[int, str]:
+    """Return a time and its kind.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    parsed: datetime | int
+    if isinstance(value, datetime):
+        parsed = value
+    elif form is not None:
+        parsed = datetime.strptime(str(value), form)
+    elif isinstance(value, int):
+        parsed = value
+    elif value.removeprefix("-").isdigit():
+        parsed = datetime.strptime(value, "%Y%m%d") if len(value) == 8 else int(value)
+    else:
+        parsed = datetime.fromisoformat(f"{value[:-1]}+00:00" if value.endswith("Z") else value)
+    if not isinstance(parsed, datetime):
+        if isinstance(parsed, bool) or abs(parsed) >= 1 << 62:
+            raise ValueError
+        return parsed, COUNTED
+    if parsed.tzinfo is None:
+        return (parsed - _EPOCH) // timedelta(microseconds=1), "a time without offset"
+    return (parsed - _EPOCH_UTC) // timedelta(microseconds=1), "a time with an offset from UTC"
 
 
 def _number(value: object, column: str) -> float:
@@ -204,16 +213,15 @@ def _number(value: object, column: str) -> float:
     Raises:
         ValueError: if it is no number, or infinite.
     """
-    if isinstance(value, (float, int, Decimal)):
-        number = float(value)
-    elif value is None or str(value).strip().lower() in MISSING or type(value).__name__ == "NAType":
-        return np.nan
-    else:
-        text = str(value).strip().lower()
-        try:
-            number = TRUTH[text] if text in TRUTH else float(text.replace("_", "not a number"))
-        except ValueError:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (ValueError, TypeError, OverflowError):
+        text = "" if type(value).__name__ == "NAType" else str("" if value is None else value).strip().lower()
+        if text not in WORDS:
             raise ValueError(f"{column} is {str(value)[:40]!r}, not a number.") from None
+        return WORDS[text]
+    if isinstance(value, str) and "_" in value:  # Python reads 1_000
+        raise ValueError(f"{column} is {value[:40]!r}, not a number.")
     if number in (np.inf, -np.inf):
         raise ValueError(f"{column} is infinite. Leave the value out where it is not known.")
     return number
