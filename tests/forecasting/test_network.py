@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from rnnlab.errors import ConfigError
-from rnnlab.tasks.forecasting.decoders import DECODERS, Recursive, Shape, build_decoder
+from rnnlab.tasks.forecasting.decoders import Recursive, Shape
 from rnnlab.tasks.forecasting.losses import LOSSES, loss_named
-from rnnlab.tasks.forecasting.network import ForecastNetwork
+from rnnlab.tasks.forecasting.network import DECODERS, ForecastNetwork, build_decoder
 from rnnlab.tasks.forecasting.window_scaling import WINDOW_SCALINGS, WindowScaling
 from tests.forecasting.encoders import PlainEncoder
 

@@ -4,8 +4,6 @@ import logging
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,17 +12,13 @@ import numpy.typing as npt
 from rnnlab.corpora.frequency import Frequency, Times, inferred, told
 from rnnlab.corpora.records import Records
 from rnnlab.corpora.series import Columns, Series
+from rnnlab.corpora.written_values import Clock, number_in
 from rnnlab.errors import ConfigError, DataError, nearest
 
 log = logging.getLogger(__name__)
 
 GAPS = ("refuse", "mask", "last")
 """What to do about missing steps: refuse them, take them for missing values, or repeat the last ones."""
-WORDS = {"true": 1.0, "false": 0.0, **dict.fromkeys(("", "na", "n/a", "nan", "null", "none"), np.nan)}
-"""What stands for a number in any case of letters; NaN where a value is missing."""
-COUNTED = "a whole number"
-_EPOCH = datetime(1970, 1, 1)
-_EPOCH_UTC = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 Numbers = npt.NDArray[np.float64]
 
@@ -117,7 +111,7 @@ class _Rows:
 
 def _gathered(tables: Sequence[Records], columns: Columns, reading: Reading) -> _Rows:
     names = (*columns.moving, *columns.static)
-    rows, clock = _Rows(tables, len(names)), _Clock(reading.time, reading.time_format)
+    rows, clock = _Rows(tables, len(names)), Clock(reading.time, reading.time_format)
     codes: dict[str, int] = {}
     for source, table in enumerate(tables):
         for number, name, time, values in _values(table, names, reading):
@@ -126,7 +120,7 @@ def _gathered(tables: Sequence[Records], columns: Columns, reading: Reading) -> 
             rows.sources.append(source)
             try:
                 rows.times.append(clock.read(time))
-                rows.numbers.extend(map(_number, values, names))
+                rows.numbers.extend(map(number_in, values, names))
             except ValueError as error:
                 raise DataError(f"{table.place(number)}: {error}") from error
     rows.names = list(codes)
@@ -145,86 +139,6 @@ def _values(
             raise DataError(f"{table.place(number)}: {reading.id} is empty, so that its series is not known.")
         else:
             yield number, str(record[1]).strip(), record[0], record[2:]
-
-
-class _Clock:
-    """Reads times as microseconds since 1970, or as the whole numbers that they are; all the same way."""
-
-    def __init__(self, column: str, form: str | None) -> None:
-        self.column, self.form, self.kind = column, form, ""
-
-    @property
-    def are_dates(self) -> bool:
-        """Whether they are dates, not whole numbers."""
-        return self.kind != COUNTED
-
-    def read(self, value: object) -> int:
-        """Return a time; one with an offset becomes that of UTC.
-
-        Raises:
-            ValueError: if it is none, or of another kind than those before.
-        """
-        is_plain = isinstance(value, (int, datetime)) and value == value  # NaT equals nothing
-        plain: Any = value if is_plain else str(value).strip()
-        try:
-            time, kind = _moment(plain, self.form)
-        except ValueError:
-            hint = f" as {self.form}" if self.form else ""
-            raise ValueError(
-                f"{self.column} is {str(value)[:40]!r}, which does not read{hint} as a time such as "
-                "2016-07-01 05:00:00. Set data.corpus.time_format to how times are written, such as %d/%m/%Y."
-            ) from None
-        if self.kind not in ("", kind):
-            raise ValueError(f"{self.column} is {value!s:.40}, {kind}, after rows with {self.kind}.")
-        self.kind = kind
-        return time
-
-
-@lru_cache(maxsize=1 << 16, typed=True)  # the series of a table mostly have the same times
-def _moment(value: str | int | datetime, form: str | None) -> tuple[int, str]:
-    """Return a time and its kind.
-
-    Raises:
-        ValueError: if it is none.
-    """
-    parsed: datetime | int
-    if isinstance(value, datetime):
-        parsed = value
-    elif form is not None:
-        parsed = datetime.strptime(str(value), form)
-    elif isinstance(value, int):
-        parsed = value
-    elif value.removeprefix("-").isdigit():
-        parsed = datetime.strptime(value, "%Y%m%d") if len(value) == 8 else int(value)
-    else:
-        parsed = datetime.fromisoformat(f"{value[:-1]}+00:00" if value.endswith("Z") else value)
-    if not isinstance(parsed, datetime):
-        if isinstance(parsed, bool) or abs(parsed) >= 1 << 62:
-            raise ValueError
-        return parsed, COUNTED
-    if parsed.tzinfo is None:
-        return (parsed - _EPOCH) // timedelta(microseconds=1), "a time without offset"
-    return (parsed - _EPOCH_UTC) // timedelta(microseconds=1), "a time with an offset from UTC"
-
-
-def _number(value: object, column: str) -> float:
-    """Return a number; NaN where it is missing.
-
-    Raises:
-        ValueError: if it is no number, or infinite.
-    """
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (ValueError, TypeError, OverflowError):
-        text = "" if type(value).__name__ == "NAType" else str("" if value is None else value).strip().lower()
-        if text not in WORDS:
-            raise ValueError(f"{column} is {str(value)[:40]!r}, not a number.") from None
-        return WORDS[text]
-    if isinstance(value, str) and "_" in value:  # Python reads 1_000
-        raise ValueError(f"{column} is {value[:40]!r}, not a number.")
-    if number in (np.inf, -np.inf):
-        raise ValueError(f"{column} is infinite. Leave the value out where it is not known.")
-    return number
 
 
 def _in_order(rows: _Rows, part: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

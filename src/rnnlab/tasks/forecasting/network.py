@@ -5,10 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnnlab.errors import ConfigError
-from rnnlab.tasks.forecasting.decoders import Decoder
+from rnnlab.errors import ConfigError, nearest
+from rnnlab.tasks.forecasting.decoders import Decoder, Direct, Recursive, Shape
 from rnnlab.tasks.forecasting.losses import Loss
+from rnnlab.tasks.forecasting.segments import Segments
 from rnnlab.tasks.forecasting.window_scaling import WindowScaling
+
+DECODERS = ("direct", "recursive", "segments")
 
 
 class ForecastNetwork(nn.Module):
@@ -61,3 +64,25 @@ class ForecastNetwork(nn.Module):
     def point_of_raw(self, raw: Tensor) -> Tensor:
         """Return the one number that the head's numbers say."""
         return self.loss.point(self.loss.parameters(raw))
+
+
+def build_decoder(name: str, shape: Shape, *, segment: int, embedding_size: int, dropout: float) -> Decoder:
+    """Return a decoder.
+
+    Args:
+        name: of :data:`DECODERS`.
+        shape: the sizes.
+        segment: of ``segments``.
+        embedding_size: of ``segments``.
+        dropout: before the readout.
+
+    Raises:
+        ConfigError: if there is none of this name, or an argument does not fit.
+    """
+    if name not in DECODERS:
+        raise ConfigError(f"task.decoder={name}. {nearest(name, DECODERS)}")
+    if not 0 <= dropout < 1:
+        raise ConfigError(f"task.dropout={dropout}: expected a share from 0 to below 1.")
+    if name == "segments":
+        return Segments(shape, segment, embedding_size, dropout)
+    return Direct(shape, dropout) if name == "direct" else Recursive(shape, dropout)
