@@ -5,19 +5,16 @@ import sys
 
 import pytest
 
+from rnnlab.build import locate_class
+from rnnlab.named_classes import LISTED
 from rnnlab.sweeps.compared import Compared, compared_by
-from rnnlab.tasks.choosing import Choice, stated_by
-from rnnlab.tasks.language_model.task import LanguageModel
-from rnnlab.tasks.memory.task import MemoryTask
-from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.tasks.task import Task
 
 
-@pytest.mark.parametrize("task", [SentimentClassifier, LanguageModel, MemoryTask])
-def test_it_is_the_one_that_the_tasks_package_states(task: type[Task]) -> None:
-    target = f"{task.__module__}.{task.__qualname__}"
+@pytest.mark.parametrize("target", LISTED["task"])
+def test_it_is_the_tasks_own(target: str) -> None:
+    task = locate_class(target, Task, "task")
     assert compared_by({"task": {"_target_": target}}) == Compared(task.monitor, task.mode)
-    assert stated_by(target) == Choice(task.monitor, task.mode)
 
 
 def test_a_task_of_ones_own_is_asked() -> None:
