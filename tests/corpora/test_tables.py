@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from rnnlab.corpora.corpus import Document
+from rnnlab.corpora.corpus import Document, fingerprint_of, goes_by
+from rnnlab.corpora.labelled_subset import LabelledSubset
 from rnnlab.corpora.tables import Table
+from rnnlab.corpora.text_files import digest_of
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.folders import data_folder
 
@@ -247,3 +249,20 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
 def test_a_file_named_for_two_splits(three: dict[str, str]) -> None:
     with pytest.raises(DataError, match=r"train\.csv is named both for train and for test"):
         table_of(**three | {"test": three["train"]})
+
+
+def test_runs_of_an_earlier_version_know_a_table_unless_its_copies_were_parted(tmp_path: Path) -> None:
+    def known(content: str) -> tuple[Table, str]:
+        file = Path(write(tmp_path / "train.csv", content))
+        held_out = {"validation": 0.1, "test": 0.1}
+        facts: dict[str, Any] = {"content": {"train": digest_of([file])}, "formats": [".csv"]}
+        facts |= {"reading": [None, "text", "label", True], "labels": None, "held_out": held_out, "seed": 0}
+        return table_of(str(file)), fingerprint_of(name="csv", version=1, **facts)
+
+    table, before = known(hundred_rows())
+    subset = fingerprint_of(name="labelled_subset", corpus=before, labelled=5, seed=1)
+    assert goes_by(LabelledSubset(table, 5, seed=1), subset)
+    assert table.fingerprint != before
+    assert goes_by(table, before)
+    assert not goes_by(table_of(str(tmp_path / "train.csv"), seed=1), before)
+    assert not goes_by(*known(hundred_rows() + "text 7,a\n"))

@@ -30,7 +30,7 @@ Requires-Dist: absent
 """
     return {
         MEMBER: CONTENT,
-        "tinypackage-1.0.dist-info/METADATA": metadata.prepare(),
+        "tinypackage-1.0.dist-info/METADATA": metadata.encode(),
         "tinypackage-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         "tinypackage-1.0.dist-info/RECORD": b"",
     }

@@ -15,6 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from rnnlab.command_line import Interrupted, register_resolvers
+from rnnlab.corpora.memory_problems import FirstToken
 from rnnlab.errors import ConfigError, RnnlabError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.tasks.language_model.task import LanguageModel
@@ -23,7 +24,12 @@ from rnnlab.tasks.task import Task
 from rnnlab.training import checkpoints
 from rnnlab.training import fit as fit_module
 from rnnlab.training.fit import fit
-from rnnlab.training.resume import newest_unfinished, resumed_config
+from rnnlab.training.resume import (
+    check_same_corpus,
+    check_same_vocabulary,
+    newest_unfinished,
+    resumed_config,
+)
 from rnnlab.training.run_folder import RunFolder
 from tests.training.conftest import CONF, write_reviews
 from tests.training.same_end import assert_same_end
@@ -464,3 +470,10 @@ def test_impossible_rules_are_refused(word: str, message: str, sentiment: Exampl
     with pytest.raises(ConfigError, match=message):
         fit(sentiment.config(word), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_what_an_earlier_version_kept_of_made_up_data_is_the_same_as_nothing() -> None:
+    check_same_corpus({"corpus": {"name": "MemoryData", "fingerprint": ""}}, FirstToken(20))
+    check_same_vocabulary({"labels": []}, {})
+    with pytest.raises(RunError, match="labels"):
+        check_same_vocabulary({"labels": ["good", "bad"]}, {})

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from rnnlab.errors import DataError, nearest
 from rnnlab.own_code import code_of
@@ -62,6 +62,10 @@ class Corpus(Protocol):
         """
         ...
 
+    def earlier_fingerprints(self) -> Sequence[str]:
+        """Return what earlier versions of rnnlab called these very documents: their runs can go on."""
+        return ()
+
     def documents(self, split: str) -> Iterator[Document]:
         """Yield the documents of one split, always in the same order.
 
@@ -92,6 +96,16 @@ def check_split(corpus: Corpus, split: str) -> None:
 def fingerprint_of(**facts: object) -> str:
     """Return a hex digest (SHA-256) of plain facts: strings, numbers, lists and mappings of them."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def goes_by(corpus: Any, fingerprint: str) -> bool:
+    """Return whether a run kept this fingerprint of a corpus, in this version of rnnlab or an earlier one.
+
+    Earlier versions knew none of made-up data, and kept an empty one.
+    """
+    if fingerprint in ("", corpus.fingerprint):
+        return True
+    return hasattr(corpus, "earlier_fingerprints") and fingerprint in corpus.earlier_fingerprints()
 
 
 def known_by(corpus: Corpus) -> str:

@@ -64,9 +64,14 @@ class LabelledSubset(Corpus):
     @property
     def fingerprint(self) -> str:
         """Digest of the corpus and of what is drawn from it."""
-        return fingerprint_of(
-            name="labelled_subset", corpus=self.corpus.fingerprint, labelled=self.labelled, seed=self.seed
-        )
+        return self._digest(self.corpus.fingerprint)
+
+    def earlier_fingerprints(self) -> Sequence[str]:
+        """Return what is drawn from the corpus by its earlier names."""
+        return [self._digest(corpus) for corpus in getattr(self.corpus, "earlier_fingerprints", tuple)()]
+
+    def _digest(self, corpus: str) -> str:
+        return fingerprint_of(name="labelled_subset", corpus=corpus, labelled=self.labelled, seed=self.seed)
 
     def documents(self, split: str) -> Iterator[Document]:
         """Yield the documents of one split, in the corpus's order."""

@@ -75,9 +75,17 @@ class PlainText(Corpus):
     @property
     def fingerprint(self) -> str:
         """Digest of the files' contents and of the settings."""
+        return self._digest(self.format_version if self._unit == "line" else 2)  # 2: copies stay in one split
+
+    def earlier_fingerprints(self) -> Sequence[str]:
+        """Return version 1's of files, unless its splits were others: it parted copies."""
+        parted = self._held_out and len(set(self._keys)) < len(self._keys)
+        return () if self._unit == "line" or parted else (self._digest(1),)
+
+    def _digest(self, version: int) -> str:
         return fingerprint_of(
             name=self.name,
-            version=self.format_version if self._unit == "line" else 2,  # 2: copies stay in one split
+            version=version,
             content={split: digest_of(files) for split, files in self._files.items()},
             unit=self._unit,
             held_out=self._held_out,

@@ -96,9 +96,18 @@ class Table(Corpus):
     @property
     def fingerprint(self) -> str:
         """Digest of the files' contents and of the settings."""
+        return self._digest(self.format_version)
+
+    def earlier_fingerprints(self) -> Sequence[str]:
+        """Return version 1's, unless its splits were others: it parted copies."""
+        texts = self._surveyed.texts
+        parted = self._held_out and len(set(texts)) < len(texts)
+        return () if parted else (self._digest(1),)
+
+    def _digest(self, version: int) -> str:
         return fingerprint_of(
             name=self.name,
-            version=self.format_version,
+            version=version,
             content={split: digest_of(files) for split, files in self._files.items()},
             formats=[path.suffix.lower() for files in self._files.values() for path in files],
             reading=[

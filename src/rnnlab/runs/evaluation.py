@@ -67,7 +67,7 @@ def evaluated(
     lightning.seed_everything(config["seed"], workers=True, verbose=False)
     data_module = prepared_split(run, config, split, labels)
     if data is None:
-        tell_other_corpus(run.metadata, data_module.corpus_facts())
+        tell_other_corpus(run.metadata, data_module.corpus)
     recorder = run.task.recorder(data_module, split)
     metrics = evaluate(run.task, data_module, split, trainer, [recorder] if recorder else [])
     if scored is not None and recorder is not None:

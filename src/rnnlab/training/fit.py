@@ -168,7 +168,7 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
     data = assemble_data(config)
     corpus = data.corpus_facts()
     if start is not None:
-        check_same_corpus(start.content["rnnlab"], corpus)
+        check_same_corpus(start.content["rnnlab"], data.corpus)
     begins_from = None
     if config.get("init_from"):
         from rnnlab.training.init_from import starting_point  # most trainings start from nothing

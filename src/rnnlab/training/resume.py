@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from rnnlab.command_line import differences
+from rnnlab.corpora.corpus import goes_by
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.named_classes import check_classes
 from rnnlab.terminal import shown
@@ -156,21 +157,21 @@ def check_epochs(done: int, asked: int | None) -> None:
         raise ConfigError(f"trainer.max_epochs={asked}: the run has done {done} epochs already.")
 
 
-def check_same_corpus(metadata: Mapping[str, Any], corpus: Mapping[str, str]) -> None:
+def check_same_corpus(metadata: Mapping[str, Any], corpus: Any) -> None:
     """Check that the corpus is the one that the run was begun with, before anything is encoded.
 
     Args:
         metadata: what the checkpoint says of its data.
-        corpus: ``name`` and ``fingerprint`` of what is there now.
+        corpus: what is there now, with a name and a fingerprint.
 
     Raises:
         RunError: if its content or settings changed, naming both fingerprints.
     """
-    before = metadata.get("corpus", corpus)
-    if before["fingerprint"] not in ("", corpus["fingerprint"]):  # earlier versions knew none of made-up data
+    before = metadata.get("corpus")
+    if before is not None and not goes_by(corpus, before["fingerprint"]):
         raise RunError(
             f"The corpus has changed since this run: {before['name']} had the fingerprint "
-            f"{before['fingerprint'][:16]}, {corpus['name']} now has {corpus['fingerprint'][:16]}. "
+            f"{before['fingerprint'][:16]}, {corpus.name} now has {corpus.fingerprint[:16]}. "
             "Put files and settings of the corpus back as they were, or start a new run (in a sweep: "
             "sweep.restart=true)."
         )
@@ -187,7 +188,7 @@ def check_same_vocabulary(before: Mapping[str, Any], now: Mapping[str, Any]) -> 
         RunError: if they don't.
     """
     for part in ("tokenizer", "vocabulary", "labels"):
-        if before.get(part) != now.get(part):
+        if (before.get(part) or None) != (now.get(part) or None):  # none of a kind, or an empty one
             raise RunError(
                 f"The {part} made of the corpus now is not that of the run: another version of rnnlab, of a "
                 "library or of your own code has made it. Go on with that version, or start a new run."
@@ -213,15 +214,14 @@ def tell_edited(metadata: Mapping[str, Any], config: Any) -> None:
         )
 
 
-def tell_other_corpus(metadata: Mapping[str, Any], corpus: Mapping[str, str]) -> None:
+def tell_other_corpus(metadata: Mapping[str, Any], corpus: Any) -> None:
     """Warn if a run's own corpus is no longer what it was trained on.
 
     Args:
         metadata: what the checkpoint says of its data.
-        corpus: ``name`` and ``fingerprint`` of what is there now.
+        corpus: what is there now, with a fingerprint.
     """
-    trained_on = metadata.get("corpus", {}).get("fingerprint")
-    if trained_on and trained_on != corpus["fingerprint"]:
+    if not goes_by(corpus, metadata.get("corpus", {}).get("fingerprint", "")):
         log.warning(
             "The corpus has changed since the run was trained on it: these are other figures than training's."
         )
