@@ -88,7 +88,7 @@ def test_class_weights_weigh_the_training_loss_alone(
 
 def test_balanced_weights_make_classes_equal(compose: Compose, imbalanced: Path) -> None:
     data = assemble_data(compose(f"data.corpus.train={imbalanced}"))
-    data.encode()
+    data.prepare()
     assert isinstance(data, SentimentData)
     counts = data.class_counts()
     assert counts.tolist() == [528 - counts[1], counts[1]]
