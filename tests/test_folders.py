@@ -46,9 +46,9 @@ def test_figures_jobs_and_the_cache_hold_to_it(tmp_path: Path) -> None:
     room.mkdir()
     with pytest.raises(RunError, match="The figure would be"):
         save(Figure(), room, "gradient_flow/../../layer")
-    for jobs, begun_by in (({"../other": [], "seed=1": []}, []), ({"seed=1": []}, [room / "seed=1"])):
-        (room / "sweep.yaml").write_text(yaml.safe_dump({"jobs": jobs}))
-        assert not_begun(room) == begun_by
+    for jobs, waiting in ((["../other", "seed=1"], []), (["/etc"], []), (["seed=1"], [room / "seed=1"])):
+        (room / "sweep.yaml").write_text(yaml.safe_dump({"jobs": {name: [] for name in jobs}}))
+        assert not_begun(room) == waiting
     (room / "manifest.json").write_text('{"/dev/null": {"bytes": 0, "crc32": 0}}')
     assert damage(room) == "its manifest.json names '/dev/null', which is no file of the folder"
     (room / "manifest.json").unlink()

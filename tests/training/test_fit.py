@@ -133,7 +133,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_checkpoint(
     [
         ("task.pooling=means", "task.pooling=means is unknown. Did you mean mean"),
         ("model.cell=gruu", "model.cell=gruu is unknown. Did you mean gru"),
-        ("+model.heads=4", "model.heads: RecurrentEncoder has no such option"),
+        ("+model.heads=4", "model.heads: gru has no such option"),
         ("batches.truncate=middle", "truncate"),
         ("optimizer.lr=-1", "optimizer: Invalid learning rate"),
         ("optimizer._target_=os.system", "optimizer._target_=os.system is not a class"),

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.errors import DamagedFileError, RunError
-from rnnlab.folders import leads_out
 from rnnlab.results.differing_keys import FINGERPRINT
 from rnnlab.results.job_words import told_by_words
 from rnnlab.training.origin import CODE
@@ -233,7 +232,7 @@ def with_words(runs: Sequence[FoundRun]) -> list[FoundRun]:
 def jobs_of(folder: Path) -> Mapping[str, Sequence[str]]:
     """Return the overrides of a sweep's jobs by the names of their folders; none where it is no sweep."""
     jobs: Mapping[str, Sequence[str]] = facts_of(folder).get("jobs") or {}
-    return {name: words for name, words in jobs.items() if not leads_out(name)}
+    return jobs
 
 
 def facts_of(folder: Path) -> dict[str, Any]:
