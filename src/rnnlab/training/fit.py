@@ -118,7 +118,7 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
 
 @contextmanager
 def kept_configuration(folder: RunFolder) -> Iterator[None]:
-    """Turn what comes of a run's own configuration that lacks a key, or has another value there, into an error.
+    """Turn what comes of a run's own configuration that lacks a key, or has an odd value, into an error.
 
     What a command composes has them all; of what lies in a folder nobody knows.
 
@@ -153,7 +153,7 @@ def damage_told(start: Resumable | None, clock: TrainingClock) -> Iterator[None]
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError) as error:
         if start is None or clock.batches > 1:
             raise
-        reason = f"what it says of a training half done can't be put back ({type(error).__name__}: {reason_of(error)})"
+        reason = f"its state of a training can't be put back ({type(error).__name__}: {reason_of(error)})"
         mend = "Remove it: the one before it is used, or the run begins anew."
         raise damaged(start.file, reason, mend) from error
 
