@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from rnnlab.build import check_arguments, locate_class
 from rnnlab.command_line import register_resolvers
-from rnnlab.training.fit import task_arguments
+from rnnlab.tasks.task import task_arguments
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 GROUPS: tuple[str, ...] = (

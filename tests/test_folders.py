@@ -46,10 +46,11 @@ def test_figures_jobs_and_the_cache_hold_to_it(tmp_path: Path) -> None:
     room.mkdir()
     with pytest.raises(RunError, match="The figure would be"):
         save(Figure(), room, "gradient_flow/../../layer")
-    (room / "sweep.yaml").write_text(yaml.safe_dump({"jobs": {"../other": [], "/etc": [], "seed=1": []}}))
-    assert not_begun(room) == [room / "seed=1"]
+    for jobs, begun_by in (({"../other": [], "seed=1": []}, []), ({"seed=1": []}, [room / "seed=1"])):
+        (room / "sweep.yaml").write_text(yaml.safe_dump({"jobs": jobs}))
+        assert not_begun(room) == begun_by
     (room / "manifest.json").write_text('{"/dev/null": {"bytes": 0, "crc32": 0}}')
-    assert damage(room) == "its manifest names '/dev/null', which is not in it"
+    assert damage(room) == "its manifest.json names '/dev/null', which is no file of the folder"
     (room / "manifest.json").unlink()
     seal(room)
     assert damage(room) is None

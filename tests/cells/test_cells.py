@@ -30,7 +30,7 @@ def scanned(scans: Any, inputs: Tensor, state: State, weights: Weights, reverse:
 
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["forwards", "backwards"])
-@pytest.mark.parametrize("cell", CELLS, ids=repr)
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell.name}-{getattr(cell, 'nonlinearity', '')}")
 @pytest.mark.smoke
 def test_the_scan_of_a_step_is_pytorchs_with_every_gradient(cell: Cell, reverse: bool) -> None:
     assert isinstance(cell, TorchCell)
@@ -52,7 +52,7 @@ def test_the_scan_of_a_step_is_pytorchs_with_every_gradient(cell: Cell, reverse:
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=repr)
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell.name}-{getattr(cell, 'nonlinearity', '')}")
 def test_it_has_second_derivatives(cell: Cell) -> None:
     torch.manual_seed(2)
     weights = weights_of(cell, 2, 3)
@@ -67,7 +67,7 @@ def test_it_has_second_derivatives(cell: Cell) -> None:
     assert torch.autograd.gradgradcheck(outputs, (inputs, *weights.values()))
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=repr)
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell.name}-{getattr(cell, 'nonlinearity', '')}")
 def test_a_step_of_pytorchs_own_is_the_same(cell: Cell) -> None:
     assert isinstance(cell, TorchCell)
     torch.manual_seed(3)
@@ -78,7 +78,7 @@ def test_a_step_of_pytorchs_own_is_the_same(cell: Cell) -> None:
     torch.testing.assert_close(cell.torch_step(token[:, 0], states, weights), expected)
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=repr)
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell.name}-{getattr(cell, 'nonlinearity', '')}")
 def test_what_a_step_shows_is_within_its_limits(cell: Cell) -> None:
     torch.manual_seed(4)
     weights = weights_of(cell, 3, 4)

@@ -55,5 +55,5 @@ def test_no_corpus_imports_torch_or_what_is_below() -> None:
     check = f"import sys, {', '.join(names)}; print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     loaded = set(ast.literal_eval(done.stdout))
-    assert not loaded & {"torch", "lightning", "sklearn", "rnnlab.data", "rnnlab.models", "rnnlab.training"}
+    assert not loaded & {"torch", "lightning", "sklearn", "rnnlab.data", "rnnlab.tasks", "rnnlab.training"}
     assert not any(name.startswith("rnnlab.text") for name in loaded)

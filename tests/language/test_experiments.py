@@ -12,7 +12,7 @@ from rnnlab.build import build
 from rnnlab.command_line import register_resolvers
 from rnnlab.optimization.building import build_optimizer, build_schedule
 from rnnlab.tasks.language_model.task import LanguageModel
-from rnnlab.training.fit import task_arguments
+from rnnlab.tasks.task import task_arguments
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 EXPERIMENTS = {

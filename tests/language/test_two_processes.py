@@ -39,7 +39,8 @@ def test_resumed_training_ends_with_the_same_weights_on_both(tmp_path: Path) -> 
     run("fit", tmp_path, "whole", -1)
     run("fit", tmp_path, "stopped", 20)
     last = tmp_path / "stopped" / "last.ckpt"
-    assert torch.load(last, weights_only=True)["carried_state"].shape == (1, 6, 8)
+    (hidden,) = torch.load(last, weights_only=True)["carried_state"]
+    assert hidden.shape == (1, 6, 8)
     run("fit", tmp_path, "resumed", -1, last)
     for rank in range(2):
         whole, resumed = (

@@ -13,7 +13,7 @@ from tests.runs.conftest import Finished, finish
 from tests.runs.conftest import command as command  # the fixture
 from tests.training.conftest import write_reviews
 
-OWN = ("my_corpus", "my_tokenizer", "my_cell", "my_task")
+OWN = ("my_corpus", "my_tokenizer", "my_cell", "my_encoder", "my_task")
 """The README's modules."""
 
 

@@ -110,7 +110,7 @@ def train_again(words: list[str], reader: Reader) -> None:
 
 def own(words: list[str], reader: Reader) -> None:
     """Trained in tests/readme/test_own_parts.py, which finds it by its module."""
-    (target,) = (word.partition("_target_=")[2] for word in words if "_target_=" in word)
+    (target,) = (word.partition("=")[2] for word in words if "=my_" in word)
     assert (reader.place / f"{target.split('.')[0]}.py").is_file()
 
 
@@ -206,8 +206,8 @@ RULES: dict[str, Callable[[list[str], Reader], None]] = {
     rf"{TRAIN} trainer=gpu.*": composed_only,
     rf"{TRAIN} resume=<run> .*": train_again,
     rf"{TRAIN} .*init_from=<run>": transfer,
-    rf"{TRAIN} .*_target_=my_.*": own,
-    rf"{TRAIN} (?!.*(<|-m |trainer=|_target_|--)).*": train,
+    rf"{TRAIN} .*(_target_|model.cell)=my_.*": own,
+    rf"{TRAIN} (?!.*(<|-m |trainer=|_target_|=my_|--)).*": train,
     r"python scripts/predict\.py run=<run> .* trust=my_cell": trusting,
     r"python scripts/(evaluate|predict|generate|export|plot)\.py run=<run>(?!.*trust).*": asking,
     r"python scripts/benchmark\.py prediction=<run>.*": asking,

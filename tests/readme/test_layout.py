@@ -44,14 +44,14 @@ def test_every_folder_and_script_is_named() -> None:
 
 def test_a_reader_finds_the_file_at_the_first_try() -> None:
     asked = {
-        ("models", "pooling"): "pooling.py",
+        ("encoder", "pooling"): "pooling.py",
         ("corpora", "another corpus"): "imdb.py",
         ("optimization", "learning rates"): "schedules.py",
         ("tasks", "TensorBoard"): "sentiment/figures.py",
         ("data", "batches of similar length"): "bucketing.py",
         ("training", "Ctrl-C"): "interruption.py",
         ("results", "table"): "columns.py",
-        ("kernels", "equations"): "gru.py",
+        ("cells", "equations"): "gru.py",
     }
     for (folder, words), file in asked.items():
         told = floors()[folder]

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("importable")
 
 def trained(name: str, command: Command, *more: str) -> Path:
     """Give the README's command that names a module, with little to do; return the run's folder."""
-    (line,) = (line for line in commands() if f"_target_={name}." in line)
+    (line,) = (line for line in commands() if f"={name}." in line)
     assert command("train", *words_of(line)[2:], *QUICK, *more) == 0
     (metrics,) = Path("logs").rglob("metrics.json")
     assert json.loads(metrics.read_text())["test"]["loss"] > 0
@@ -90,14 +90,15 @@ def test_a_run_whose_tokenizer_was_edited_is_refused(
 def test_a_run_whose_cell_was_edited_says_so(
     place: Path, command: Command, importable: Callable[[], None], capsys: Any
 ) -> None:
-    run = trained("my_cell", command)
-    rnnlab.load(run, trust=["my_cell"])
+    run = trained("my_encoder", command)
+    rnnlab.load(run, trust=["my_encoder"])
     assert "Edited since" not in capsys.readouterr().out
-    edit(place / "my_cell.py", "torch.tanh(", "torch.sin(")
+    edit(place / "my_encoder.py", "torch.tanh(", "torch.sin(")
     importable()
-    rnnlab.load(run, trust=["my_cell"])
+    rnnlab.load(run, trust=["my_encoder"])
     assert (
-        "Edited since this run was made, or what they import: my_cell.MinimalGated" in capsys.readouterr().out
+        "Edited since this run was made, or what they import: my_encoder.MinimalGated"
+        in capsys.readouterr().out
     )
 
 
@@ -110,7 +111,8 @@ def edit(file: Path, old: str, new: str) -> None:
 
 def test_the_cell(command: Command, capsys: Any) -> None:
     run = trained("my_cell", command)
-    cell = made("my_cell.MinimalGated", 3, 5)
+    assert "cell: my_cell.MinimalGRU" in (run / "config.yaml").read_text(encoding="utf-8")
+    cell = made("my_encoder.MinimalGated", 3, 5)
     inputs, lengths = torch.randn(2, 4, 3), torch.tensor([4, 2])
     outputs, state = cell(inputs, lengths)
     alone, end = cell(inputs[1:, :2])
@@ -131,7 +133,7 @@ def test_the_cell(command: Command, capsys: Any) -> None:
 
 
 def test_the_cell_in_a_language_model(command: Command) -> None:
-    words = ["task=language_model", "model=custom", "model._target_=my_cell.MinimalGated"]
+    words = ["task=language_model", "model=custom", "model._target_=my_encoder.MinimalGated"]
     assert command("train", *words, "task.tie_weights=false", "+model.hidden_size=8", *QUICK) == 0
 
 
@@ -153,7 +155,7 @@ def test_the_task(command: Command) -> None:
     ("words", "message"),
     [
         (
-            ["model=custom", "model._target_=my_cell.MinimalGated", "+model.hidden=3"],
+            ["model=custom", "model._target_=my_encoder.MinimalGated", "+model.hidden=3"],
             "model.hidden: MinimalGated has no such option. Did you mean hidden_size",
         ),
         (

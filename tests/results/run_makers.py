@@ -8,6 +8,7 @@ import yaml
 
 from rnnlab.training.run_folder import RunFolder
 
+TASK = "rnnlab.tasks.sentiment.task.SentimentClassifier"
 CELLS: dict[str, dict[str, Any]] = {
     "gru": {"_target_": "rnnlab.RecurrentEncoder", "cell": "gru", "hidden_size": 32, "dropout": 0.0},
     "rnn": {"_target_": "rnnlab.Other", "cell": "rnn", "hidden_size": 32, "nonlinearity": "tanh"},
@@ -18,7 +19,7 @@ def config(cell: str = "gru", seed: int = 1, lr: float = 0.1, **model: Any) -> d
     return {
         "seed": seed,
         "resume": None,
-        "task": {"name": "sentiment", "dropout": 0.5},
+        "task": {"_target_": TASK, "name": "sentiment", "dropout": 0.5},
         "data": {"name": "csv"},
         "model": {**CELLS[cell], **model},
         "optimizer": {"lr": lr},
@@ -57,7 +58,9 @@ def interrupted(folder: Path, content: dict[str, Any], accuracy: float) -> RunFo
     found = run(folder, content)
     found.checkpoints.mkdir()
     found.last.touch()
-    found.note_progress(epoch=1, step=20, seconds=4.0, best={"accuracy": accuracy, "loss": 0.5})
+    found.note_progress(
+        epoch=1, step=20, seconds=4.0, best={"accuracy": accuracy, "loss": 0.5}, monitor="validation/accuracy"
+    )
     return found
 
 

@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 
 from rnnlab.figures.saved import rendered
-from rnnlab.results.columns import MAIN
 from rnnlab.results.found_runs import found_under
 from rnnlab.results.grouped import grouped
 from rnnlab.results.plot import baseline_line, figure_of_runs
+from rnnlab.tasks.choosing import Choice, stated_by
 from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.tasks.memory.task import MemoryTask
 from rnnlab.tasks.sentiment.task import SentimentClassifier
+from rnnlab.tasks.task import Task
 from tests.results.run_makers import config, damage, finished, interrupted, run, sweep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -415,11 +416,9 @@ def test_a_folder_without_runs_is_told(tmp_path: Path, command: Command) -> None
     assert command(tmp_path)[0] == 2
 
 
-def test_main_metrics_are_the_monitored_ones() -> None:
-    kinds = {"sentiment": SentimentClassifier, "language_model": LanguageModel, "memory": MemoryTask}
-    assert {name: f"validation/{metric}" for name, metric in MAIN.items()} == {
-        name: kind.monitor for name, kind in kinds.items()
-    }
+@pytest.mark.parametrize("kind", [SentimentClassifier, LanguageModel, MemoryTask])
+def test_what_a_tasks_package_states_is_what_its_class_is_chosen_by(kind: type[Task]) -> None:
+    assert stated_by(f"{kind.__module__}.{kind.__qualname__}") == Choice(kind.monitor, kind.mode)
 
 
 def test_no_torch_is_needed(logs: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +11,15 @@ from torch import Tensor
 
 import rnnlab
 from rnnlab.encoder.integrated_gradients import integrated_gradients
+from rnnlab.encoder.shapley import shapley_values
 from rnnlab.errors import ConfigError
 from rnnlab.figures.explanation import Explanation
 from rnnlab.figures.explanation_views import body
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 from tests.runs.conftest import Finished
+from tests.training.conftest import compose, reviews
+
+__all__ = ["compose", "reviews"]
 
 TEXTS = ["fine lovely warm film", "dull", "the acting was very cold and of it grim " * 4]
 
@@ -40,6 +46,54 @@ def test_steps_are_added_until_the_shares_add_up() -> None:
     found = integrated_gradients(score, vectors)
     assert found.steps > 32
     assert float(found.shares.sum()) == pytest.approx(found.difference, rel=0.01)
+
+
+def test_steps_go_where_the_score_jumps() -> None:
+    """Two jumps, each within a hundred-thousandth of the way, one up and a smaller one down."""
+    vectors = torch.tensor([[1.0], [2.0]])
+
+    def score(points: Tensor) -> Tensor:
+        way = points.sum(dim=(1, 2)) / 3
+        return 8 * torch.sigmoid((way - 0.412345) * 3e5) - 3 * torch.sigmoid((way - 0.812345) * 3e5)
+
+    found = integrated_gradients(score, vectors)
+    assert found.steps < 200
+    assert found.adds_up
+    assert float(found.shares.sum()) == pytest.approx(5.0, rel=0.01)
+    torch.testing.assert_close(found.shares[1], 2 * found.shares[0])
+
+
+def test_shapley_values_of_few_words_are_exact() -> None:
+    """Of a product of words, each effect depends on the order; by symmetry both words have half of it."""
+    vectors = torch.tensor([[2.0], [3.0], [1.0]])
+
+    def score(points: Tensor) -> Tensor:
+        first, second, third = points[:, :, 0].unbind(dim=1)
+        return first * second + 5 * third + 7
+
+    found = shapley_values(score, vectors)
+    torch.testing.assert_close(found.shares, torch.tensor([3.0, 3.0, 5.0]))
+    assert found.difference == pytest.approx(11.0)
+    assert "orders" in found.method
+    many = shapley_values(lambda points: points.sum(dim=(1, 2)), torch.ones(700, 1))
+    torch.testing.assert_close(many.shares, torch.ones(700))
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_shares_add_up_where_the_score_is_chaotic(cell: str, compose: Callable[..., dict[str, Any]]) -> None:
+    """Large recurrent weights: after 360 words the last state jumps all along the way."""
+    torch.manual_seed(1)
+    model = compose(f"model={cell}", "model.backend=torch")["model"]
+    task = SentimentClassifier(
+        model=model, vocabulary_size=20, labels=("bad", "good"), embedding_size=8, pooling="last"
+    ).eval()
+    with torch.no_grad():
+        for name, weight in task.encoder.named_parameters():
+            weight *= 12 if "weight_hh" in name else 1
+        task.embedding.weight *= 3
+    found = task.word_shares(torch.randint(2, 20, (360,)), 1)
+    assert found.adds_up
+    assert found.shares.isfinite().all()
 
 
 @pytest.mark.parametrize("name", ["sentiment", "three_classes"])

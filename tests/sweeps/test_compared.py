@@ -6,11 +6,12 @@ import sys
 import pytest
 
 from rnnlab.build import locate_class
-from rnnlab.sweeps.compared import OWN_TASKS, Compared, compared_by
+from rnnlab.named_classes import LISTED
+from rnnlab.sweeps.compared import Compared, compared_by
 from rnnlab.tasks.task import Task
 
 
-@pytest.mark.parametrize("target", sorted(OWN_TASKS))
+@pytest.mark.parametrize("target", LISTED["task"])
 def test_it_is_the_tasks_own(target: str) -> None:
     task = locate_class(target, Task, "task")
     assert compared_by({"task": {"_target_": target}}) == Compared(task.monitor, task.mode)

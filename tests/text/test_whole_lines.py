@@ -62,7 +62,7 @@ def test_it_is_said_of_the_data(
     words = [f"task={task}", f"data.corpus.train={table}", f"data.vocabulary.min_frequency={frequency}"]
     for tokenizer, said in (("basic_english", "1 word a line: try tokenizer=char."), ("char", "")):
         data = assemble_data(compose(*words, f"tokenizer={tokenizer}"))
-        data.encode()
+        data.prepare()
         assert data.advice().startswith(said)
         assert bool(data.advice()) == bool(said)
 
@@ -75,4 +75,4 @@ def test_where_no_line_occurs_twice_it_is_said(
     table.write_text("\n".join(["text,label", *lines]), encoding="utf-8")
     data = assemble_data(compose(f"data.corpus.train={table}", "data.vocabulary.min_frequency=2"))
     with pytest.raises(DataError, match=r"lower min_frequency.*1 word a line: try tokenizer=char"):
-        data.encode()
+        data.prepare()

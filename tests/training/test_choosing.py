@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import torch
-from rnnlab.data.sentiment_data import SentimentData
 
 from rnnlab.errors import ConfigError
+from rnnlab.tasks.choosing import Choice, Score, choice_of
+from rnnlab.tasks.sentiment.data import SentimentData
 from rnnlab.tasks.sentiment.task import balanced_weights
-from rnnlab.training.choosing import Choice, Score, choice_of
 from rnnlab.training.fit import assemble_data, fit
 from rnnlab.training.run_folder import RunFolder
 from tests.training.conftest import write_reviews
@@ -88,7 +88,7 @@ def test_class_weights_weigh_the_training_loss_alone(
 
 def test_balanced_weights_make_classes_equal(compose: Compose, imbalanced: Path) -> None:
     data = assemble_data(compose(f"data.corpus.train={imbalanced}"))
-    data.encode()
+    data.prepare()
     assert isinstance(data, SentimentData)
     counts = data.class_counts()
     assert counts.tolist() == [528 - counts[1], counts[1]]

@@ -31,7 +31,7 @@ def test_run_folder_holds_all_of_it(compose: Compose, tmp_path: Path) -> None:
     metrics = json.loads((folder / "metrics.json").read_text())
     assert set(metrics) == {
         *("test", "validation", "baselines", "seconds_per_epoch", "tokens_per_second"),
-        *("wall_seconds", "seed", "device", "versions", "labels"),
+        *("wall_seconds", "seed", "device", "versions", "labels", "monitor"),
     }
     assert set(metrics["test"]) == {"accuracy", "auroc", "f1", "loss"}
     assert set(metrics["baselines"]) == {"majority class", "bag of bigrams"}

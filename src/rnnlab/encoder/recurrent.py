@@ -89,6 +89,8 @@ class RecurrentEncoder(nn.Module):
         self.dropout = float(dropout)
         self.backend = backend
         self.network = self._network()
+        names = self.cell.parameters(input_size, hidden_size)
+        self._names = [{name: f"{name}{end}" for name in names} for end in suffixes(layers, self.directions)]
         for direction in self._directions():
             self.cell.initialize(direction.weights, initialization, forget_bias)
 
@@ -198,12 +200,9 @@ class RecurrentEncoder(nn.Module):
 
     def _directions(self) -> list[Direction]:
         """Return every layer's directions in a row, as the parameters are now."""
-        names = list(self.cell.parameters(self.input_size, self.hidden_size))
-        every = []
-        for suffix in suffixes(self.layers, self.directions):
-            weights = {name: cast(Tensor, getattr(self.network, f"{name}{suffix}")) for name in names}
-            every.append(Direction(self.cell, self.hidden_size, weights))
-        return every
+        network = self.network
+        every = ({key: getattr(network, name) for key, name in names.items()} for names in self._names)
+        return [Direction(self.cell, self.hidden_size, weights) for weights in every]
 
     def _encode(self, inputs: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State]:
         """Encode by the kernels that suit the batch; ``lengths`` is None where no sequence is padded."""

@@ -1,19 +1,16 @@
 """What a table of runs shows, and how its cells read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rnnlab.errors import ConfigError
 from rnnlab.results.differing_keys import ABSENT
-from rnnlab.results.found_runs import SPLITS
+from rnnlab.results.found_runs import SPLITS, FoundRun
 from rnnlab.results.grouped import Row, Spread
+from rnnlab.tasks.choosing import LOSS, SPLIT, stated_by
 from rnnlab.terminal import duration
-from rnnlab.training.choosing import SPLIT
 from rnnlab.training.score_tables import called
-
-MAIN = {"sentiment": "accuracy", "language_model": "perplexity", "memory": "loss"}
-"""The metric by which each task chooses its best checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ def metrics_shown(rows: Sequence[Row], wanted: str | None) -> list[str]:
     if wanted == "all":
         return in_order(known)
     if wanted is None:
-        chosen = {chosen_by(run.config) for row in rows for run in row.runs if run.metrics}
+        chosen = {chosen_by(run) for row in rows for run in row.runs if run.metrics}
         return in_order([name for name in own if name.partition("/")[2] in chosen])
     found: list[str] = []
     for word in wanted.split(","):
@@ -67,14 +64,15 @@ def metrics_shown(rows: Sequence[Row], wanted: str | None) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def chosen_by(config: Mapping[str, Any]) -> str:
-    """Return the metric that chose a run's best checkpoint, without its split.
+def chosen_by(run: FoundRun) -> str:
+    """Return the metric that chose a run's best checkpoint, without its split; the loss where nothing tells.
 
-    >>> chosen_by({"task.name": "sentiment", "callbacks.checkpoint.monitor": "validation/f1/spam"})
+    >>> chosen_by(FoundRun(Path(), "finished", config={"callbacks.checkpoint.monitor": "validation/f1/spam"}))
     'f1/spam'
     """
-    said = config.get("callbacks.checkpoint.monitor")
-    return str(said).removeprefix(SPLIT) if said else MAIN.get(str(config.get("task.name")), "loss")
+    said = run.monitor or run.config.get("callbacks.checkpoint.monitor")
+    stated = stated_by(str(run.config.get("task._target_", "")))  # of a run of an earlier version
+    return str(said or (stated and stated.monitor) or LOSS).removeprefix(SPLIT)
 
 
 def in_order(names: Sequence[str]) -> list[str]:

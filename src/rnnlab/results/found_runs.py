@@ -38,6 +38,7 @@ class FoundRun:
         tokens_per_second: in training; None where nothing tells.
         is_partial: whether ``config`` is only what the words of a sweep's job tell.
         labels: the classes that a finished run tells apart, none elsewhere.
+        monitor: the metric that chose its best checkpoint; None where its folder does not say it.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class FoundRun:
     tokens_per_second: float | None = None
     is_partial: bool = False
     labels: tuple[str, ...] = ()
+    monitor: str | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,7 @@ def read(path: Path) -> FoundRun:
             None if seconds is None else float(seconds),
             None if not rate else float(rate),
             labels=tuple(map(str, metrics.get("labels", ()))),
+            monitor=(metrics or progress).get("monitor"),
         )
     except RunError as error:
         return FoundRun(path, "broken", str(error))

@@ -10,11 +10,10 @@ from rnnlab.files.bounded import glimpse
 from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.named_classes import check_classes
 from rnnlab.tasks.answers import OpenedRun, TrainedModel
-from rnnlab.tasks.task import Task
+from rnnlab.tasks.task import Task, task_arguments
 from rnnlab.text.tokenizer_identity import tokenizer_of
 from rnnlab.text.tokenizers import Characters, Tokenizer
 from rnnlab.text.vocabulary import Vocabulary
-from rnnlab.training.fit import task_arguments
 from rnnlab.training.resume import tell_edited
 from rnnlab.training.run_folder import RunFolder
 

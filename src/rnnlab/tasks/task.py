@@ -12,10 +12,12 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from rnnlab.build import locate_class
 from rnnlab.errors import ConfigError
 from rnnlab.files.checkpoint_file import CHECKPOINT_FORMAT
 from rnnlab.optimization.averaged_sgd import WeightAveraging, averages
 from rnnlab.optimization.building import build_optimizer, build_schedule, decayed_apart
+from rnnlab.tasks.choosing import Choice, check_monitor, choice_of
 from rnnlab.tasks.loss_watch import LossWatch, check_weights
 
 if TYPE_CHECKING:
@@ -106,6 +108,22 @@ class Task(lightning.LightningModule):
     def recorder(self, data: "TaskData", split: str) -> Callback | None:
         """Return what keeps the answers while a prepared split is scored, in its attribute ``scored``."""
         return None
+
+    def choice(self, settings: Mapping[str, Any], where: str) -> Choice:
+        """Return the metric that a section of the configuration chooses by, this task's where it says none.
+
+        Args:
+            settings: with ``monitor`` and ``mode``.
+            where: the section, for errors.
+
+        Raises:
+            ConfigError: if the task has no such metric, or its mode has to be said.
+        """
+        choice = choice_of(settings, Choice(self.monitor, self.mode), where)
+        if "validation_metrics" in vars(type(self)):  # a class derived from it may log others, too
+            named = f"{where}.monitor={settings.get('monitor')}"
+            check_monitor(choice.monitor, self.validation_metrics(), named)
+        return choice
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; text goes the quick way.
@@ -205,6 +223,17 @@ class Task(lightning.LightningModule):
             mode=self.mode,
         )
         return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+
+def task_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the task's section without what its class reads by itself.
+
+    Raises:
+        ConfigError: if there is no such class.
+    """
+    section = config["task"]
+    aside = ("name", *locate_class(section.get("_target_", ""), Task, "task").prepared_keys)
+    return {key: value for key, value in section.items() if key not in aside}
 
 
 @contextmanager

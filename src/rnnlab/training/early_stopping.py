@@ -8,7 +8,7 @@ import lightning
 from lightning.pytorch.callbacks import EarlyStopping
 from torch import Tensor
 
-from rnnlab.training.choosing import LOSS, check_monitor
+from rnnlab.tasks.choosing import LOSS, check_monitor
 
 log = logging.getLogger(__name__)
 

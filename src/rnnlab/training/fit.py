@@ -19,13 +19,13 @@ from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.named_classes import check_classes
 from rnnlab.optimization.building import build_optimizer
 from rnnlab.renamed import with_new_names
+from rnnlab.tasks.choosing import Choice
 from rnnlab.tasks.kept_baselines import had
-from rnnlab.tasks.task import Task
+from rnnlab.tasks.task import Task, task_arguments
 from rnnlab.terminal import shown
 from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.training.allocation import keep_freed_memory
 from rnnlab.training.checkpoints import AtomicCheckpointIO, Resumable, newest_whole
-from rnnlab.training.choosing import Choice, check_monitor, choice_of
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.early_stopping import RememberedEarlyStopping
 from rnnlab.training.encoding_progress import encoding_progress
@@ -244,17 +244,6 @@ def assemble_data(config: Mapping[str, Any]) -> TaskData:
     return build(batches, TaskData, "batches", corpus=corpus, seed=config["seed"], **text)  # type: ignore[type-abstract]
 
 
-def task_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the task's section without what its class reads by itself.
-
-    Raises:
-        ConfigError: if there is no such class.
-    """
-    section = config["task"]
-    aside = ("name", *locate_class(section.get("_target_", ""), Task, "task").prepared_keys)
-    return {key: value for key, value in section.items() if key not in aside}
-
-
 def assemble_task(config: Mapping[str, Any], data: TaskData) -> Task:
     """Build the task for prepared data.
 
@@ -265,25 +254,11 @@ def assemble_task(config: Mapping[str, Any], data: TaskData) -> Task:
     parts = {name: config[name] for name in ("model", "optimizer", "scheduler")}
     task = build(task_arguments(config), Task, "task", **parts, **arguments)
     build_optimizer(config["optimizer"], task.parameter_groups())  # a wrong option shows before training
-    choice = checked_choice(
-        config["callbacks"]["checkpoint"], Choice(task.monitor, task.mode), task, "callbacks.checkpoint"
-    )
+    choice = task.choice(config["callbacks"]["checkpoint"], "callbacks.checkpoint")
     task.monitor, task.mode = choice.monitor, choice.mode  # what schedules and searches look at, too
     task.metadata = {"config": dict(config), "model_arguments": plain(arguments), **data.metadata()}
     task.prepare(config, data)
     return task
-
-
-def checked_choice(settings: Mapping[str, Any], own: Choice, task: Task, where: str) -> Choice:
-    """Return the metric that a section chooses by, checked against those that the task is known to have.
-
-    Raises:
-        ConfigError: if the task has no such metric, or its mode has to be said.
-    """
-    choice = choice_of(settings, own, where)
-    if "validation_metrics" in vars(type(task)):  # a class derived from it may log others, too
-        check_monitor(choice.monitor, task.validation_metrics(), f"{where}.monitor={settings.get('monitor')}")
-    return choice
 
 
 def assemble_trainer(
@@ -340,7 +315,7 @@ def callbacks(
     saving = {key: value for key, value in settings["checkpoint"].items() if key not in CHOOSING}
     check_arguments(KeepLast, saving, keeping, "callbacks.checkpoint")
     ends = settings["early_stopping"]
-    choice = checked_choice(ends, chosen, task, "callbacks.early_stopping")
+    choice = task.choice(ends, "callbacks.early_stopping")
     stopping: dict[str, Any] = {"monitor": choice.monitor, "strict": False, "mode": choice.mode}
     patient = {key: value for key, value in ends.items() if key not in CHOOSING and value is not None}
     check_arguments(RememberedEarlyStopping, patient, stopping, "callbacks.early_stopping")
@@ -395,6 +370,7 @@ def finish(
         "validation": scores["validation"],
         "baselines": had("baseline", data.baselines) if config["baselines"] else {},
         "labels": list(data.labels()),
+        "monitor": task.monitor,
         "seconds_per_epoch": clock.seconds_per_epoch,
         "tokens_per_second": clock.tokens_per_second,
         "wall_seconds": clock.wall_seconds(),

@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
 from rnnlab.errors import ConfigError
-from rnnlab.training.choosing import SPLIT, Choice, Score
+from rnnlab.tasks.choosing import SPLIT, Choice, Score
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.loop_places import (
@@ -249,4 +249,5 @@ class KeepLast(Checkpoint):
                 step=trainer.global_step,
                 seconds=self.clock.wall_seconds(),
                 best=self.best.metrics,
+                monitor=self.best.choice.monitor,
             )

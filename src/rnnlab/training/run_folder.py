@@ -26,10 +26,10 @@ CONFIG = {f"{section}?": {str: object} for section in SECTIONS} | {"task?": {"na
 """The shape of ``config.yaml``; what else a section must hold, who reads it knows."""
 METRICS = {
     **{"validation?": {str: NUMBER}, "test?": {str: NUMBER}, "baselines?": {str: {str: NUMBER}}},
-    **{"wall_seconds?": NUMBER, "tokens_per_second?": NUMBER},
+    **{"wall_seconds?": NUMBER, "tokens_per_second?": NUMBER, "monitor?": str},
 }
 """The shape of ``metrics.json``."""
-PROGRESS = {"epoch?": int, "step?": int, "seconds?": NUMBER, "best?": {str: NUMBER}}
+PROGRESS = {"epoch?": int, "step?": int, "seconds?": NUMBER, "best?": {str: NUMBER}, "monitor?": str}
 """The shape of ``progress.json``."""
 RESTORE_CONFIG = "Put back the file as it was, or remove the folder and train anew."
 SCORE_AGAIN = "Remove the file and go on with the run (resume=…), which scores it again."
@@ -223,7 +223,9 @@ class RunFolder:
             return {}
         return progress
 
-    def note_progress(self, *, epoch: int, step: int, seconds: float, best: dict[str, float]) -> None:
+    def note_progress(
+        self, *, epoch: int, step: int, seconds: float, best: dict[str, float], monitor: str
+    ) -> None:
         """Write down how far the latest checkpoint is, for whoever looks at the folder without torch.
 
         Args:
@@ -231,8 +233,9 @@ class RunFolder:
             step: optimizer steps.
             seconds: how long the run has taken so far, over all its processes.
             best: the validation metrics of the best checkpoint so far.
+            monitor: the metric that chose it.
         """
-        note = {"epoch": epoch, "step": step, "seconds": seconds, "best": best}
+        note = {"epoch": epoch, "step": step, "seconds": seconds, "best": best, "monitor": monitor}
         write_text(self.progress_file, json.dumps(note) + "\n")
 
     def finish(self, metrics: dict[str, Any]) -> None:

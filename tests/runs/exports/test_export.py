@@ -6,7 +6,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -111,6 +113,44 @@ def test_the_example_for_readers_needs_no_rnnlab(form: str, sentiment: Finished,
     assert list(found.values()) == pytest.approx(expected, abs=1e-5 if form == "onnx" else 0.05)
 
 
+LONG = " ".join(f"{word} film," for word in ("dull", "cold", "flat", "fine", "lovely", "warm") * 4)
+
+
+@pytest.mark.parametrize("text", ["", " ", "?", LONG, LONG.upper(), 'Said "fine"; dull: <br /> grim'])
+@pytest.mark.parametrize("truncate", ["head", "tail", "head_tail", None])
+@pytest.mark.parametrize("tokenizer", [BasicEnglish(), Whitespace(), Characters()])
+def test_the_example_reads_every_text_as_the_model_does(
+    text: str, truncate: str | None, tokenizer: Tokenizer, sentiment: Finished, tmp_path: Path
+) -> None:
+    """Whatever of it is read: 7 tokens, or all."""
+    model = rnnlab.load(sentiment.folder)
+    assert isinstance(model, TrainedClassifier)
+    most = 7 if truncate else None
+    kept = {"max_length": most, "truncate": truncate or "head"}
+    model.kept = kept
+    model.run = replace(model.run, reading=(tokenizer, model.vocabulary))
+    seen: list[np.ndarray] = []
+
+    class Session:
+        def __init__(self, file: str) -> None:
+            pass
+
+        def run(self, names: list[str], feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+            seen.append(feeds["tokens"])
+            batch = torch.from_numpy(feeds["tokens"]), torch.from_numpy(feeds["lengths"])
+            return [model.task.probabilities(model.task(*batch)).detach().numpy()]
+
+    told = {**exporting.meanings(model), **kept, "tokenizer": tokenizing(tokenizer)}
+    (tmp_path / "film.json").write_text(json.dumps(told), encoding="utf-8")
+    code = SNIPPET.replace('"A moving film."', repr(text)).replace("film.json", str(tmp_path / "film.json"))
+    shown: list[dict[str, float]] = []
+    known = {"onnxruntime": SimpleNamespace(InferenceSession=Session), "print": shown.append}
+    exec(code.replace("import onnxruntime", ""), known)  # the README's own lines
+    (expected,) = model.predict_proba([text]).tolist()
+    assert list(shown[0].values()) == pytest.approx(expected, abs=1e-6)
+    assert seen[0].shape[1] <= (most or 1000)
+
+
 @pytest.mark.parametrize("form", ["onnx", "torchscript"])
 @pytest.mark.filterwarnings("ignore:.torch.jit.load. is deprecated")
 def test_a_language_model_writes_without_rnnlab(form: str, language: Finished, tmp_path: Path) -> None:
@@ -141,7 +181,7 @@ def test_int8_is_scored_beside_the_original(
     exporting.export(str(sentiment.folder), "int8", str(tmp_path / "a.onnx"))
     shown = capsys.readouterr().out
     assert f"{sentiment.metrics['test']['accuracy']:.4f}" in shown
-    assert "onnxruntime, int8" in shown
+    assert "ONNX, int8" in shown
     assert "tokens/s" in shown
     exporting.export(str(language.folder), "int8", str(tmp_path / "b.onnx"), split="validation")
     shown = capsys.readouterr().out

@@ -74,7 +74,7 @@ def compared(
     rates = speeds(batches.loader_of(split), ours, theirs)
     weights = sum(weight.numel() * weight.element_size() for weight in model.task.parameters())
     sizes = (weights, file.stat().st_size)
-    names = ("PyTorch, float32", "onnxruntime, int8")
+    names = ("PyTorch, float32", "ONNX, int8")
     parts = zip(metrics, sizes, rates, strict=True)
     return {name: Measured(*part) for name, part in zip(names, parts, strict=True)}
 

@@ -16,6 +16,7 @@ from rnnlab.encoder.dropout import LockedDropout, check_shares
 from rnnlab.encoder.embedding import WordEmbedding
 from rnnlab.encoder.encoder import build_encoder
 from rnnlab.errors import ConfigError
+from rnnlab.tasks.language_model import OBJECTIVE
 from rnnlab.tasks.language_model.decoders import build_decoder
 from rnnlab.tasks.language_model.token_scores import TokenScores
 from rnnlab.tasks.loss_watch import check_weights
@@ -61,8 +62,7 @@ class LanguageModel(Task):
         ConfigError: if the encoder reads backwards, or an option is out of range.
     """
 
-    monitor = "validation/perplexity"
-    mode = "min"
+    monitor, mode = OBJECTIVE.monitor, OBJECTIVE.mode
     keeps_all_memory = True  # the logits of each window, several large blocks, are all of one shape
 
     def __init__(

@@ -11,6 +11,7 @@ from rnnlab.corpora.memory_problems import CORRECT_WITHIN
 from rnnlab.data.batch import Batch
 from rnnlab.encoder.encoder import build_encoder
 from rnnlab.errors import ConfigError
+from rnnlab.tasks.memory import OBJECTIVE
 from rnnlab.tasks.running_mean import RunningMean
 from rnnlab.tasks.task import Task
 
@@ -35,8 +36,7 @@ class MemoryTask(Task):
         ConfigError: if the encoder reads backwards.
     """
 
-    monitor = "validation/loss"
-    mode = "min"
+    monitor, mode = OBJECTIVE.monitor, OBJECTIVE.mode
 
     def __init__(
         self,

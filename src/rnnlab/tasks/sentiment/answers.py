@@ -94,8 +94,7 @@ class TrainedClassifier(TrainedModel):
         probability = float(prediction.probabilities[chosen])
         return Explanation(
             title=f"{label}: probability {probability:.1%}",
-            method=f"Integrated gradients over the embeddings, from zero vectors, in {found.steps} steps. "
-            f"A word's number is its share of the logit for {label}.",
+            method=f"{found.method} A word's number is its share of the logit for {label}.",
             words=readable(self.tokenizer, [tokens[place] for place in places]),
             values=tuple(found.shares.tolist()),
             unit="logit",

@@ -29,8 +29,8 @@ from rnnlab.text.readable_tokens import readable, separator
 
 WRONG = 20
 """Documents in the list of the most confidently wrong."""
-STEPS = 16
-"""Of each document's integrated gradients: enough for colours."""
+STEPS, ORDERS = 96, 4
+"""Of each document's integrated gradients, or Shapley values, at most: enough for colours."""
 MEANING = (
     "{} words speak for the wrong answer, {} ones against it (integrated gradients). Only of the "
     "validation split: whoever reads test documents will tune to them."
@@ -98,13 +98,13 @@ class SentimentFigures(TaskFigures):
         kept = {"max_length": self.data.max_length, "truncate": self.data.truncate}
         batch = collate(split, [document], **kept)  # type: ignore[arg-type]
         ids = batch.inputs[0].to(self.task.device)
-        found = self.task.word_shares(ids, answer, most_steps=STEPS)
+        found = self.task.word_shares(ids, answer, most_steps=STEPS, orders=ORDERS)
         vocabulary, tokenizer = self.data.encoded.vocabulary, self.data.encoded.tokenizer
         given, right = (scored.classes[label] for label in (answer, int(scored.labels[row])))
         return Explanation(
             title=f"{number}. {given} with {scored.confidences[row]:.1%}, but it is {right} "
             f"(validation document {document}, {scored.lengths[row]:,} tokens)",
-            method=f"Integrated gradients over the embeddings, from zero vectors, in {found.steps} steps.",
+            method=found.method,
             words=readable(tokenizer, [vocabulary.tokens[token] for token in ids.tolist()]),
             values=tuple(found.shares.tolist()),
             unit="logit",

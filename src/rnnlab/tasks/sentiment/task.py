@@ -19,8 +19,10 @@ from rnnlab.encoder.encoder import build_encoder
 from rnnlab.encoder.integrated_gradients import MOST, Attribution, integrated_gradients
 from rnnlab.encoder.padding import turned_round
 from rnnlab.encoder.pooling import build_pooling
+from rnnlab.encoder.shapley import ORDERS, shapley_values
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.tasks.running_mean import RunningMean
+from rnnlab.tasks.sentiment import OBJECTIVE
 from rnnlab.tasks.sentiment.fine_tuning import FineTunedTask
 from rnnlab.tasks.sentiment.language_loss import build_language_loss
 from rnnlab.tasks.sentiment.long_documents import ReadDocuments, check_bptt, in_batch_order, read_documents
@@ -72,8 +74,7 @@ class SentimentClassifier(FineTunedTask):
             the weights are not one above zero for each class.
     """
 
-    monitor = "validation/accuracy"
-    mode = "max"
+    monitor, mode = OBJECTIVE.monitor, OBJECTIVE.mode
     class_weights: Tensor | None
     prepared_keys = ("vectors", "vocabulary")
 
@@ -236,13 +237,18 @@ class SentimentClassifier(FineTunedTask):
         logits = self.classifier(self.dropout(self.pooling(outputs, batch.lengths)))
         return self.training_losses_of(logits.squeeze(-1) if self.is_binary else logits, batch.targets).sum()
 
-    def word_shares(self, tokens: Tensor, label: int, most_steps: int = MOST) -> Attribution:
+    def word_shares(
+        self, tokens: Tensor, label: int, most_steps: int = MOST, orders: int = ORDERS
+    ) -> Attribution:
         """Return how much each word pushed the logit for a class, by integrated gradients.
+
+        Where they do not add up, as the logit jumps more often than steps can follow, by Shapley values.
 
         Args:
             tokens: one document's ids ``(time,)``.
             label: the class; of two, the logit for the first is the negative of that for the second.
             most_steps: see :func:`rnnlab.encoder.integrated_gradients.integrated_gradients`.
+            orders: see :func:`rnnlab.encoder.shapley.shapley_values`.
         """
 
         def score(vectors: Tensor) -> Tensor:
@@ -253,7 +259,8 @@ class SentimentClassifier(FineTunedTask):
 
         with torch.no_grad():
             vectors = self.embedding(tokens.unsqueeze(0))[0]
-        return integrated_gradients(score, vectors, most_steps)
+        found = integrated_gradients(score, vectors, most_steps)
+        return found if found.adds_up else shapley_values(score, vectors, orders)
 
     def setup(self, stage: str) -> None:
         """Weigh the classes by their shares of the training documents, where that is asked for."""

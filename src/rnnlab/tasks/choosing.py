@@ -1,12 +1,15 @@
 """The validation metric that chooses: the best checkpoint, when to stop early, what runs are compared by.
 
-A task states it once (``Task.monitor`` and ``Task.mode``); ``callbacks.checkpoint.monitor`` and
-``callbacks.early_stopping.monitor`` may say another. Nothing here needs torch: sweeps and tables ask, too.
+A task states it once (``Task.monitor`` and ``Task.mode``; rnnlab's own in ``OBJECTIVE`` of their package);
+``callbacks.checkpoint.monitor`` and ``callbacks.early_stopping.monitor`` may say another. Nothing here needs
+torch: sweeps and tables ask, too.
 """
 
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal, NamedTuple, SupportsFloat, cast, get_args
 
 from rnnlab.errors import ConfigError, nearest
@@ -101,3 +104,18 @@ def check_monitor(monitor: str, metrics: Iterable[str], where: str = "callbacks"
     known = sorted(metrics)
     if monitor not in known:
         raise ConfigError(f"{where}: no validation has the metric {monitor}. {nearest(monitor, known)}")
+
+
+def stated_by(target: str) -> Choice | None:
+    """Return the metric that a class of rnnlab's tasks states, read from its package; None of any other.
+
+    >>> stated_by("rnnlab.tasks.memory.task.MemoryTask"), stated_by("my_task.Focal")
+    (Choice(monitor='validation/loss', mode='min'), None)
+    """
+    package = target.rpartition(".")[0].rpartition(".")[0]
+    if not package.startswith("rnnlab.tasks."):
+        return None
+    with suppress(ImportError):
+        stated = getattr(import_module(package), "OBJECTIVE", None)
+        return stated if isinstance(stated, Choice) else None
+    return None

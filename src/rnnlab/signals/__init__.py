@@ -1,0 +1,1 @@
+"""From numbers to what a network reads: scaling, calendars, windows of series. No torch."""

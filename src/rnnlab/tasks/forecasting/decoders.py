@@ -1,0 +1,210 @@
+"""From what an encoder has read to numbers for each step of the horizon.
+
+Inputs hold, at each step, ``targets``, then covariates: those known up to now, those known ahead of time,
+and, where values are missing, whether each was known. Of the horizon only what is known ahead of time is
+given.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rnnlab.errors import ConfigError
+
+Point = Callable[[Tensor], Tensor]
+"""From a head's numbers ``(..., size)`` to the one number ``(...)`` that they say."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes that data and loss decide.
+
+    Attributes:
+        look_back: steps that are read.
+        horizon: steps that are forecast.
+        targets: numbers of a step that are forecast.
+        past: covariates of a step that are known up to now.
+        ahead: covariates of a step that are known ahead of time.
+        marks: whether each target and past covariate was known is told, too.
+        size: numbers that the head gives for each target and step.
+    """
+
+    look_back: int
+    horizon: int
+    targets: int
+    past: int = 0
+    ahead: int = 0
+    marks: bool = False
+    size: int = 1
+
+    @property
+    def covariates(self) -> int:
+        """Columns of the inputs behind the targets."""
+        marks = self.targets + self.past if self.marks else 0
+        return self.past + self.ahead + marks
+
+    @property
+    def columns(self) -> int:
+        """Columns of the inputs."""
+        return self.targets + self.covariates
+
+
+class Decoder(nn.Module, ABC):
+    """Reads a window with an encoder and gives the head's numbers.
+
+    Args:
+        shape: the sizes.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+
+    @property
+    @abstractmethod
+    def input_size(self) -> int:
+        """Features of a step that the encoder reads."""
+
+    @abstractmethod
+    def attach(self, output_size: int) -> None:
+        """Make what follows an encoder whose outputs have ``output_size`` features."""
+
+    @abstractmethod
+    def forward(
+        self, encoder: Any, inputs: Tensor, ahead: Tensor, point: Point, truth: Tensor | None = None
+    ) -> Tensor:
+        """Return the head's numbers ``(batch, horizon, targets, size)``.
+
+        Args:
+            encoder: keeps the encoders' contract.
+            inputs: ``(batch, look_back, columns)``.
+            ahead: ``(batch, horizon, ahead)``.
+            point: what the numbers say.
+            truth: what happened ``(batch, horizon, targets)``, NaN where it is not known; None in use.
+        """
+
+
+class Direct(Decoder):
+    """One linear readout of all steps of the horizon, from what was read and all that is known ahead.
+
+    Args:
+        shape: the sizes.
+        dropout: share of the encoder's features dropped before the readout.
+    """
+
+    def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
+        super().__init__(shape)
+        self.dropout = dropout
+
+    @property
+    def input_size(self) -> int:
+        """All columns of a step."""
+        return self.shape.columns
+
+    def attach(self, output_size: int) -> None:
+        """Make the readout."""
+        shape = self.shape
+        known = output_size + shape.horizon * shape.ahead
+        self.readout = nn.Linear(known, shape.horizon * shape.targets * shape.size)
+
+    def forward(
+        self, encoder: Any, inputs: Tensor, ahead: Tensor, point: Point, truth: Tensor | None = None
+    ) -> Tensor:
+        """Return the head's numbers ``(batch, horizon, targets, size)``; the truth is not looked at."""
+        outputs, _ = encoder(inputs)
+        read = F.dropout(read_whole(outputs, encoder.is_bidirectional), self.dropout, self.training)
+        shape = self.shape
+        known = torch.cat((read, ahead.flatten(1)), dim=1)
+        said: Tensor = self.readout(known)
+        return said.view(-1, shape.horizon, shape.targets, shape.size)
+
+
+class Recursive(Decoder):
+    """Says the next step, reads it as if it had happened, and goes on.
+
+    At each step the encoder also reads what is known ahead of the next. While it trains, the next step it
+    reads is, with a probability of ``forcing``, what really happened (Williams and Zipser 1989; below 1,
+    scheduled sampling, Bengio et al. 2015).
+
+    Args:
+        shape: the sizes.
+        dropout: share of the encoder's features dropped before the readout.
+
+    Raises:
+        ConfigError: if covariates are known only up to now: there are none to go on with.
+    """
+
+    def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
+        super().__init__(shape)
+        self.dropout = dropout
+        self.forcing = 1.0
+        if shape.past:
+            raise ConfigError(
+                "task.decoder=recursive goes on from its own forecast, and the covariates in "
+                "data.corpus.past are not known there. Take task.decoder=direct or segments, or name them in "
+                "data.corpus.future."
+            )
+
+    @property
+    def input_size(self) -> int:
+        """All columns of a step, and what is known ahead of the next."""
+        return self.shape.columns + self.shape.ahead
+
+    def attach(self, output_size: int) -> None:
+        """Make the readout of one step."""
+        self.readout = nn.Linear(output_size, self.shape.targets * self.shape.size)
+
+    def forward(
+        self, encoder: Any, inputs: Tensor, ahead: Tensor, point: Point, truth: Tensor | None = None
+    ) -> Tensor:
+        """Return the head's numbers ``(batch, horizon, targets, size)``."""
+        if encoder.is_bidirectional:
+            raise ConfigError(
+                "task.decoder=recursive reads on step by step, which an encoder that also reads from the end "
+                "can't. Set model.bidirectional=false, or task.decoder=direct, whose encoder sees the "
+                "look-back alone and may read it both ways."
+            )
+        targets, first = self.shape.targets, self.shape.targets + self.shape.past
+        known = inputs[:, 1:, first : first + self.shape.ahead]
+        outputs, state = encoder(torch.cat((inputs, torch.cat((known, ahead[:, :1]), dim=1)), dim=2))
+        if truth is not None and self.forcing >= 1 and not torch.isnan(truth).any():
+            rest = self.step_inputs(truth[:, :-1], ahead[:, :-1], ahead[:, 1:])
+            following, _ = encoder(rest, None, state) if rest.shape[1] else (rest[:, :, :0], None)
+            last = outputs[:, -1:]
+            return self.read(torch.cat((last, following), dim=1) if rest.shape[1] else last)
+        said = [self.read(outputs[:, -1:])]
+        for step in range(1, self.shape.horizon):
+            value = point(said[-1])
+            if truth is not None:
+                happened = truth[:, step - 1 : step]
+                is_forced = torch.rand(len(value), 1, 1, device=value.device) < self.forcing
+                value = torch.where(is_forced & ~torch.isnan(happened), happened, value)
+            given = self.step_inputs(value, ahead[:, step - 1 : step], ahead[:, step : step + 1])
+            outputs, state = encoder(given, None, state)
+            said.append(self.read(outputs))
+        assert said[0].shape[2] == targets
+        return torch.cat(said, dim=1)
+
+    def step_inputs(self, values: Tensor, now: Tensor, following: Tensor) -> Tensor:
+        """Return what the encoder reads at steps of the horizon ``(batch, steps, input_size)``."""
+        marks = [torch.ones_like(values)] if self.shape.marks else []
+        return torch.cat((values, now, *marks, following), dim=2)
+
+    def read(self, outputs: Tensor) -> Tensor:
+        """Return the head's numbers ``(batch, steps, targets, size)`` from the encoder's outputs."""
+        dropped = F.dropout(outputs, self.dropout, self.training)
+        found: Tensor = self.readout(dropped)
+        return found.view(*found.shape[:2], self.shape.targets, self.shape.size)
+
+
+def read_whole(outputs: Tensor, is_bidirectional: bool) -> Tensor:
+    """Return the outputs ``(batch, size)`` after the whole look-back: of the way back, at its first step."""
+    if not is_bidirectional:
+        return outputs[:, -1]
+    half = outputs.shape[2] // 2
+    return torch.cat((outputs[:, -1, :half], outputs[:, 0, half:]), dim=1)
