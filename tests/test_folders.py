@@ -50,7 +50,7 @@ def test_figures_jobs_and_the_cache_hold_to_it(tmp_path: Path) -> None:
         (room / "sweep.yaml").write_text(yaml.safe_dump({"jobs": {name: [] for name in jobs}}))
         assert not_begun(room) == waiting
     (room / "manifest.json").write_text('{"/dev/null": {"bytes": 0, "crc32": 0}}')
-    assert damage(room) == "its manifest names '/dev/null', which is not in it"
+    assert damage(room) == "its manifest.json names '/dev/null', which is no file of the folder"
     (room / "manifest.json").unlink()
     seal(room)
     assert damage(room) is None

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import os
+import re
 import resource
 import runpy
 import shutil
@@ -15,7 +16,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def bounded() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
-def check(script: str, *words: object) -> str:
+def check(script: str, *words: object, within: Callable[[], AbstractContextManager[None]] = bounded) -> str:
     """Give a command and return what it says; an exception that is not a message ends the test."""
     said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     before = sys.argv
@@ -86,7 +87,7 @@ def check(script: str, *words: object) -> str:
     GlobalHydra.instance().clear()
     status = 0
     try:
-        with redirect_stdout(said), redirect_stderr(said), bounded():
+        with redirect_stdout(said), redirect_stderr(said), within():
             runpy.run_path(str(SCRIPTS / f"{script}.py"), run_name="__main__")
     except SystemExit as stop:
         status = int(stop.code or 0)
@@ -95,7 +96,7 @@ def check(script: str, *words: object) -> str:
     said.flush()
     text = said.buffer.getvalue().decode("utf-8")  # type: ignore[attr-defined]
     assert status in (0, 2), text
-    assert text.count("Error: ") == (status == 2), text
+    assert len(re.findall("^Error: ", text, re.MULTILINE)) == (status == 2), text
     assert "Traceback" not in text
     assert not set(text) & set("\x1b\x07\u202e\ud800"), repr(text)
     return text
@@ -132,6 +133,15 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             lengths=np.arange(40) + 1,
             classes=("bad", "good"),
         ).save(figures / "documents_test.npz")
+    whole = {
+        "results": (folder,),
+        "predict": (f"run={folder / 'seed=1'}", "text=a fine film", "device=cpu"),
+        "evaluate": (f"run={folder / 'seed=1'}", "device=cpu"),
+        "plot": (f"run={folder / 'seed=1'}",),
+        "train": (f"resume='{folder / 'seed=1'}'", "trainer.max_epochs=1", "logger=none"),
+    }
+    for script, words in whole.items():  # what is whole is taken; and whatever is imported is by now
+        assert "Error: " not in check(script, *words, within=nullcontext)
     sweep(folder, {"seed=1": ["seed=1"], "seed=2": ["seed=2"], "seed=3": ["seed=3"]}, pruned=["seed=2"])
     return folder
 

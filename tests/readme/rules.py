@@ -16,6 +16,7 @@ from typing import Any
 
 import hydra
 import lightning
+import torch
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSweep
@@ -222,6 +223,8 @@ def quick_words(words: list[str]) -> list[str]:
     """Return the overrides that make a training short, less those whose key the command sets itself."""
     said = {word.partition("=")[0] for word in words}
     fitting = ["task.cutoffs=[2,5]"] if "experiment=imdb_language_model" in words else []  # ten words
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # such a recipe is refused here, with this advice
+        fitting.append("trainer.precision=32-true")
     return [*(word for word in QUICK if word.partition("=")[0] not in said), *fitting]
 
 

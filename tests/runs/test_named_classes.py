@@ -18,6 +18,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 import rnnlab.build
+from rnnlab.cells import cell_classes
 from rnnlab.command_line import exit_by
 from rnnlab.corpora.corpus import Corpus
 from rnnlab.corpora.memory_problems import MemoryProblem
@@ -44,6 +45,7 @@ KINDS: dict[str, Any] = {
     "logger.extra": Logger,
 }
 MODULES = {name.rpartition(".")[0] for names in LISTED.values() for name in names}
+MODULES |= {f"rnnlab.cells.{name}" for name in cell_classes()}  # found by their files' names
 
 
 def test_every_listed_class_is_of_its_kind_and_defined_where_it_is_listed() -> None:

@@ -118,6 +118,9 @@ class Cell(ABC):
         if "name" not in vars(cls):
             cls.name = cls.__name__
 
+    def __repr__(self) -> str:
+        return self.name
+
     def state_sizes(self, hidden_size: int) -> tuple[int, ...]:
         """Return the width of each state; that of the first is the output's."""
         return (hidden_size,) * len(self.states)

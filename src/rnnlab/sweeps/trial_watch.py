@@ -1,6 +1,6 @@
 """Tells a search how a trial goes, validation by validation, and ends it where it is hopeless."""
 
-from typing import Any
+from typing import Any, cast
 
 import lightning
 import optuna
@@ -37,9 +37,8 @@ class TrialWatch(Callback):
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Report the metric and ask whether to go on."""
-        assert isinstance(pl_module, Task)
         if trainer.is_global_zero:
-            value = float(trainer.callback_metrics[pl_module.monitor])
+            value = float(trainer.callback_metrics[cast(Task, pl_module).monitor])
             self.trial.report(value, self.validations)
             self.hopeless = self.trial.should_prune()
         self.validations += 1

@@ -6,8 +6,8 @@ import zlib
 from pathlib import Path
 
 from rnnlab.errors import DamagedFileError
+from rnnlab.files.bounded import is_name
 from rnnlab.files.json_file import read_json
-from rnnlab.folders import leads_out
 
 _MANIFEST = "manifest.json"
 _CHUNK = 1 << 22
@@ -27,8 +27,8 @@ def damage(folder: Path) -> str | None:
     try:
         files = read_json(folder / _MANIFEST, {str: {"bytes": int, "crc32": int}})
         for name, facts in files.items():
-            if leads_out(name):
-                return f"its manifest names {name!a}, which is not in it"
+            if not is_name(name):
+                return f"its {_MANIFEST} names {name[:80]!a}, which is no file of the folder"
             path = folder / name
             if not stat.S_ISREG(path.stat().st_mode) or path.stat().st_size != facts["bytes"]:
                 return f"{name} was altered or cut short"

@@ -14,7 +14,7 @@ from rnnlab.build import build, check_arguments, locate_class
 from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData, plain
 from rnnlab.errors import ConfigError
-from rnnlab.files.bounded import damaged
+from rnnlab.files.bounded import damaged, reason_of
 from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.named_classes import check_classes
 from rnnlab.optimization.building import build_optimizer
@@ -49,7 +49,7 @@ from rnnlab.training.progress import TrainingProgress
 from rnnlab.training.random_states import RandomStates
 from rnnlab.training.report import describe_task, final_table
 from rnnlab.training.resume import check_epochs, check_same_corpus, check_same_vocabulary, tell_edited
-from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.run_folder import RESTORE_CONFIG, RunFolder
 from rnnlab.training.scoring import evaluate
 
 log = logging.getLogger(__name__)
@@ -85,9 +85,10 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
     """
     quieten()
     config = with_new_names({name: section for name, section in config.items() if name not in NOT_OF_A_RUN})
-    check(config)
     folder, clock = RunFolder(path), TrainingClock()
-    resuming, config = bool(config["resume"]), {**config, "resume": None}
+    resuming, config = bool(config.get("resume")), {**config, "resume": None}
+    with kept_configuration(folder) if resuming else nullcontext():
+        check(config)
     if not resuming:
         check_free(folder)
     elif folder.is_finished_as(config):
@@ -99,9 +100,10 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         if resuming:
             held.enter_context(only_worker(folder))
         start = newest_whole(folder) if resuming else None
-        data, task = prepare(config, start)
-        keep_freed_memory(blocks_of_one_shape=task.keeps_all_memory)
-        trainer = assemble_trainer(config, task, folder, clock, stop, start and start.step)
+        with kept_configuration(folder) if resuming else nullcontext():
+            data, task = prepare(config, start)
+            keep_freed_memory(blocks_of_one_shape=task.keeps_all_memory)
+            trainer = assemble_trainer(config, task, folder, clock, stop, start and start.step)
         trainer.callbacks += watchers  # type: ignore[attr-defined]
         check_precision(task, str(config["trainer"]["precision"]), trainer.strategy.root_device)
         held.enter_context(only_worker(folder))
@@ -112,6 +114,24 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
             check_validated(folder, trainer)
             stop.doing = "while the test split was scored"
             return finish(config, task, data, clock, folder, trainer)
+
+
+@contextmanager
+def kept_configuration(folder: RunFolder) -> Iterator[None]:
+    """Turn what comes of a run's own configuration that lacks a key, or has an odd value, into an error.
+
+    What a command composes has them all; of what lies in a folder nobody knows.
+
+    Raises:
+        DamagedFileError: naming the file.
+    """
+    try:
+        yield
+    except KeyError as error:
+        raise damaged(folder.config_file, f"it lacks {error.args[0]}", RESTORE_CONFIG) from error
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        reason = f"nothing can be built of it ({type(error).__name__}: {reason_of(error)})"
+        raise damaged(folder.config_file, reason, RESTORE_CONFIG) from error
 
 
 @contextmanager
@@ -133,7 +153,7 @@ def damage_told(start: Resumable | None, clock: TrainingClock) -> Iterator[None]
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError) as error:
         if start is None or clock.batches > 1:
             raise
-        reason = f"what it says of a training half done can't be put back ({type(error).__name__}: {error})"
+        reason = f"its state of a training can't be put back ({type(error).__name__}: {reason_of(error)})"
         mend = "Remove it: the one before it is used, or the run begins anew."
         raise damaged(start.file, reason, mend) from error
 
