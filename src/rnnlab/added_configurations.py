@@ -20,9 +20,16 @@ from yaml import YAMLError
 from rnnlab.errors import RunError
 from rnnlab.files.bounded import text_of
 from rnnlab.files.yaml_file import LARGEST, check_extent
-from rnnlab.named_classes import LISTED, classes_in, is_under, mappings, printable, trusted_packages
+from rnnlab.named_classes import (
+    PLACES,
+    classes_in,
+    is_listed,
+    is_under,
+    mappings,
+    printable,
+    trusted_packages,
+)
 
-KNOWN = {"???", *(name for names in LISTED.values() for name in names)}
 CALL = re.compile(r"\$\{.*:", re.DOTALL)
 ELSEWHERE = re.compile(r"hydra|\.\.|//|~|\\")
 """What is in an entry of a list of defaults that leads to Hydra's own section, or out of the folder."""
@@ -46,7 +53,8 @@ def check_added(words: Sequence[str]) -> None:
     for file in configurations(Path(folder)) if folder else ():
         content, text = read(file)
         for _, name in classes_in(content):
-            if not (isinstance(name, str) and (name in KNOWN or name in values or is_under(name, trust))):
+            known = name == "???" or any(is_listed(place, name) for place in PLACES)
+            if not (known or (isinstance(name, str) and name in values) or is_under(name, trust)):
                 package = printable(name).split(".")[0]
                 raise refused(file, f"it names {printable(name)}, which would be imported", package)
         inside = file.relative_to(folder).as_posix()

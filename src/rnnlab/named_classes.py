@@ -7,9 +7,12 @@ imported, and each must be on the list of its place, be named by the command at 
 a package that ``trust=`` names.
 """
 
+import ast
 import re
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from rnnlab.errors import ConfigError, RunError
@@ -25,38 +28,25 @@ def of(package: str, names: str) -> tuple[str, ...]:
     return tuple(f"{package}.{name}" for name in names.split())
 
 
+OURS: Mapping[str, str] = {
+    "task": "rnnlab.tasks",
+    "batches": "rnnlab.tasks",
+    "data.corpus": "rnnlab.corpora",
+    "tokenizer": "rnnlab.text",
+    "model": "rnnlab.encoder",
+    "optimizer": "rnnlab.optimization",
+    "scheduler": "rnnlab.optimization",
+    "logger.extra": "rnnlab.training.loggers",
+}
+"""For each place of a configuration where an object is built, the package of rnnlab's whose classes one from
+a file may name. Only those that a module's own text defines: a module also holds what it imports."""
+
 LISTED: Mapping[str, tuple[str, ...]] = {
-    "task": (
-        "rnnlab.tasks.sentiment.task.SentimentClassifier",
-        "rnnlab.tasks.language_model.task.LanguageModel",
-        "rnnlab.tasks.memory.task.MemoryTask",
-    ),
-    "batches": (
-        "rnnlab.tasks.sentiment.data.SentimentData",
-        "rnnlab.tasks.language_model.data.LanguageData",
-        "rnnlab.tasks.memory.data.MemoryData",
-    ),
-    "data.corpus": (
-        "rnnlab.corpora.imdb.Imdb",
-        "rnnlab.corpora.rotten_tomatoes.RottenTomatoes",
-        "rnnlab.corpora.tables.Table",
-        "rnnlab.corpora.plain_text.PlainText",
-        "rnnlab.corpora.penn_treebank.PennTreebank",
-        "rnnlab.corpora.wikitext2.WikiText2",
-        *of("rnnlab.corpora.memory_problems", "FirstToken Copy Adding"),
-    ),
-    "tokenizer": of("rnnlab.text.tokenizers", "Whitespace BasicEnglish Characters BytePairs"),
-    "model": (
-        "rnnlab.encoder.recurrent.RecurrentEncoder",
-        "rnnlab.encoder.regularised.RegularisedEncoder",
-    ),
     "optimizer": (
-        "rnnlab.optimization.averaged_sgd.AveragedSGD",
         *of("torch.optim", "SGD ASGD Adam AdamW Adamax NAdam RAdam SparseAdam Adafactor Adadelta Adagrad"),
         *of("torch.optim", "RMSprop Rprop LBFGS Muon"),
     ),
     "scheduler": (
-        *of("rnnlab.optimization.schedules", "ConstantThenDecay SlantedTriangular"),
         *of("torch.optim.lr_scheduler", "OneCycleLR CyclicLR ReduceLROnPlateau CosineAnnealingLR"),
         *of("torch.optim.lr_scheduler", "CosineAnnealingWarmRestarts ExponentialLR PolynomialLR LinearLR"),
         *of("torch.optim.lr_scheduler", "ConstantLR StepLR MultiStepLR"),
@@ -65,14 +55,13 @@ LISTED: Mapping[str, tuple[str, ...]] = {
         "lightning.pytorch.callbacks",
         "LearningRateMonitor DeviceStatsMonitor Timer ModelSummary StochasticWeightAveraging",
     ),
-    "logger.extra": ("rnnlab.training.loggers.RunTable",),
 }
-"""For each place of a configuration where an object is built, the classes that one from a file may name; at
-``callbacks.extra`` and ``logger.extra`` those of their entries, of which none speaks with a service.
+"""Likewise the classes of other packages; at ``callbacks.extra`` and ``logger.extra`` those of their entries,
+of which none speaks with a service. What a schedule or an optimizer needs besides plain data, such as a
+function, no file can say: those that do are not here. Nothing is built elsewhere."""
 
-They are listed, and not found by looking into modules: a module also holds what it imports. What a schedule
-or an optimizer needs besides plain data, such as a function, no file can say: those that do are not here.
-Nothing is built elsewhere: what else callbacks, logger and Trainer have are options."""
+PLACES = tuple(dict.fromkeys((*OURS, *LISTED)))
+"""Where objects are built."""
 
 NESTED = (Mapping, list, tuple)
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
@@ -92,9 +81,9 @@ def mappings(config: Any) -> Iterator[tuple[str, Mapping[Any, Any]]]:
     seen: set[tuple[int, str]] = set()
     while waiting:
         place, part = waiting.pop()
-        if (id(part), place if place in LISTED else "") in seen:
+        if (id(part), place if place in PLACES else "") in seen:
             continue
-        seen.add((id(part), place if place in LISTED else ""))
+        seen.add((id(part), place if place in PLACES else ""))
         if isinstance(part, Mapping):
             yield place, part
         within = part.items() if isinstance(part, Mapping) else enumerate(part)
@@ -136,9 +125,31 @@ def foreign_classes(
     """
     for place, name in classes_in(config):
         group = place.rpartition(".")[0] if ".extra." in place else place
-        listed = isinstance(name, str) and name in LISTED.get(group, ())
-        if not (listed or is_under(name, trust) or (place, name) in chosen):
+        if not (is_listed(group, name) or is_under(name, trust) or (place, name) in chosen):
             yield place, name
+
+
+def is_listed(place: str, name: Any) -> bool:
+    """Return whether a configuration from a file may name a class at a place; nothing is imported.
+
+    >>> task = "rnnlab.tasks.memory.task.MemoryTask"
+    >>> is_listed("task", task), is_listed("optimizer", "torch.optim.Adam"), is_listed("model", task)
+    (True, True, False)
+    """
+    if not isinstance(name, str) or not DOTTED.fullmatch(name):
+        return False
+    module, _, cls = name.rpartition(".")
+    is_ours = place in OURS and f"{module}.".startswith(f"{OURS[place]}.") and cls in defined_in(module)
+    return is_ours or name in LISTED.get(place, ())
+
+
+@cache
+def defined_in(module: str) -> frozenset[str]:
+    """Return the public classes that the text of a module of rnnlab's defines; none without such a file."""
+    file = Path(__file__).parent.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    body = ast.parse(file.read_text(encoding="utf-8")).body if file.is_file() else []
+    found = (part.name for part in body if isinstance(part, ast.ClassDef))
+    return frozenset(name for name in found if not name.startswith("_"))
 
 
 def is_under(name: Any, packages: Sequence[str]) -> bool:

@@ -18,12 +18,12 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 import rnnlab.build
-from rnnlab.cells import cell_classes
 from rnnlab.command_line import exit_by
 from rnnlab.corpora.corpus import Corpus
 from rnnlab.corpora.memory_problems import MemoryProblem
 from rnnlab.errors import ConfigError, RunError
-from rnnlab.named_classes import LISTED, check_classes, classes_in
+from rnnlab.named_classes import LISTED, OURS, check_classes, classes_in, is_listed
+from rnnlab.named_classes import PLACES as BUILT
 from rnnlab.runs.evaluation import evaluated
 from rnnlab.runs.load import UNUSED, load
 from rnnlab.tasks.task import Task
@@ -45,16 +45,13 @@ KINDS: dict[str, Any] = {
     "logger.extra": Logger,
 }
 MODULES = {name.rpartition(".")[0] for names in LISTED.values() for name in names}
-MODULES |= {f"rnnlab.cells.{name}" for name in cell_classes()}  # found by their files' names
 
 
-def test_every_listed_class_is_of_its_kind_and_defined_where_it_is_listed() -> None:
+def test_every_listed_class_is_of_its_kind() -> None:
     for place, names in LISTED.items():
         for name in names:
             cls = rnnlab.build.locate_class(name, KINDS[place], place)
             assert cls.__qualname__ == name.rpartition(".")[2]
-            at_home = f"{cls.__module__}.{cls.__qualname__}" == name  # and not only imported there
-            assert at_home or name.startswith(("torch.optim.", "lightning.pytorch.callbacks."))
 
 
 def test_whatever_conf_names_is_listed() -> None:
@@ -66,7 +63,21 @@ def test_whatever_conf_names_is_listed() -> None:
         for _, name in classes_in(yaml.safe_load(file.read_text()))
     }
     assert len(named) > 20
-    assert named - {"???"} <= {name for names in LISTED.values() for name in names}
+    assert [name for name in named - {"???"} if not any(is_listed(place, name) for place in BUILT)] == []
+
+
+def test_only_what_a_module_defines_is_ours() -> None:
+    assert is_listed("task", "rnnlab.tasks.memory.task.MemoryTask")
+    for name in (
+        *(
+            "rnnlab.tasks.memory.task.Tensor",
+            "rnnlab.tasks.memory.task.Task",
+            "rnnlab.tasks.memory.MemoryTask",
+        ),
+        *("rnnlab.encoder.recurrent.RecurrentEncoder", "rnnlab.tasks..memory.task.MemoryTask", "MemoryTask"),
+        *("rnnlab.tasks.nowhere.MemoryTask", "rnnlab_tasks.memory.task.MemoryTask", "rnnlab.tasksy.a.B"),
+    ):
+        assert not is_listed("task", name), name
 
 
 class Hostile(NamedTuple):
@@ -142,6 +153,9 @@ NAMES = st.sampled_from(
             "a\0b.C",
         ),
         *(name for names in LISTED.values() for name in names),
+        *("rnnlab.tasks.memory.task.MemoryTask", "rnnlab.tasks.sentiment.data.SentimentData"),
+        *("rnnlab.corpora.imdb.Imdb", "rnnlab.text.tokenizers.Characters", "rnnlab.tasks.task.Task"),
+        *("rnnlab.encoder.regularised.RegularisedEncoder", "rnnlab.optimization.averaged_sgd.AveragedSGD"),
     ]
 )
 IDENTIFIERS = st.from_regex(r"[A-Za-z_][A-Za-z_0-9]{0,8}", fullmatch=True)
@@ -153,7 +167,7 @@ VALUES = st.one_of(
 )
 PLACES = st.sampled_from(
     [
-        *LISTED,
+        *BUILT,
         *("", "trainer", "trainer.strategy_options", "callbacks.early_stopping", "callbacks.mine", "logger"),
         *(
             "model.layer.cell",
@@ -222,7 +236,8 @@ def check_names(
         altered(run, {place: {"_target_": value, **more} for place, value in named.items()})
         patch.setattr(rnnlab.build.importlib, "import_module", watched)
         status, said = outcome(lambda: work(way, hostile))
-    assert set(imported) <= MODULES
+    ours = tuple(f"{package}." for package in (*OURS.values(), "rnnlab.cells"))
+    assert all(module in MODULES or f"{module}.".startswith(ours) for module in imported)
     assert not hostile.witness.exists()
     assert {"antigravity", "turtle", "idlelib"}.isdisjoint(sys.modules)
     assert status in (0, 2)
@@ -230,7 +245,7 @@ def check_names(
     assert "Traceback" not in said
     unused = {"init_from": OTHERS, "load": UNUSED, "evaluate": UNUSED}.get(way, ())
     used = {place for place in named if place.split(".")[0] not in unused}
-    listed = all(named[place] in LISTED.get(place, ()) for place in used)
+    listed = all(is_listed(place, named[place]) for place in used)
     assert listed or status == 2
     if used and key:
         assert status == 2

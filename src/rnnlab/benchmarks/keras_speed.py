@@ -64,8 +64,7 @@ def measure(
         RunError: if the Keras program fails.
     """
     rows = []
-    data = assemble_data(experiment(settings.cells[0], config))
-    assert isinstance(data, TextData)
+    data = cast(TextData, assemble_data(experiment(settings.cells[0], config)))  # experiment= is on reviews
     with encoding_progress() as progress:
         data.prepare(progress)
     documents = data.encoded.splits["train"]

@@ -19,6 +19,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from rnnlab.data.batch import Batch
+from rnnlab.data.loader import ResumableLoader
 from rnnlab.errors import ConfigError, DataError
 
 SMALLEST_POOL = 8
@@ -211,3 +213,27 @@ def _check_lengths(lengths: npt.NDArray[np.int64]) -> None:
     if lengths.min() < 1:
         at = int(lengths.argmin())
         raise ValueError(f"lengths[{at}] is {lengths[at]}; expected at least 1.")
+
+
+class BucketedLoader(ResumableLoader[PlannedBatch, Batch]):
+    """Batches of similar length, of whatever a subclass makes its batches of.
+
+    Args:
+        batches: which of them come together, and when.
+    """
+
+    def __init__(self, batches: BucketedBatches) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the plan."""
+        return self.batches.fingerprint
+
+    def plan(self, epoch: int) -> list[PlannedBatch]:
+        """Return the numbers of what is in each batch."""
+        return self.batches.batches(epoch)

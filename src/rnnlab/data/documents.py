@@ -8,8 +8,7 @@ import numpy.typing as npt
 import torch
 
 from rnnlab.data.batch import Batch
-from rnnlab.data.bucketing import BucketedBatches, PlannedBatch
-from rnnlab.data.loader import ResumableLoader
+from rnnlab.data.bucketing import BucketedBatches, BucketedLoader, PlannedBatch
 from rnnlab.errors import ConfigError, nearest
 
 Truncate = Literal["head", "tail", "head_tail"]
@@ -102,7 +101,7 @@ def collate(
     )
 
 
-class DocumentLoader(ResumableLoader[PlannedBatch, Batch]):
+class DocumentLoader(BucketedLoader):
     """Iterates over a split, batch by batch as planned, padding each to its longest document.
 
     Args:
@@ -125,23 +124,10 @@ class DocumentLoader(ResumableLoader[PlannedBatch, Batch]):
         truncate: Truncate = "head",
         pin_memory: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(batches)
         check_truncation(max_length, truncate)
-        self.batches = batches
         self._split = split
         self._max_length, self._truncate, self._pin_memory = max_length, truncate, pin_memory
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the plan."""
-        return self.batches.fingerprint
-
-    def plan(self, epoch: int) -> list[PlannedBatch]:
-        """Return the documents of each batch."""
-        return self.batches.batches(epoch)
 
     def batch(self, planned: PlannedBatch) -> Batch:
         """Return some documents as a batch."""

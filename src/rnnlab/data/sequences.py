@@ -7,11 +7,10 @@ import numpy.typing as npt
 import torch
 
 from rnnlab.data.batch import Batch
-from rnnlab.data.bucketing import BucketedBatches, PlannedBatch
-from rnnlab.data.loader import ResumableLoader
+from rnnlab.data.bucketing import BucketedBatches, BucketedLoader, PlannedBatch
 
 
-class SequenceLoader(ResumableLoader[PlannedBatch, Batch]):
+class SequenceLoader(BucketedLoader):
     """Iterates over sequences, batch by batch as planned, padding each to its longest with zeros.
 
     Args:
@@ -26,20 +25,8 @@ class SequenceLoader(ResumableLoader[PlannedBatch, Batch]):
         targets: npt.NDArray[np.int64] | npt.NDArray[np.float32],
         batches: BucketedBatches,
     ) -> None:
-        super().__init__()
-        self.sequences, self.targets, self.batches = sequences, targets, batches
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the plan."""
-        return self.batches.fingerprint
-
-    def plan(self, epoch: int) -> list[PlannedBatch]:
-        """Return the sequences of each batch."""
-        return self.batches.batches(epoch)
+        super().__init__(batches)
+        self.sequences, self.targets = sequences, targets
 
     def batch(self, planned: PlannedBatch) -> Batch:
         """Return some sequences as a batch."""

@@ -8,6 +8,7 @@ gradients' several passes over the whole batch take a third of the time of the n
 take one copy forward and one write backward.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Protocol, cast
 
 import torch
@@ -25,7 +26,7 @@ class Pooled(Protocol):
     is_bidirectional: bool
 
 
-class Pooling(nn.Module):
+class Pooling(nn.Module, ABC):
     """Base of the poolings.
 
     Args:
@@ -56,9 +57,9 @@ class Pooling(nn.Module):
             lengths = torch.full((batch,), time)
         return self.pooled(outputs, RaggedRows(lengths, time, outputs.device))
 
+    @abstractmethod
     def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
         """Pool ``outputs``, of which ``rows`` says where the tokens are."""
-        raise NotImplementedError
 
 
 class LastPooling(Pooling):

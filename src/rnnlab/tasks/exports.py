@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.tasks.task import Task
@@ -27,14 +29,11 @@ Trained = TypeVar("Trained", bound=Task)
 
 
 class Exports:
-    """A model's exports: its weights, and of some tasks the whole network.
+    """A model's exports: the weights alone, which every task has.
 
     Args:
         model: what leaves, on the CPU.
     """
-
-    graphs: tuple[str, ...] = ()
-    """The formats of the whole network that the task can write."""
 
     def __init__(self, model: TrainedModel) -> None:
         self.model = model
@@ -48,14 +47,10 @@ class Exports:
         """
         if format == "safetensors":
             return self.write_safetensors(file)
-        if format not in self.graphs:
-            raise RunError(
-                f"format={format}: task={self.model.run.task_name} has no such export of the whole network. "
-                "Use format=safetensors, the weights alone."
-            )
-        if format == "torchscript":
-            return checked(self.write_torchscript(file), TOLERANCE)
-        return checked(self.write_onnx(file, format), ROUGHEST if format == "int8" else TOLERANCE)
+        raise RunError(
+            f"format={format}: task={self.model.run.task_name} has no such export of the whole network. "
+            "Use format=safetensors, the weights alone."
+        )
 
     def write_safetensors(self, file: Path) -> float:
         """Write every parameter under its name; return the largest difference after reading them again."""
@@ -70,25 +65,53 @@ class Exports:
         read = load(file.read_bytes())
         return max(float((read[name] - weight).abs().max()) for name, weight in weights.items())
 
+
+class NetworkExports(Exports, ABC):
+    """Exports of the whole network, too: ONNX in float32 or int8, and TorchScript."""
+
+    def write(self, format: str, file: Path) -> float:
+        """See :class:`Exports`."""
+        if format in ("onnx", "int8"):
+            return checked(self.write_onnx(file, format), ROUGHEST if format == "int8" else TOLERANCE)
+        if format == "torchscript":
+            return checked(self.write_torchscript(file), TOLERANCE)
+        return super().write(format, file)
+
     def write_onnx(self, file: Path, form: str) -> float:
         """Write ONNX, in float32 (``onnx``) or computing in 8-bit integers (``int8``)."""
-        raise NotImplementedError
+        file.write_bytes(self.graph(layers_named(form), form).SerializeToString())
+        return self.difference(self.answers_of(OnnxAnswers(file)))
 
     def write_torchscript(self, file: Path) -> float:
         """Write TorchScript."""
-        raise NotImplementedError
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch would have new code use torch.export
+            torch.jit.script(self.scriptable().eval()).save(str(file))  # type: ignore[no-untyped-call]
+            return self.difference(scripted_answers(file))
 
+    @abstractmethod
+    def graph(self, layers: Any, form: str) -> Any:
+        """Return the network as an ONNX model, its layers written by ``layers``."""
+
+    @abstractmethod
+    def scriptable(self) -> nn.Module:
+        """Return the network as a module that TorchScript takes."""
+
+    @abstractmethod
+    def difference(self, exported: Any) -> float:
+        """Return the largest difference between what an export and what PyTorch answers."""
+
+    @abstractmethod
     def answers(self) -> Answers:
         """Return what the trained network itself answers."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answers_of(self, exported: OnnxAnswers) -> Answers:
         """Return what an ONNX file answers to the same questions."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answering(self, answers: Answers) -> Task:
         """Return a copy of the task that counts as in training, but counts the answers given."""
-        raise NotImplementedError
 
 
 class OnnxAnswers:

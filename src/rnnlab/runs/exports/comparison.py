@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning
 
 from rnnlab.errors import DataError
 from rnnlab.runs.evaluation import prepared_split
 from rnnlab.tasks.answers import TrainedModel
-from rnnlab.tasks.exports import Answers, OnnxAnswers
+from rnnlab.tasks.exports import Answers, NetworkExports, OnnxAnswers
 from rnnlab.terminal import print_table
 from rnnlab.training.processes import quieten
 from rnnlab.training.readable_numbers import figure, thousands
@@ -68,7 +68,7 @@ def compared(
             f"{error} An int8 export is scored beside the original: name other data (data=…), or pass "
             "split=null to go without."
         ) from error
-    exports = model.exports
+    exports = cast(NetworkExports, model.exports)  # what was written came of them
     ours, theirs = exports.answers(), exports.answers_of(OnnxAnswers(file))
     metrics = [evaluate(exports.answering(answers), batches, split, trainer) for answers in (ours, theirs)]
     rates = speeds(batches.loader_of(split), ours, theirs)

@@ -1,8 +1,6 @@
 """A language model's exports: how each is written, and how far its answers are from PyTorch's."""
 
 import copy
-import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +10,10 @@ from torch import Tensor, nn
 from rnnlab.cells.cell import State
 from rnnlab.tasks.exports import (
     Answers,
-    Exports,
+    NetworkExports,
     OnnxAnswers,
     by_pytorch,
     largest_of,
-    layers_named,
-    scripted_answers,
 )
 from rnnlab.tasks.language_model.answers import TrainedLanguageModel
 from rnnlab.tasks.language_model.task import LanguageModel
@@ -25,39 +21,33 @@ from rnnlab.tasks.language_model.task import LanguageModel
 WINDOWS = (35, 1, 7)  # tokens that are read one after another, the state carried
 
 
-class LanguageModelExports(Exports):
+class LanguageModelExports(NetworkExports):
     """A language model as ONNX, in float32 or int8, and as TorchScript; each takes and returns its state."""
 
-    graphs = ("onnx", "int8", "torchscript")
     model: TrainedLanguageModel
 
-    def write_onnx(self, file: Path, form: str) -> float:
-        """See :class:`Exports`."""
-        layers = layers_named(form)
+    def graph(self, layers: Any, form: str) -> Any:
+        """See :class:`NetworkExports`."""
         from rnnlab.tasks.language_model.onnx import language_model
 
-        file.write_bytes(language_model(self.model.task, layers, form).SerializeToString())
-        return self.difference(self.answers_of(OnnxAnswers(file)))
+        return language_model(self.model.task, layers, form)
 
-    def write_torchscript(self, file: Path) -> float:
-        """See :class:`Exports`."""
+    def scriptable(self) -> nn.Module:
+        """See :class:`NetworkExports`."""
         from rnnlab.tasks.language_model.torchscript import PlainLanguageModel
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PyTorch would have new code use torch.export
-            torch.jit.script(PlainLanguageModel(self.model.task).eval()).save(str(file))  # type: ignore[no-untyped-call]
-            return self.difference(scripted_answers(file))
+        return PlainLanguageModel(self.model.task)
 
     def answers(self) -> Answers:
         """Return log-probabilities ``(batch, time, ids)`` and a state, of ids and a state (None at first)."""
         return answers_of(self.model.task)
 
     def answers_of(self, exported: OnnxAnswers) -> Answers:
-        """See :class:`Exports`."""
+        """See :class:`NetworkExports`."""
         return onnx_answers(exported)
 
     def answering(self, answers: Answers) -> LanguageModel:
-        """See :class:`Exports`."""
+        """See :class:`NetworkExports`."""
         task = copy.deepcopy(self.model.task)
         task.forward = answers  # type: ignore[method-assign, assignment]
         task.decoder = Scored()  # type: ignore[assignment]

@@ -1,22 +1,18 @@
 """A classifier's exports: how each is written, and how far its answers are from PyTorch's."""
 
 import copy
-import warnings
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rnnlab.tasks.exports import (
     Answers,
-    Exports,
+    NetworkExports,
     OnnxAnswers,
     by_pytorch,
     largest_of,
-    layers_named,
-    scripted_answers,
 )
 from rnnlab.tasks.sentiment.answers import TrainedClassifier, in_a_row
 from rnnlab.tasks.sentiment.task import SentimentClassifier
@@ -24,41 +20,33 @@ from rnnlab.tasks.sentiment.task import SentimentClassifier
 BATCHES, BATCH, LONGEST = 8, 32, 500  # texts; tokens of a text
 
 
-class ClassifierExports(Exports):
+class ClassifierExports(NetworkExports):
     """A classifier as ONNX, in float32 or int8, and as TorchScript."""
 
-    graphs = ("onnx", "int8", "torchscript")
     model: TrainedClassifier
 
-    def write_onnx(self, file: Path, form: str) -> float:
-        """See :class:`Exports`."""
-        layers = layers_named(form)
+    def graph(self, layers: Any, form: str) -> Any:
+        """See :class:`NetworkExports`."""
         from rnnlab.tasks.sentiment.onnx import classifier_model
 
-        graph = classifier_model(self.model.task, layers, form)
-        file.write_bytes(graph.SerializeToString())
-        return self.difference(self.answers_of(OnnxAnswers(file)))
+        return classifier_model(self.model.task, layers, form)
 
-    def write_torchscript(self, file: Path) -> float:
-        """See :class:`Exports`."""
+    def scriptable(self) -> nn.Module:
+        """See :class:`NetworkExports`."""
         from rnnlab.tasks.sentiment.torchscript import PlainClassifier
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PyTorch would have new code use torch.export
-            plain = PlainClassifier(self.model.task)
-            torch.jit.script(plain.eval()).save(str(file))  # type: ignore[no-untyped-call]
-            return self.difference(scripted_answers(file))
+        return PlainClassifier(self.model.task)
 
     def answers(self) -> Answers:
         """Return logits and probabilities of ids ``(batch, time)`` with lengths ``(batch,)``."""
         return answers_of(self.model.task)
 
     def answers_of(self, exported: OnnxAnswers) -> Answers:
-        """See :class:`Exports`."""
+        """See :class:`NetworkExports`."""
         return onnx_answers(exported)
 
     def answering(self, answers: Answers) -> SentimentClassifier:
-        """See :class:`Exports`."""
+        """See :class:`NetworkExports`."""
         task = copy.deepcopy(self.model.task)
         task.forward = lambda tokens, lengths: answers(tokens, lengths)[0]  # type: ignore[method-assign]
         return task
