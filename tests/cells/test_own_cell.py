@@ -201,7 +201,7 @@ def test_a_training_that_starts_from_it_names_it_first(writer: Finished, config:
     starting = starting_of(config)
     run = read_source(writer.folder, starting)
     plain = {**config, "model": {**config["model"], "cell": "gru"}}
-    with pytest.raises(ConfigError, match=r"name it: model\.cell=minimal_gru\.MinimalGRU"):
+    with pytest.raises(RunError, match=r"names minimal_gru\.MinimalGRU \(model\)"):
         starting.adopted(plain, run, ())
     assert starting.adopted(config, run, ())["model"]["cell"] == CELL
 

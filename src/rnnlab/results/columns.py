@@ -67,6 +67,7 @@ def metrics_shown(rows: Sequence[Row], wanted: str | None) -> list[str]:
 def chosen_by(run: FoundRun) -> str:
     """Return the metric that chose a run's best checkpoint, without its split; the loss where nothing tells.
 
+    >>> from pathlib import Path
     >>> chosen_by(FoundRun(Path(), "finished", config={"callbacks.checkpoint.monitor": "validation/f1/spam"}))
     'f1/spam'
     """

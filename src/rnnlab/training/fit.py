@@ -93,7 +93,8 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         check_free(folder)
     elif folder.is_finished_as(config):
         log.info("%s is finished: nothing is left to do. trainer.max_epochs=... trains on.", shown(path))
-        tell_if_changed(folder, config)
+        with kept_configuration(folder):
+            tell_if_changed(folder, config)
         return folder.metrics()
     stop = StopCleanly(folder)
     with stop.listening(), ExitStack() as held:
