@@ -27,6 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnlab.added_configurations import check_added
 from rnnlab.errors import ConfigError, RnnlabError, nearest
+from rnnlab.folders import command
 from rnnlab.terminal import errors, spell_what_lacks
 from rnnlab.unknown_choice import unknown_choice
 
@@ -133,6 +134,7 @@ def check_no_sweep(words: Iterable[str]) -> None:
 
 def register_resolvers() -> None:
     """Make known what the configuration files call by ``${rnnlab.…:…}``, and let null be deleted."""
+    OmegaConf.register_new_resolver("rnnlab.command", command, replace=True)
     OmegaConf.register_new_resolver("rnnlab.can_fuse", can_fuse, replace=True)
     OmegaConf.register_new_resolver("rnnlab.model_name", model_name, replace=True)
     OmegaConf.register_new_resolver("rnnlab.repeats", repeats, replace=True)

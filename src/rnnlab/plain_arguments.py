@@ -14,6 +14,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.files.shapes import NotPlainError
 from rnnlab.files.yaml_file import parsed_yaml
+from rnnlab.folders import as_typed
 
 Arguments = TypeVar("Arguments")
 
@@ -89,7 +90,7 @@ def help_text(kind: type) -> str:
     Args:
         kind: a dataclass whose docstring is a sentence, and below an empty line the examples.
     """
-    purpose, _, examples = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")
+    purpose, _, examples = as_typed(inspect.cleandoc(kind.__doc__ or "")).partition("\n\n")
     lines = [purpose, ""]
     if examples:
         lines += ["Examples:", textwrap.indent(examples, "  "), ""]

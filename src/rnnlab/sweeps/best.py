@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from rnnlab.atomic import write_text
+from rnnlab.folders import command
 from rnnlab.sweeps.naming import Setting
 from rnnlab.sweeps.overrides import Overrides
 from rnnlab.terminal import shown
@@ -15,7 +16,7 @@ from rnnlab.training.resume import put
 HEADER = """\
 # @package _global_
 # {about}
-#   python scripts/train.py --config-dir {groups} experiment=best
+#   {train} --config-dir {groups} experiment=best
 # To keep it, copy this file into conf/experiment under a name of its own.
 """
 LACKING = "# The search's command also had {words}, which a file can't say.\n"
@@ -34,7 +35,7 @@ def write_best(
         is_group: tells whether a key chooses among configuration files.
     """
     content = experiment([*overrides.fixed_settings(), *chosen], is_group)
-    head = HEADER.format(about=about, groups=shown(file.parents[1]))
+    head = HEADER.format(about=about, train=command("train"), groups=shown(file.parents[1]))
     removed = [str(override.input_line) for override in overrides.fixed if override.is_delete()]
     if removed:
         head += LACKING.format(words=" ".join(removed))
