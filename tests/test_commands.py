@@ -71,7 +71,6 @@ def test_further_processes_of_a_training_are_the_same_command(given: Given, caps
     [
         ("/bin/rnnlab/commands/train.py", "rnnlab predict"),
         ("scripts/train.py", "python scripts/predict.py"),
-        ("../a b/scripts/train.py", "python '../a b/scripts/predict'.py"),
         ("pytest", "python scripts/predict.py"),
     ],
 )

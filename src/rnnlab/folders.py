@@ -5,7 +5,6 @@ The data folder may be read-only: what rnnlab fetches or computes goes to the ca
 
 import os
 import re
-import shlex
 import sys
 from pathlib import Path
 
@@ -55,11 +54,8 @@ def command(name: str) -> str:
     >>> command("train")
     'python scripts/train.py'
     """
-    typed = Path(sys.argv[0])
-    if PACKAGED.is_dir() or typed.parent.name == "commands":
-        return f"rnnlab {name}"
-    folder = typed.parent if typed.parent.name == "scripts" else Path("scripts")
-    return f"python {shlex.quote(str(folder / name))}.py"
+    by_name = PACKAGED.is_dir() or Path(sys.argv[0]).parent.name == "commands"
+    return f"rnnlab {name}" if by_name else f"python scripts/{name}.py"
 
 
 def as_typed(text: str) -> str:

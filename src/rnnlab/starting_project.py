@@ -11,8 +11,8 @@ ABOUT = """\
     rnnlab train --config-dir conf experiment=mine 'trust=[my_cell,my_corpus,my_task]'
     rnnlab predict run=<run folder> text="a bright morning" 'trust=[my_cell,my_corpus,my_task]'
 
-`conf/experiment/mine.yaml` is the recipe; `my_cell.py`, `my_corpus.py` and `my_task.py` are what it names. Each
-can be left away: without its lines in the recipe rnnlab's own stands there (`model=gru`, `task=sentiment`).
+`conf/experiment/mine.yaml` is the recipe; `my_cell.py`, `my_corpus.py` and `my_task.py` are what it names.
+Each can be left away: without its lines in the recipe rnnlab's own stands there.
 """
 RECIPE = """\
 # @package _global_
