@@ -15,6 +15,7 @@ from rnnlab.errors import ConfigError, nearest
 from rnnlab.files.shapes import NotPlainError
 from rnnlab.files.yaml_file import parsed_yaml
 from rnnlab.folders import as_typed
+from rnnlab.synonyms import asked_here
 
 Arguments = TypeVar("Arguments")
 
@@ -46,7 +47,8 @@ def parsed(kind: type[Arguments], words: Sequence[str]) -> Arguments:
         if not equals:
             raise ConfigError(f"{word}: expected key=value. All keys: --help.")
         if key not in types:
-            raise ConfigError(f"{key}: there is no such key. {nearest(key, types)} All keys: --help.")
+            hint = asked_here(key, types) or nearest(key, types)
+            raise ConfigError(f"{key}: there is no such key. {hint} All keys: --help.")
         if key in found:
             raise ConfigError(f"{key} is given twice.")
         found[key] = value_of(key, text, get_args(types[key]) or (types[key],))
