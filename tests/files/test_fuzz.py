@@ -29,8 +29,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch.utils.tensorboard import SummaryWriter
 
-from rnnlab.figures.saved import Rendered
-from rnnlab.figures.scored_documents import ScoredDocuments
+from rnnlab.figures.documents import ScoredDocuments
+from rnnlab.figures.drawing import Rendered
 from rnnlab.text.encoded import EncodedCorpus, encoded_corpus
 from rnnlab.text.tokenizers import Whitespace
 from tests.files.mutations import as_json, mutated, place, scratched
@@ -150,7 +150,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let figures be made, and not be drawn: that takes a hundred times as long."""
     nothing = Rendered(b"", b"", 1, 1)
-    monkeypatch.setattr("rnnlab.figures.saved.rendered", lambda figure: nothing)
+    monkeypatch.setattr("rnnlab.figures.drawing.rendered", lambda figure: nothing)
 
 
 def try_run(logs: Path, data: st.DataObject) -> None:
