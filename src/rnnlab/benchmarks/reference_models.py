@@ -1,23 +1,19 @@
 """What one writes without rnnlab: plain networks of PyTorch's, and the plain loop around them."""
 
+from collections.abc import Iterator, Sequence
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 from torch.optim import Optimizer
+
 from rnnlab.benchmarks.child_process import PeakMemory
 from rnnlab.benchmarks.reviews import Batches
 from rnnlab.benchmarks.settings import now
 from rnnlab.benchmarks.turns import Pass, Turn
 from rnnlab.cells import cell_named
 from rnnlab.cells.cell import TorchCell
-from collections.abc import Iterator, Sequence
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.optim import Optimizer
-from rnnlab.benchmarks.child_process import PeakMemory
-from rnnlab.benchmarks.settings import now
-from rnnlab.benchmarks.turns import Pass, Turn
 from rnnlab.data.streams import StreamBatch
 
 

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from rnnlab.benchmarks.child_process import PeakMemory, unseen_terminal
-from rnnlab.benchmarks.plain_language_model import Windows
+from rnnlab.benchmarks.reference_models import Windows
 from rnnlab.benchmarks.reviews import Batches
 from rnnlab.benchmarks.turns import Pass, Turn
 from rnnlab.command_line import Interrupted
