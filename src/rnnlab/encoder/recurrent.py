@@ -75,6 +75,11 @@ class RecurrentEncoder(nn.Module):
         for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("layers", layers)):
             if isinstance(size, bool) or not isinstance(size, int) or size < 1:
                 raise ConfigError(f"model.{name} is {size!r}; expected a whole number from 1.")
+        if hidden_size % self.cell.multiple_of:
+            raise ConfigError(
+                f"model.hidden_size is {hidden_size}; the {self.cell.name} cell takes multiples of "
+                f"{self.cell.multiple_of}."
+            )
         if not 0 <= dropout < 1:
             raise ConfigError(f"model.dropout is {dropout!r}; expected a share from 0 to below 1.")
         check_backend(backend, self.cell)
@@ -183,9 +188,10 @@ class RecurrentEncoder(nn.Module):
 
     def _network(self) -> nn.Module:
         """Return what holds the parameters: PyTorch's module where it has the cell."""
-        if not isinstance(self.cell, TorchCell):
+        in_torch = self.cell.in_torch
+        if in_torch is None:
             return Parameters(self.cell, self.input_size, self.hidden_size, self.layers, self.directions)
-        return self.cell.torch_module(
+        return in_torch.torch_module(
             self.input_size,
             self.hidden_size,
             num_layers=self.layers,

@@ -4,7 +4,6 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
-from rnnlab.cells.cell import TorchCell
 from rnnlab.encoder.pooling import Pooling
 from rnnlab.encoder.recurrent import Direction
 from rnnlab.errors import ConfigError
@@ -65,8 +64,7 @@ def module_of(direction: Direction) -> nn.RNNBase:
     Raises:
         ConfigError: if PyTorch has none of its cell.
     """
-    cell = direction.cell
-    torch_cell = needed(cell if isinstance(cell, TorchCell) else None, direction, "torchscript")
+    torch_cell = needed(direction.cell.in_torch, direction, "torchscript")
     made = torch_cell.torch_module(direction.weights["weight_ih"].shape[1], direction.hidden_size)
     for parameter, weight in zip(made.all_weights[0], direction.weights.values(), strict=True):
         parameter.data.copy_(weight.detach())
