@@ -19,13 +19,18 @@ def stacked(encoder: object, form: str) -> list[list[Direction]]:
         form: the export's name, for the error.
 
     Raises:
-        ConfigError: if the encoder is not one of rnnlab's.
+        ConfigError: if the encoder is not one of rnnlab's, or something stands between its layers.
     """
     stack = getattr(encoder, "stack", None)
     if stack is None:
         raise ConfigError(
             f"format={form}: only rnnlab's own encoders can be written so; this one is "
             f"{type(encoder).__name__}. Use format=safetensors."
+        )
+    if not getattr(encoder, "is_plain", True):
+        raise ConfigError(
+            f"format={form}: norms and residuals between the layers (model.norm, model.residual) can't be "
+            "written so. Use format=safetensors."
         )
     found: list[list[Direction]] = stack()
     return found
