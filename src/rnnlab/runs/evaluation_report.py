@@ -13,7 +13,7 @@ from rich.text import Text
 from rnnlab.atomic import write_text
 from rnnlab.command_line import differences
 from rnnlab.errors import ConfigError, DamagedFileError
-from rnnlab.figures.scored_documents import ScoredDocuments
+from rnnlab.figures.documents import ScoredDocuments
 from rnnlab.folders import within
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.ensemble import evaluated_together

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from rnnlab.data.batch import Batch
 from rnnlab.data.documents import DocumentLoader
-from rnnlab.figures.scored_documents import ScoredDocuments
+from rnnlab.figures.documents import ScoredDocuments
 from rnnlab.tasks.figures import Recorder, gathered
 
 Rows = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]
