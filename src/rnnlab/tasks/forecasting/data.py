@@ -214,8 +214,8 @@ class WindowData(TaskData):
         super().__init__(corpus=corpus, seed=seed, overfit=overfit)
         if not hasattr(corpus, "borders"):
             raise ConfigError(
-                f"data={getattr(corpus, 'name', type(corpus).__name__)} holds no series: task=forecasting reads "
-                "numbers over time, such as data=series (your own tables), data=made_series or data=etth1."
+                f"data={getattr(corpus, 'name', type(corpus).__name__)} holds no series: task=forecasting "
+                "reads numbers over time, such as data=series (your own), data=made_series or data=etth1."
             )
         sizes = {"data.look_back": look_back, "data.horizon": horizon, "batches.batch_size": batch_size}
         for key, value in {**sizes, "batches.stride": stride, "batches.train_stride": train_stride}.items():

@@ -1,5 +1,7 @@
 """What a finished forecast shows: forecasts with bands, the error by step, coverage, what is left."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from rnnlab.atomic import write_text
 from rnnlab.corpora.frequency import told
 from rnnlab.figures.forecasts import (
     DrawnForecast,
@@ -18,7 +21,7 @@ from rnnlab.figures.forecasts import (
     forecasts_figure,
     residuals_figure,
 )
-from rnnlab.figures.saved import publish
+from rnnlab.figures.saved import publish, save
 from rnnlab.tasks.figures import SPLITS, Recorder, TaskFigures, gathered
 from rnnlab.tasks.forecasting.baselines import last_season, last_value
 from rnnlab.tasks.forecasting.conformal import spread_over
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 Numbers = npt.NDArray[np.floating]
 DRAWN = 4
 """Forecasts that are drawn, evenly spread over a split."""
+UP = "mean square error on training's scale"
 LEFT = 1000
 """Windows whose residuals are drawn, evenly spread over a split."""
 
@@ -137,11 +141,26 @@ class RecordedForecasts(Recorder):
             for low, high in scores.bands
         }
 
-    def write(self, folder: Path, writer: SummaryWriter | None = None, step: int = 0) -> None:
+    def write(self, scored: Mapping[str, "RecordedForecasts"], folder: Path) -> None:
+        """Write the errors of each step and series as ``backtest.json``, and the figures.
+
+        Of several runs there is one figure, of their errors by step.
+        """
+        points = {
+            run: {"by_step": found.by_step(), "by_series": found.by_series()} for run, found in scored.items()
+        }
+        write_text(folder / "backtest.json", json.dumps(points, indent=1) + "\n")
+        if len(scored) == 1:
+            self.draw(folder)
+            return
+        errors = {run: found.scores["forecast"].by_step("squared") for run, found in scored.items()}
+        save(error_by_step_figure(errors, UP), folder, f"error_by_step_{self.split}")
+
+    def draw(self, folder: Path, writer: SummaryWriter | None = None, step: int = 0) -> None:
         """Write the figures of the split into a folder, and to TensorBoard where it is on."""
         ours = self.scores["forecast"]
         errors = {name: scores.by_step("squared") for name, scores in self.scores.items()}
-        figures = {"error_by_step": error_by_step_figure(errors, "mean square error on training's scale")}
+        figures = {"error_by_step": error_by_step_figure(errors, UP)}
         if self.left:
             targets = self.data.features.columns.targets
             figures["residuals"] = residuals_figure(self.residuals(), f"{targets[0]} less its forecast")
@@ -156,7 +175,7 @@ class RecordedForecasts(Recorder):
         """Return what is left of the first target ``(windows, horizon)``, in real units."""
         return np.stack([self.left[number][:, 0] for number in sorted(self.left)])
 
-    def by_step(self) -> list[dict[str, float]]:
+    def by_step(self) -> list[dict[str, float | None]]:
         """Return the error of each step of the horizon, and that of repeating what was."""
         names = {"mse": "squared", "mae": "absolute", "real_mae": "real_absolute"}
         columns = {
@@ -164,7 +183,7 @@ class RecordedForecasts(Recorder):
             f"mae of {self.simple}": self.scores[self.simple].by_step("absolute"),
         }
         return [
-            {"step": step + 1, **{key: float(values[step]) for key, values in columns.items()}}
+            {"step": step + 1, **{key: number(values[step]) for key, values in columns.items()}}
             for step in range(self.data.horizon)
         ]
 
@@ -172,8 +191,8 @@ class RecordedForecasts(Recorder):
         """Return the error of each series."""
         found = self.scores["forecast"].by_series()
         return [
-            {"series": its.name, **{key: float(values[number]) for key, values in found.items()}}
-            for number, its in enumerate(self.data.series)
+            {"series": its.name, **{key: number(values[place]) for key, values in found.items()}}
+            for place, its in enumerate(self.data.series)
         ]
 
 
@@ -193,4 +212,9 @@ class ForecastFigures(TaskFigures):
     def publish(self, run: Path, writer: SummaryWriter | None, step: int) -> None:
         """See :class:`TaskFigures`."""
         for recorder in self.recorders.values():
-            recorder.write(run / "figures", writer, step)
+            recorder.draw(run / "figures", writer, step)
+
+
+def number(value: Tensor) -> float | None:
+    """Return a number, None where it is none: JSON has no NaN."""
+    return None if value.isnan() else float(value)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from rnnlab.data.task_data import TaskData
@@ -28,7 +27,7 @@ from rnnlab.terminal import shown
 
 if TYPE_CHECKING:
     from rnnlab.tasks.answers import TrainedModel
-    from rnnlab.tasks.figures import TaskFigures
+    from rnnlab.tasks.figures import Recorder, TaskFigures
     from rnnlab.tasks.starting import Starting
 
 log = logging.getLogger(__name__)
@@ -180,7 +179,7 @@ class Forecaster(Task):
 
         return ForecastFigures(self, cast(WindowData, data))
 
-    def recorder(self, data: TaskData, split: str) -> Callback:
+    def recorder(self, data: TaskData, split: str) -> "Recorder":
         """Return what keeps a split's figures by step and by series."""
         from rnnlab.tasks.forecasting.figures import RecordedForecasts
 
