@@ -10,7 +10,7 @@ from rnnlab.errors import RunError
 from rnnlab.figures.drawing import save
 from rnnlab.folders import within
 from rnnlab.results.found_runs import not_begun
-from rnnlab.text.encoding_pass import damage, seal
+from rnnlab.text.sealed_folder import damage, seal
 
 OUT = [
     "../a",

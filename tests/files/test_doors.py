@@ -24,7 +24,7 @@ from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.files.database_file import check_database
 from rnnlab.files.event_file import records_in
 from rnnlab.files.plain_file import NotPlainError, parsed_yaml, read_json, read_yaml
-from rnnlab.text.encoding_pass import damage, seal
+from rnnlab.text.sealed_folder import damage, seal
 
 ANY = {str: object}
 

@@ -29,7 +29,8 @@ from rnnlab.files.bounded import damaged
 from rnnlab.files.plain_file import read_json
 from rnnlab.folders import cache_folder, within
 from rnnlab.text import encoding_pass
-from rnnlab.text.encoding_pass import damage, part, seal
+from rnnlab.text.encoding_pass import part
+from rnnlab.text.sealed_folder import damage, seal
 from rnnlab.text.tokenizer_identity import identity
 from rnnlab.text.tokenizers import Tokenizer, TrainedTokenizer, check_known
 from rnnlab.text.vocabulary import SPECIALS, Vocabulary
