@@ -32,10 +32,11 @@ class Arguments:
 def generate(arguments: Arguments) -> None:
     """Print the texts as they come; what the vocabulary lacks goes to standard error."""
     # Here, and not above: torch takes seconds to import, and --help needs none of it.
+    from rnnlab.interruption import check
     from rnnlab.named_classes import trusted_packages
     from rnnlab.runs.load import load
     from rnnlab.tasks.language_model.sampling import Sampling
-    from rnnlab.terminal import errors
+    from rnnlab.terminal import errors, why_unheard
     from rnnlab.visible import visible
 
     sampling = Sampling(arguments.temperature, arguments.top_k, arguments.top_p)
@@ -55,6 +56,9 @@ def generate(arguments: Arguments) -> None:
         if arguments.samples > 1:
             print(f"--- {number}")
         for piece in pieces:
+            check()
+            if why_unheard() is not None:  # the reader, such as head, has enough
+                return
             print(visible(piece, lines=True), end="", flush=True)
         print()
 

@@ -1,9 +1,7 @@
 """Predict with a trained model: ``python scripts/predict.py run=... text="..."``; see --help."""
 
-import signal
 import sys
 from dataclasses import dataclass
-from typing import Any
 
 from rnnlab.command_line import exit_by
 from rnnlab.plain_arguments import option, parsed
@@ -56,11 +54,5 @@ def plain_key(word: str) -> str:
     return word.removeprefix("data.corpus.") if word.startswith(TABLE_KEYS) else word
 
 
-def stopped(*_: Any) -> None:
-    """Leave as on Ctrl-C, so that nothing half-written stays."""
-    raise KeyboardInterrupt
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, stopped)
     exit_by(lambda: predict(parsed(Arguments, [plain_key(word) for word in sys.argv[1:]])))

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import lightning
 import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
+from lightning.pytorch.callbacks import Callback
 from omegaconf import OmegaConf
 
-from rnnlab.command_line import Interrupted, register_resolvers
+from rnnlab.command_line import register_resolvers
 from rnnlab.corpora.memory_problems import FirstToken
 from rnnlab.errors import ConfigError, RnnlabError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
+from rnnlab.interruption import Interrupted
 from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.tasks.task import Task
@@ -202,16 +205,23 @@ def test_a_signal_in_an_epochs_last_step_stops_before_its_validation(
     assert_same_end(sentiment.whole, tmp_path / "run")
 
 
-def test_a_signal_before_anything_is_done_ends_at_once(
-    sentiment: Example, at_step: Happen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+class Signalled(Callback):
+    """A signal comes after the training was set up."""
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        happen(signal.SIGINT)
+
+
+def test_a_signal_before_anything_is_done_ends_before_the_first_step(
+    sentiment: Example, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    at_step(0, signal.SIGINT)
     with pytest.raises(Interrupted, match="before the first step was done; there is no checkpoint yet"):
-        fit(sentiment.config(), tmp_path / "begun")
+        fit(sentiment.config(), tmp_path / "begun", [Signalled()])
     sentiment.go_on(tmp_path / "begun")
     assert_same_end(sentiment.whole, tmp_path / "begun")
 
-    monkeypatch.setattr(fit_module, "encoding_progress", lambda: happen(signal.SIGTERM))
+    progress = fit_module.encoding_progress
+    monkeypatch.setattr(fit_module, "encoding_progress", lambda: happen(signal.SIGTERM) or progress())
     with pytest.raises(Interrupted, match=r"before the training began.*\nGo on with: the same command"):
         fit(sentiment.config(), tmp_path / "run")
     assert not (tmp_path / "run").exists()

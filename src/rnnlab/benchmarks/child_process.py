@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Sequence
 
+from rnnlab import interruption
 from rnnlab.errors import RunError
 
 
@@ -13,6 +14,7 @@ def output_of(command: Sequence[str], what: str) -> str:
         RunError: if it fails: ``what``, its status and its last words.
     """
     ended = subprocess.run(list(command), capture_output=True, text=True, check=False)
+    interruption.check()  # the terminal has told it, too
     if ended.returncode:
         last = "\n".join(ended.stderr.strip().splitlines()[-3:])
         raise RunError(f"{what} ended with status {ended.returncode}:\n{last}")

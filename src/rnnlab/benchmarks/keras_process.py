@@ -15,6 +15,7 @@ import numpy as np
 from rnnlab.benchmarks.turns import Pass, Turn
 from rnnlab.data.documents import FlatDocuments
 from rnnlab.errors import RunError
+from rnnlab.interruption import waiting
 
 PROGRAM = Path(__file__).with_name("keras_program.py")
 _SECONDS_TO_END = 20
@@ -119,7 +120,8 @@ class KerasProcess:
             RunError: if the process has ended.
         """
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        with waiting():
+            line = self.process.stdout.readline()
         if not line:
             status = self.process.wait()
             last = "\n".join(self.log.read_text(encoding="utf-8").splitlines()[-3:])

@@ -8,6 +8,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from rnnlab import interruption
 from rnnlab.errors import ConfigError
 from rnnlab.figures.saved import save
 from rnnlab.figures.search import history_figure, importances_figure
@@ -106,6 +107,7 @@ def run_trials(this: Sweep, trials: Trials, attempts: Attempts) -> dict[str, Out
     outcomes: dict[str, Outcome] = {}
     waited = False
     while True:
+        interruption.check()
         jobs = trials.next_jobs(at_once(this), attempts.name)
         if jobs:
             note(this, trials, jobs)

@@ -12,8 +12,9 @@ from typing import Any
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from rnnlab.command_line import ENDED_BY_SIGNAL, Interrupted, JobsFailed
+from rnnlab.command_line import JobsFailed
 from rnnlab.errors import ConfigError, nearest
+from rnnlab.interruption import Interrupted, listening
 from rnnlab.sweeps.attempts import Attempts, new_attempts
 from rnnlab.sweeps.compared import Compared, compared_by
 from rnnlab.sweeps.hydra_side import HydraSide
@@ -23,7 +24,7 @@ from rnnlab.sweeps.launching import Launching
 from rnnlab.sweeps.naming import sweep_name
 from rnnlab.sweeps.overrides import Overrides, read_overrides
 from rnnlab.sweeps.report import report
-from rnnlab.sweeps.settling import settle, stopping_cleanly
+from rnnlab.sweeps.settling import settle
 from rnnlab.sweeps.standing import RememberedOrigins, standing
 from rnnlab.sweeps.sweep_folder import SweepFolder
 from rnnlab.sweeps.together import together
@@ -194,12 +195,11 @@ def working(this: Sweep) -> Iterator[Attempts]:
         Interrupted: if the user stops it.
     """
     try:
-        with new_attempts(this.folder.attempts) as attempts, stopping_cleanly(attempts):
+        with new_attempts(this.folder.attempts) as attempts, listening(pass_on=attempts.pass_on):
             yield attempts
     except (Interrupted, KeyboardInterrupt) as stop:
         told = f"The sweep is stopped; it is in {shown(this.folder.path)}.\nGo on with: {command()}"
-        by = stop.status - ENDED_BY_SIGNAL if isinstance(stop, Interrupted) else signal.SIGINT
-        raise Interrupted(told, by) from stop
+        raise Interrupted(told, stop.by if isinstance(stop, Interrupted) else signal.SIGINT) from stop
 
 
 def run_jobs(
