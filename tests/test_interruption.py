@@ -47,15 +47,17 @@ def test_a_callback_of_a_weak_reference_swallows_no_signal() -> None:
         def __del__(self) -> None:
             send()
 
-    with pytest.raises(Interrupted), listening():
+    with listening():
         Thing()
-        check()
+        with pytest.raises(Interrupted):
+            check()
 
 
 def test_a_second_signal_does_not_end_a_process_that_is_not_a_commands() -> None:
-    with pytest.raises(KeyboardInterrupt), listening():
+    with listening():
         send()
-        send()
+        with pytest.raises(KeyboardInterrupt):
+            send()
 
 
 def test_waiting_ends_at_once() -> None:

@@ -49,9 +49,12 @@ def test_an_error_that_came_of_a_shortage_is_one_and_others_are_none() -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_checkpoint_on_a_full_disk_names_the_disk() -> None:
-    with pytest.raises(RnnlabError, match="disk is full"), told_when_short(Path("last.ckpt")):
-        with open("/dev/full", "wb") as file:
-            torch.save({"weights": torch.zeros(100_000)}, file)
+    with (
+        Path("/dev/full").open("wb", buffering=0) as full,
+        pytest.raises(RnnlabError, match="disk is full"),
+        told_when_short(Path("last.ckpt")),
+    ):
+        torch.save({"weights": torch.zeros(100_000)}, full)
 
 
 def room_of(folder: Path, name: str = "o.csv") -> Path:
@@ -113,9 +116,10 @@ def test_work_goes_on_without_a_terminal(where: str, only_shows: bool, tmp_path:
     if where == "full device" and not Path("/dev/full").exists():
         pytest.skip("no device that is always full")
     program = LOST.format(done=str(tmp_path / "done"), only_shows=only_shows)
+    buffering = {"PYTHONUNBUFFERED": "1" if only_shows else ""}
     reader, writer = os.pipe()
     os.close(reader)
-    with open("/dev/full", "w") as full, os.fdopen(writer, "w") as pipe:
+    with Path("/dev/full").open("w") as full, os.fdopen(writer, "w") as pipe:
         ended = subprocess.run(
             [sys.executable, "-c", program],
             stdout=full if where == "full device" else pipe,
@@ -123,7 +127,7 @@ def test_work_goes_on_without_a_terminal(where: str, only_shows: bool, tmp_path:
             env={
                 **os.environ,
                 "PYTHONPATH": str(ROOT / "src"),
-                "PYTHONUNBUFFERED": "1" if only_shows else "",
+                **buffering,
             },
             check=False,
             text=True,

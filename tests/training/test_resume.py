@@ -34,6 +34,7 @@ from rnnlab.training.resume import (
     resumed_config,
 )
 from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.scoring import evaluate
 from tests.training.conftest import CONF, write_reviews
 from tests.training.same_end import assert_same_end
 
@@ -231,7 +232,7 @@ def test_a_signal_in_the_final_test_leaves_a_run_to_go_on_with(
     sentiment: Example, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(fit_module, "evaluate", lambda *args: happen(signal.SIGTERM))
+        patch.setattr(fit_module, "evaluate", lambda *args: happen(signal.SIGTERM) or evaluate(*args))
         with pytest.raises(Interrupted, match="while the test split was scored"):
             fit(sentiment.config(), tmp_path / "run")
     assert RunFolder(tmp_path / "run").state().name == "interrupted"
@@ -245,7 +246,7 @@ def test_early_stopping_is_remembered(
     words = ["trainer.max_epochs=9", "callbacks.early_stopping.patience=1", "optimizer.lr=1e-9"]
     fit(sentiment.config(*words), tmp_path / "whole")
     with monkeypatch.context() as patch:
-        patch.setattr(fit_module, "evaluate", lambda *args: happen(signal.SIGTERM))
+        patch.setattr(fit_module, "evaluate", lambda *args: happen(signal.SIGTERM) or evaluate(*args))
         with pytest.raises(Interrupted):
             fit(sentiment.config(*words), tmp_path / "run")
     sentiment.go_on(tmp_path / "run", *words)

@@ -11,7 +11,6 @@ from lightning.pytorch.callbacks import Callback
 
 from rnnlab import interruption
 from rnnlab.build import build, check_arguments, locate_class
-from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData, plain
 from rnnlab.errors import ConfigError
 from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
@@ -25,19 +24,12 @@ from rnnlab.terminal import shown
 from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.training.allocation import keep_freed_memory
 from rnnlab.training.checkpoints import AtomicCheckpointIO, Resumable, damage_told, newest_whole
+from rnnlab.training.checks import build_trainer, check, rehearse
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.early_stopping import RememberedEarlyStopping
 from rnnlab.training.encoding_progress import encoding_progress
-from rnnlab.training.extras import built_entries, check_keys
-from rnnlab.training.hardware import (
-    accelerator_of,
-    check_accelerator,
-    check_precision,
-    check_scored,
-    check_seed,
-    device_name,
-    versions,
-)
+from rnnlab.training.extras import built_entries
+from rnnlab.training.hardware import check_precision, device_name, versions
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.keeping import KeepBest, KeepLast
 from rnnlab.training.loggers import LoggerSettings, closing, log_result, loggers
@@ -56,12 +48,6 @@ log = logging.getLogger(__name__)
 # Keys of the sections on checkpoints and early stopping that say which metric chooses.
 CHOOSING = ("monitor", "mode")
 
-SECTIONS = {
-    *("seed", "resume", "init_from", "baselines", "task", "batches", "data", "tokenizer"),
-    *("model", "optimizer", "scheduler", "trainer", "callbacks", "logger"),
-}
-CALLBACKS = ("checkpoint", "early_stopping", "diagnostics", "extra")
-"""Keys of the section ``callbacks``."""
 NOT_OF_A_RUN = ("sweep", "trust")
 """Sections that say how a command works, not what a run is."""
 SPLITS = ("validation", "test")
@@ -117,19 +103,6 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
             return finish(config, task, data, clock, folder, trainer)
 
 
-def check(config: Mapping[str, Any]) -> None:
-    """Check what can be told of a configuration before anything is built of it.
-
-    Raises:
-        ConfigError: if a section or a key is unknown, or a value out of range.
-    """
-    check_sections(dict(config), SECTIONS)
-    check_seed(config["seed"])
-    check_keys("callbacks", config["callbacks"], CALLBACKS)
-    if not isinstance(config["baselines"], bool):
-        raise ConfigError(f"baselines={config['baselines']}: expected true or false.")
-
-
 def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskData, Task]:
     """Return the data and the task, checked against the checkpoint that the run goes on from.
 
@@ -138,11 +111,10 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
             other classes than the run.
         ConfigError: if a section can't be built, or the parts do not fit together.
     """
-    check_accelerator(config["trainer"]["accelerator"])
-    check_scored(config["trainer"])
     if start is not None:
         check_classes(start.content["rnnlab"].get("config"), start.file, chosen=config)
         check_epochs(start.content["epoch"], config["trainer"]["max_epochs"])
+    rehearse(config)
     lightning.seed_everything(config["seed"], workers=True, verbose=False)
     data = assemble_data(config)
     corpus = data.corpus_facts()
@@ -241,24 +213,16 @@ def assemble_trainer(
     Raises:
         ConfigError: if an option is unknown or out of range.
     """
-    options = dict(config["trainer"])
-    facts: dict[str, Any] = {
-        "default_root_dir": str(folder.path),
-        "callbacks": callbacks(config, task, folder, clock, stop or StopCleanly(folder)),
-        "logger": loggers(config, folder, done_steps),
-        "plugins": [AtomicCheckpointIO(folder)],
-        "enable_model_summary": False,
-        "num_sanity_val_steps": 0,
-    }
-    check_arguments(lightning.Trainer, options, facts, "trainer")
-    if options.get("accumulate_grad_batches", 1) < 1:
-        raise ConfigError("trainer.accumulate_grad_batches: expected a whole number from 1.")
-    options.setdefault("profiler", Unprofiled())
-    options["accelerator"] = accelerator_of(options["accelerator"])
-    try:
-        trainer = lightning.Trainer(**options, **facts)
-    except (ValueError, TypeError, lightning.fabric.utilities.exceptions.MisconfigurationException) as error:
-        raise ConfigError(f"trainer: {error}") from error
+    trainer = build_trainer(
+        {"profiler": Unprofiled(), **config["trainer"]},
+        {
+            "default_root_dir": str(folder.path),
+            "callbacks": callbacks(config, task, folder, clock, stop or StopCleanly(folder)),
+            "logger": loggers(config, folder, done_steps),
+            "plugins": [AtomicCheckpointIO(folder)],
+            "num_sanity_val_steps": 0,
+        },
+    )
     leave_out_empty_hooks(trainer.callbacks)  # type: ignore[attr-defined]
     return trainer
 
