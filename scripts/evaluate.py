@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rnnlab.command_line import exit_by, explained
-from rnnlab.plain_arguments import option, parsed
+from rnnlab.plain_arguments import DEVICES, option, parsed
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 
@@ -22,7 +22,7 @@ class Arguments:
     """
 
     run: str = option("a run folder, a checkpoint file, or a pattern; may be given again for one table")
-    split: str = option("validation or test", "test")
+    split: str = option("validation or test", "test", of=("validation", "test"))
     data: str | None = option(
         "other data: a name in conf/data, or a table; its keys as data.corpus.label_column=…", None
     )
@@ -32,7 +32,7 @@ class Arguments:
     )
     output: str | None = option("the file for the figures; null: in a single run's folder", None)
     overwrite: bool = option("whether the output may exist", False)
-    device: str | None = option("auto, cpu or gpu; null: as in training", None)
+    device: str | None = option("auto, cpu or gpu; null: as in training", None, of=DEVICES)
     ensemble: bool = option("score the mean of the runs' probabilities, too: several models as one", False)
     trust: str | None = option("packages besides rnnlab whose classes the checkpoint may name: a,b", None)
 

@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 
 from rnnlab.command_line import exit_by
-from rnnlab.plain_arguments import option, parsed
+from rnnlab.plain_arguments import DEVICES, option, parsed
 
 TABLE_KEYS = ("data.corpus.text_column=", "data.corpus.quotes=")
 
@@ -34,7 +34,7 @@ class Arguments:
     overwrite: bool = option("whether the output may exist", False)
     explain: bool = option("show what each word of text=... did to the answer, and save it as a page", False)
     label: str | None = option("explain for this class; null: the predicted one", None)
-    device: str = option("auto (a GPU where there is one), cpu or gpu", "auto")
+    device: str = option("auto (a GPU where there is one), cpu or gpu", "auto", of=DEVICES)
     safe_cells: bool | None = option(
         "put ' before cells that a spreadsheet takes for formulas; null: before predicted labels alone", None
     )

@@ -82,7 +82,24 @@ class PartOrCount:
         return "a share above 0 to 1.0 of the batches, or a whole number of them from 1"
 
 
-TABLE: Mapping[str, Range | PartOrCount] = {
+@dataclass(frozen=True)
+class OneOf:
+    """One of some values."""
+
+    values: tuple[Any, ...]
+
+    def holds(self, value: Any) -> bool:
+        """Return whether a value is meant."""
+        return any(type(value) is type(one) and value == one for one in self.values)
+
+    def __str__(self) -> str:
+        """Return it as a person says it."""
+        return " or ".join(map(shown, self.values))
+
+
+Wanted = Range | PartOrCount | OneOf
+
+TABLE: Mapping[str, Wanted] = {
     "seed": Range(0, 2**32 - 1, whole=True, also=()),
     "trainer.max_epochs": whole(1, -1, None),
     "trainer.max_steps": whole(1, -1),
@@ -94,6 +111,7 @@ TABLE: Mapping[str, Range | PartOrCount] = {
     "trainer.check_val_every_n_epoch": whole(1, None),
     "trainer.val_check_interval": PartOrCount(),
     "trainer.limit_*_batches": PartOrCount(),
+    "trainer.deterministic": OneOf((True, False, "warn", None)),
     "batches.max_tokens": whole(1, None),
     "batches.batch_size": whole(1, None),
     "batches.max_length": whole(1, None),
@@ -158,18 +176,22 @@ TABLE: Mapping[str, Range | PartOrCount] = {
 """By the key, ``*`` for any part of it."""
 
 
-def check_ranges(config: Mapping[str, Any]) -> None:
+def check_ranges(config: Mapping[str, Any], table: Mapping[str, Wanted] = TABLE) -> None:
     """Check every number of a configuration.
+
+    Args:
+        config: plain data.
+        table: which numbers make sense, by their keys.
 
     Raises:
         ConfigError: naming all that make no sense, with those that would.
     """
-    wrong = [f"{key}={shown(value)}: expected {wanted}." for key, value, wanted in senseless(config)]
+    wrong = [f"{key}={shown(value)}: expected {wanted}." for key, value, wanted in senseless(config, table)]
     if wrong:
         raise ConfigError("\n".join(wrong))
 
 
-def senseless(config: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+def senseless(config: Mapping[str, Any], table: Mapping[str, Wanted]) -> Iterator[tuple[str, Any, str]]:
     """Yield the keys whose values make no sense, the values, and what would."""
     theirs = {
         name
@@ -182,7 +204,7 @@ def senseless(config: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
         elif isinstance(value, int) and abs(value) >= LARGEST:
             yield key, value, "a number of at most 19 digits"
         elif key.split(".")[0] not in theirs:
-            wanted = next((wanted for name, wanted in TABLE.items() if fnmatchcase(key, name)), None)
+            wanted = next((wanted for name, wanted in table.items() if fnmatchcase(key, name)), None)
             if wanted is not None and not wanted.holds(value):
                 yield key, value, str(wanted)
 

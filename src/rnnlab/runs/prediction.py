@@ -13,7 +13,7 @@ from rnnlab.figures.explanation_views import save_page, terminal_view
 from rnnlab.interruption import waiting
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.load import load
-from rnnlab.runs.outputs import check_output
+from rnnlab.runs.outputs import check_output, free_name
 from rnnlab.runs.table_prediction import Tally, predict_table, predicted
 from rnnlab.runs.text_tables import text_row
 from rnnlab.tasks.answers import WINDOW, TrainedModel
@@ -43,7 +43,8 @@ def answer(
     check_together(text, input, output, explain, label, quotes)
     model = load(run, device=device, trust=trusted_packages(trust))
     if explain and text is not None:
-        explain_text(model, text, label, Path(output or "explanation.html"), overwrite)
+        page = Path(output) if output else free_name(Path("explanation.html"))
+        explain_text(model, text, label, page, overwrite)
         return
     if not model.tells_classes:
         raise model.refusal("tell classes", "sentiment")

@@ -1,5 +1,6 @@
 """A sweep's last words: what became of each job, what failed and why."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 from rich.table import Table
@@ -8,7 +9,7 @@ from rnnlab.sweeps.compared import Compared
 from rnnlab.sweeps.job import Outcome
 from rnnlab.sweeps.jobs import Job
 from rnnlab.sweeps.sweep_folder import SweepFolder
-from rnnlab.terminal import console, print_table, shown
+from rnnlab.terminal import command, console, print_table, shown
 
 SHOWN = {"already": "finished before"}
 
@@ -40,8 +41,8 @@ def report(
         console.print(failures(failed))
     if any(outcome.did in ("finished", "already") for outcome in outcomes.values()):
         console.print("Next:", style="bold")
-        console.print(f"  python scripts/results.py {shown(folder.path)}", markup=False)
-        console.print(f"  tensorboard --logdir {shown(folder.path)}", markup=False)
+        console.print(f"  {command('scripts/results.py', shown(folder.path))}", markup=False)
+        console.print(f"  {shlex.join(['tensorboard', '--logdir', shown(folder.path)])}", markup=False)
 
 
 def failures(reasons: Mapping[str, str]) -> Table:

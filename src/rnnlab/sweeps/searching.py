@@ -25,7 +25,7 @@ from rnnlab.sweeps.standing import RememberedOrigins, finished
 from rnnlab.sweeps.sweep import Sweep, begin, compose_all, end_by, facts_of, placed, run_jobs, working
 from rnnlab.sweeps.together import together
 from rnnlab.sweeps.trials import Trials, open_study, pruner_of, space_of
-from rnnlab.terminal import console, shown
+from rnnlab.terminal import command, console, shown
 
 
 def run_search(overrides: Overrides, hydra: HydraSide) -> None:
@@ -165,9 +165,9 @@ def conclude(this: Sweep, trials: Trials, outcomes: Mapping[str, Outcome]) -> No
         about = f"Trial {best.number} of {len(trials.all())}: {this.compared.monitor} {best.value:.4f}"
         file = this.folder.best_experiment
         write_best(file, f"{about}.", this.overrides, trials.settings_of(best), this.hydra.is_group)
+        words = ["scripts/train.py", "--config-dir", shown(file.parents[1]), "experiment=best"]
         console.print(
-            f"Best: {about}, with {' '.join(trials.chosen_words(best))}\n"
-            f"Train with it: python scripts/train.py --config-dir {shown(file.parents[1])} experiment=best",
+            f"Best: {about}, with {' '.join(trials.chosen_words(best))}\nTrain with it: {command(*words)}",
             markup=False,
         )
     end_by(outcomes)

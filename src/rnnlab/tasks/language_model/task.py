@@ -124,9 +124,9 @@ class LanguageModel(Task):
         return TrainedLanguageModel
 
     @classmethod
-    def questions(cls, run: Path) -> Sequence[str]:
-        """Return a command that lets it write."""
-        return (f'python scripts/generate.py run={shown(run)} prompt="The film"',)
+    def questions(cls, run: Path) -> Sequence[Sequence[str]]:
+        """Return the words of a command that lets it write."""
+        return (("scripts/generate.py", f"run={shown(run)}", "prompt=The film"),)
 
     def logging_callbacks(self, logger: Mapping[str, Any]) -> list[Callback]:
         """Return what writes a text after each validation."""

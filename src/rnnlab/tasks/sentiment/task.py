@@ -142,9 +142,9 @@ class SentimentClassifier(FineTunedTask):
         return FromLanguageModel()
 
     @classmethod
-    def questions(cls, run: Path) -> Sequence[str]:
-        """Return a command that explains an answer."""
-        return (f'python scripts/predict.py run={shown(run)} text="A moving film." explain=true',)
+    def questions(cls, run: Path) -> Sequence[Sequence[str]]:
+        """Return the words of a command that explains an answer."""
+        return (("scripts/predict.py", f"run={shown(run)}", "text=A moving film.", "explain=true"),)
 
     def prepare(self, config: Mapping[str, Any], data: Any) -> None:
         """Start the embedding from pretrained vectors, and report how much of the vocabulary they cover."""
