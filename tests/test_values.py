@@ -244,9 +244,13 @@ def refused(config: dict[str, Any], key: str, value: Any) -> None:
     for section in ("sweep", "trust"):
         config.pop(section, None)
     with pytest.raises(RnnlabError) as error:
-        check(config)
-        rehearse(config)
+        checked(config)
     assert len(str(error.value)) < 2000
+
+
+def checked(config: dict[str, Any]) -> None:
+    check(config)
+    rehearse(config)
 
 
 @pytest.mark.parametrize(("key", "value"), cases(SENTIMENT), ids=named)
@@ -265,9 +269,7 @@ def test_a_senseless_value_of_a_language_model_is_refused(
 
 def test_what_is_composed_is_sensible(composed: dict[str, dict[str, Any]]) -> None:
     for config in composed.values():
-        content = {name: section for name, section in config.items() if name not in ("sweep", "trust")}
-        check(content)
-        rehearse(content)
+        checked({name: section for name, section in config.items() if name not in ("sweep", "trust")})
 
 
 def test_a_key_of_a_class_of_ones_own_may_mean_another_thing() -> None:
@@ -290,13 +292,15 @@ def status(script: str, words: Sequence[str], monkeypatch: pytest.MonkeyPatch) -
     return 0
 
 
+QUICK = 9
+"""Of so many commands one is given in the quick tests."""
 LINES = [(script, words) for script, lines in COMMANDS.items() for words in lines]
 
 
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        pytest.param(*line, marks=[] if number % 9 == 0 else pytest.mark.slow)
+        pytest.param(*line, marks=[pytest.mark.slow] if number % QUICK else [])
         for number, line in enumerate(LINES)
     ],
 )
