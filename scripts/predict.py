@@ -1,58 +1,6 @@
 """Predict with a trained model: ``python scripts/predict.py run=... text="..."``; see --help."""
 
-import sys
-from dataclasses import dataclass
-
-from rnnlab.command_line import exit_by
-from rnnlab.plain_arguments import DEVICES, option, parsed
-
-TABLE_KEYS = ("data.corpus.text_column=", "data.corpus.quotes=")
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """Predict the class of texts, with the probability of each class.
-
-    python scripts/predict.py run=<run folder> text="A moving film."
-    python scripts/predict.py run=<run folder> text="A moving film." explain=true
-    python scripts/predict.py run=<run folder> input=reviews.csv output=predictions.csv
-    ... | python scripts/predict.py run=<run folder>         a text a line in, a JSON object a line out
-    """
-
-    run: str = option("a run folder, or a checkpoint file")
-    text: str | None = option("one text", None)
-    input: str | None = option("a table (.csv, .tsv, .jsonl) or plain text (.txt, a text a line)", None)
-    output: str | None = option(
-        "where the predictions go (.csv, .tsv, .jsonl), or the explanation (.html)", None
-    )
-    text_column: str = option("the column of the text", "text")
-    quotes: bool | None = option(
-        "false: quotation marks are plain characters in the table; true: they enclose fields; null: they do, "
-        "but a field that looks like several rows is refused",
-        None,
-    )
-    overwrite: bool = option("whether the output may exist", False)
-    explain: bool = option("show what each word of text=... did to the answer, and save it as a page", False)
-    label: str | None = option("explain for this class; null: the predicted one", None)
-    device: str = option("auto (a GPU where there is one), cpu or gpu", "auto", of=DEVICES)
-    safe_cells: bool | None = option(
-        "put ' before cells that a spreadsheet takes for formulas; null: before predicted labels alone", None
-    )
-    trust: str | None = option("packages besides rnnlab whose classes the checkpoint may name: a,b", None)
-
-
-def predict(arguments: Arguments) -> None:
-    """Do what the arguments ask."""
-    # Here, and not above: torch takes seconds to import, and --help needs none of it.
-    from rnnlab.runs.prediction import answer
-
-    answer(**vars(arguments))
-
-
-def plain_key(word: str) -> str:
-    """Return a key of the table as this command calls it: those of training and evaluation are taken, too."""
-    return word.removeprefix("data.corpus.") if word.startswith(TABLE_KEYS) else word
-
+from rnnlab.commands.predict import main
 
 if __name__ == "__main__":
-    exit_by(lambda: predict(parsed(Arguments, [plain_key(word) for word in sys.argv[1:]])))
+    main()

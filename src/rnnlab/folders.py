@@ -4,10 +4,15 @@ The data folder may be read-only: what rnnlab fetches or computes goes to the ca
 """
 
 import os
+import re
+import shlex
+import sys
 from pathlib import Path
 
 from rnnlab.errors import ConfigError, RunError
 
+PACKAGED = Path(__file__).resolve().with_name("conf")
+"""Where a wheel has the configuration files, which lie in ``conf`` of a checkout."""
 LONGEST_NAME = 255
 """Bytes that the disks of all systems take."""
 
@@ -31,18 +36,65 @@ def cache_folder() -> Path:
 
 
 def conf_folder() -> Path:
-    """Return ``conf`` in the checkout, the folder of configuration files.
+    """Return the folder of configuration files: ``conf`` of the checkout, or the package's own in a wheel.
 
     Raises:
-        ConfigError: if there is none: rnnlab was installed from a wheel, which has no such files.
+        ConfigError: if there is none.
     """
-    folder = Path(__file__).resolve().parents[2] / "conf"
+    folder = PACKAGED if PACKAGED.is_dir() else Path(__file__).resolve().parents[2] / "conf"
     if not (folder / "train.yaml").is_file():
         raise ConfigError(
-            "This rnnlab was installed without its configuration files. Clone it and pip install -e . there, "
-            "or name the folder conf of a checkout."
+            f"rnnlab's configuration files are neither in {PACKAGED} nor beside the sources: install it anew."
         )
     return folder
+
+
+def command(name: str, *words: str) -> str:
+    r"""Return a command as a person types it, such as ``train``: by its script where they work in a checkout.
+
+    Words are quoted for the shell, and for Hydra where that reads them. In a notebook the command is what a
+    cell runs, from the notebook's own folder.
+
+    >>> command("train")
+    'python scripts/train.py'
+    >>> print(command("predict", "run=logs/my run", "text=It's fine."))
+    python scripts/predict.py 'run=logs/my run' 'text=It'"'"'s fine.'
+    >>> print(command("train", "resume=logs/a,b", "trainer.max_epochs=8"))
+    python scripts/train.py 'resume='"'"'logs/a,b'"'"'' trainer.max_epochs=8
+    """
+    by_name = PACKAGED.is_dir() or Path(sys.argv[0]).parent.name == "commands"
+    script = f"scripts/{name}.py"
+    if in_notebook():
+        script = os.path.relpath(Path(__file__).resolve().parents[2] / script)
+    typed = ["rnnlab", name] if by_name else ["python", script]
+    given = map(for_hydra, words) if name in READ_BY_HYDRA else words
+    return f"{'!' if in_notebook() else ''}{shlex.join([*typed, *given])}"
+
+
+READ_BY_HYDRA = ("train", "benchmark")
+
+
+def in_notebook() -> bool:
+    """Return whether this process is a notebook's kernel."""
+    return "ipykernel.kernelapp" in sys.modules
+
+
+def for_hydra(word: str) -> str:
+    """Return a word with its value in quotes where Hydra would read signs in it as its own."""
+    key, equals, value = word.partition("=")
+    if not equals or re.fullmatch(r"[\w ./:%+@?*|-]*|\[[\w,.]*\]", value, re.ASCII):
+        return word
+    quoted = value.replace("'", "\\'")
+    return f"{key}='{quoted}'"
+
+
+def as_typed(text: str) -> str:
+    """Return a text in which each command stands as :func:`command` has it.
+
+    >>> as_typed("python scripts/train.py model=gru")
+    'python scripts/train.py model=gru'
+    """
+    return re.sub(r"python scripts/(\w+)\.py", lambda found: command(found[1]), text)
 
 
 def leads_out(name: str) -> bool:

@@ -3,9 +3,6 @@
 import io
 import logging
 import math
-import os
-import re
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -176,35 +173,6 @@ def shown(path: Path) -> str:
     """Return the path as a person would type it: relative to the working folder where it lies within."""
     resolved = path.resolve()
     return str(resolved.relative_to(Path.cwd())) if resolved.is_relative_to(Path.cwd()) else str(path)
-
-
-def command(script: str, *words: str) -> str:
-    r"""Return a command as a person can type it: quoted for the shell, and for Hydra where that reads it.
-
-    In a notebook it is what a cell runs, from the notebook's folder.
-
-    >>> print(command("scripts/predict.py", "run=logs/my run", "text=It's fine."))
-    python scripts/predict.py 'run=logs/my run' 'text=It'"'"'s fine.'
-    >>> print(command("scripts/train.py", "resume=logs/a,b", "trainer.max_epochs=8"))
-    python scripts/train.py 'resume='"'"'logs/a,b'"'"'' trainer.max_epochs=8
-    """
-    if Path(script).name in READ_BY_HYDRA:
-        words = tuple(map(for_hydra, words))
-    if _plain:
-        script = os.path.relpath(Path(__file__).resolve().parents[2] / script)
-    return f"{'!' if _plain else ''}{shlex.join(['python', script, *words])}"
-
-
-READ_BY_HYDRA = ("train.py", "benchmark.py")
-
-
-def for_hydra(word: str) -> str:
-    """Return a word with its value in quotes where Hydra would read signs in it as its own."""
-    key, equals, value = word.partition("=")
-    if not equals or re.fullmatch(r"[\w ./:%+@?*|-]*|\[[\w,.]*\]", value, re.ASCII):
-        return word
-    quoted = value.replace("'", "\\'")
-    return f"{key}='{quoted}'"
 
 
 def duration(seconds: float | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from rnnlab.errors import ConfigError
-from rnnlab.sweeps.threads import processors
+from rnnlab.sweeps.parallelism import processors
 from rnnlab.tasks.task import Task
 
 AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}

@@ -8,8 +8,9 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from rnnlab import interruption
+from rnnlab.folders import command
 from rnnlab.interruption import Interrupted
-from rnnlab.terminal import command, shown
+from rnnlab.terminal import shown
 from rnnlab.training.run_folder import RunFolder
 
 
@@ -58,7 +59,7 @@ class StopCleanly(Callback):
         """Return what ends the run: the place, what is kept and how to go on."""
         by = signal.Signals(interruption.asked_by() or signal.SIGINT)
         where = self.place_in_training() if self.is_training else self.doing
-        resume = command("scripts/train.py", f"resume={shown(self.folder.path)}")
+        resume = command("train", f"resume={shown(self.folder.path)}")
         how = resume if self.folder.config_file.is_file() else "the same command"
         return Interrupted(f"Stopped by {by.name} {where}; {self.kept()}\nGo on with: {how}", by)
 

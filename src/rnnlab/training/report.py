@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rnnlab.folders import command
 from rnnlab.named_classes import trust_needed
 from rnnlab.tasks.task import Task
-from rnnlab.terminal import command, console, print_table, shown
+from rnnlab.terminal import console, print_table, shown
 from rnnlab.training.readable_numbers import figure, thousands
 from rnnlab.training.run_folder import RunFolder
 from rnnlab.training.score_tables import called, over_all, table_by_class, table_of
@@ -31,7 +32,7 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
         folder: where the run lies.
         limit: ``trainer.limit_test_batches``, 1.0 for all.
     """
-    rows = {"this run": metrics["test"], **metrics["baselines"]}
+    rows = {"this run": metrics["test"], **metrics["together"], **metrics["baselines"]}
     names, labels = over_all(metrics["test"], metrics["labels"]), metrics["labels"]
     title = f"Test split{part_of_it(limit)}, scored once with the best checkpoint"
     table = table_of(title, "", [called(name, labels) for name in names])
@@ -39,6 +40,10 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
         cells = [figure(name, values[name]) if name in values else "" for name in names]
         table.add_row(row, *cells, style="bold" if row == "this run" else None)
     print_table(table)
+    for row, values in metrics["together"].items():
+        console.print(
+            f"{row}: mixed by {values['weight']:.2f}, chosen on the validation split.", markup=False
+        )
     by_class = table_by_class({name: figure(name, value) for name, value in metrics["test"].items()}, labels)
     if by_class is not None:
         print_table(by_class)
@@ -73,8 +78,8 @@ def next_commands(task: Task, folder: RunFolder) -> list[str]:
     """Return the commands that a person may want to type after a run."""
     config = folder.config()
     trust = [word for word in [trust_needed(config)] if word]
-    asking = [("scripts/evaluate.py", f"run={shown(folder.path)}"), *task.questions(folder.path)]
-    going_on = ["scripts/train.py", f"resume={shown(folder.path)}", *trust, *longer(config, folder)]
+    asking = [("evaluate", f"run={shown(folder.path)}"), *task.questions(folder.path)]
+    going_on = ["train", f"resume={shown(folder.path)}", *trust, *longer(config, folder)]
     return [
         shlex.join(["tensorboard", "--logdir", shown(folder.path.parent)]),
         *(command(*words, *trust) for words in asking),
