@@ -19,6 +19,7 @@ class Arguments:
     python scripts/evaluate.py run=<run folder> data=mine.csv data.corpus.text_column=review
     python scripts/evaluate.py run=<one> run=<another> run='logs/sweeps/*/*/*/*'
     python scripts/evaluate.py run=<forwards> run=<backwards> ensemble=true
+    python scripts/evaluate.py run=<forecasts> stride=24                a backtest from one origin a day
     """
 
     run: str = option("a run folder, a checkpoint file, or a pattern; may be given again for one table")
@@ -33,6 +34,9 @@ class Arguments:
     output: str | None = option("the file for the figures; null: in a single run's folder", None)
     overwrite: bool = option("whether the output may exist", False)
     device: str | None = option("auto, cpu or gpu; null: as in training", None)
+    stride: int | None = option(
+        "of forecasts: steps from one origin to the next, 1 for every one; null: as in training", None
+    )
     ensemble: bool = option("score the mean of the runs' probabilities, too: several models as one", False)
     trust: str | None = option("packages besides rnnlab whose classes the checkpoint may name: a,b", None)
 

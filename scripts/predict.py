@@ -13,17 +13,21 @@ TABLE_KEYS = ("data.corpus.text_column=", "data.corpus.quotes=")
 
 @dataclass(frozen=True)
 class Arguments:
-    """Predict the class of texts, with the probability of each class.
+    """Predict the class of texts, with the probability of each class, or what comes next in series.
 
     python scripts/predict.py run=<run folder> text="A moving film."
     python scripts/predict.py run=<run folder> text="A moving film." explain=true
     python scripts/predict.py run=<run folder> input=reviews.csv output=predictions.csv
+    python scripts/predict.py run=<run folder> input=series.csv output=forecast.csv horizon=24
+    python scripts/predict.py run=<run folder> input=series.csv output=shares.csv explain=true
     ... | python scripts/predict.py run=<run folder>         a text a line in, a JSON object a line out
     """
 
     run: str = option("a run folder, or a checkpoint file")
     text: str | None = option("one text", None)
-    input: str | None = option("a table (.csv, .tsv, .jsonl) or plain text (.txt, a text a line)", None)
+    input: str | None = option(
+        "a table (.csv, .tsv, .jsonl; of series also .parquet) or plain text (.txt, a text a line)", None
+    )
     output: str | None = option(
         "where the predictions go (.csv, .tsv, .jsonl), or the explanation (.html)", None
     )
@@ -34,8 +38,15 @@ class Arguments:
         None,
     )
     overwrite: bool = option("whether the output may exist", False)
-    explain: bool = option("show what each word of text=... did to the answer, and save it as a page", False)
-    label: str | None = option("explain for this class; null: the predicted one", None)
+    horizon: int | None = option("steps to forecast, at most those of training; null: all", None)
+    explain: bool = option(
+        "show what each word of text=... did to the answer, and save it as a page; of input=... with series, "
+        "write what each step and column did to the forecast",
+        False,
+    )
+    label: str | None = option(
+        "explain for this class, or target; null: the predicted class, or the first target", None
+    )
     device: str = option("auto (a GPU where there is one), cpu or gpu", "auto")
     safe_cells: bool | None = option(
         "put ' before cells that a spreadsheet takes for formulas; null: before predicted labels alone", None

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from rnnlab.errors import ConfigError, nearest
-from rnnlab.files.shapes import NotPlainError
-from rnnlab.files.yaml_file import parsed_yaml
+from rnnlab.files.plain_file import NotPlainError, parsed_yaml
 
 Arguments = TypeVar("Arguments")
 

@@ -12,15 +12,14 @@ from rich.text import Text
 
 from rnnlab.atomic import write_text
 from rnnlab.command_line import differences
-from rnnlab.errors import ConfigError, DamagedFileError
-from rnnlab.figures.scored_documents import ScoredDocuments
+from rnnlab.errors import ConfigError, DamagedFileError, RunError
 from rnnlab.folders import within
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.ensemble import evaluated_together
 from rnnlab.runs.evaluation import evaluated
-from rnnlab.runs.evaluation_curves import check_curves_folder, curves_folder, write_curves
 from rnnlab.runs.named_runs import named
 from rnnlab.runs.outputs import check_output
+from rnnlab.tasks.figures import Recorder
 from rnnlab.terminal import console, print_table
 from rnnlab.training.readable_numbers import figure
 from rnnlab.training.report import part_of_it
@@ -38,6 +37,7 @@ def evaluate_runs(
     device: str | None = None,
     trust: str | None = None,
     ensemble: bool = False,
+    stride: int | None = None,
 ) -> dict[str, Any]:
     """Evaluate runs, print one table, and write the figures.
 
@@ -46,12 +46,13 @@ def evaluate_runs(
         split: ``validation`` or ``test``.
         data: the ``data`` section of a configuration; None takes each run's own.
         labels: what the data calls the model's classes, separated by commas.
-        output: the file for the figures, beside which a folder takes a classifier's curves; None writes
+        output: the file for the figures, beside which a folder takes the curves; None writes
             ``evaluation_<data>_<split>.json``, anew each time, into the folder of a single run.
         overwrite: whether ``output`` may exist.
         device: ``cpu`` or ``gpu``; None as in training.
         trust: packages besides rnnlab whose classes the checkpoint may name, separated by commas.
         ensemble: score the mean of the runs' probabilities, too.
+        stride: of forecasts, the steps from one origin to the next; None as in training.
 
     Returns:
         What is written: ``runs`` (see :func:`rnnlab.runs.evaluation.evaluated`), ``mean`` and ``spread``
@@ -69,12 +70,12 @@ def evaluate_runs(
     names = tuple(labels.split(",")) if labels else ()
     trusted = trusted_packages(trust)
     found: list[dict[str, Any]] = []
-    scored: dict[str, ScoredDocuments] = {}
+    recorders: dict[str, Recorder] = {}
     together: dict[str, float] | None = None
     if ensemble:
         found, together = evaluated_together(paths, split, data, names, device, trusted)
     for path in [] if ensemble else paths:
-        found.append(evaluated(path, split, data, names, device, trusted, scored))
+        found.append(evaluated(path, split, data, names, device, trusted, recorders, stride))
         if found[-1]["data"] != found[0]["data"]:
             raise ConfigError(
                 f"{paths[0]} was trained on {found[0]['data']}, {path} on {found[-1]['data']}: their figures "
@@ -88,18 +89,39 @@ def evaluate_runs(
     if together is not None:
         report["ensemble"] = together
     show(report)
-    if data is None and not ensemble:
+    if data is None and stride is None and not ensemble:
         for result in found:
             compare_with_training(result)
     target = report_file(found, output)
     if target is not None:
         write_text(target, json.dumps(report, indent=2, allow_nan=True) + "\n")
         console.print(f"Figures  {target}", markup=False)
-    if target is not None and scored:
-        called = dict(zip(scored, short_names(list(scored)), strict=True))
-        write_curves({called[run]: answers for run, answers in scored.items()}, curves_folder(target))
+    if target is not None and recorders:
+        called = dict(zip(recorders, short_names(list(recorders)), strict=True))
+        first = next(iter(recorders.values()))
+        first.write({called[run]: kept.scored for run, kept in recorders.items()}, curves_folder(target))
         console.print(f"Curves   {curves_folder(target)}", markup=False)
     return report
+
+
+def curves_folder(report: Path) -> Path:
+    """Return where the curves of a report lie: beside it, in a folder of its name.
+
+    >>> curves_folder(Path("run/evaluation_imdb_test.json")).as_posix()
+    'run/evaluation_imdb_test_curves'
+    """
+    return report.with_name(f"{report.stem}_curves")
+
+
+def check_curves_folder(report: Path, overwrite: bool) -> None:
+    """Check that the curves of a report may be written.
+
+    Raises:
+        RunError: if there are some and ``overwrite`` is not set.
+    """
+    folder = curves_folder(report)
+    if folder.exists() and not overwrite:
+        raise RunError(f"{folder} exists. Name another output, or pass overwrite=true.")
 
 
 def report_file(results: Sequence[dict[str, Any]], output: str | None) -> Path | None:

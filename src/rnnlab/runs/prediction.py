@@ -5,16 +5,17 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from rnnlab.atomic import written_beside
 from rnnlab.corpora.rows import Row
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.figures.explanation_views import save_page, terminal_view
+from rnnlab.figures.explanation import save_page, terminal_view
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.load import load
 from rnnlab.runs.outputs import check_output
 from rnnlab.runs.table_prediction import Tally, predict_table, predicted
-from rnnlab.runs.text_tables import text_row
+from rnnlab.runs.text_tables import SafeCells, format_of, row_writer, text_row
 from rnnlab.tasks.answers import WINDOW, TrainedModel
 from rnnlab.terminal import console, errors
 from rnnlab.visible import visible_json
@@ -33,6 +34,7 @@ def answer(
     device: str = "auto",
     trust: str | None = None,
     safe_cells: bool | None = None,
+    horizon: int | None = None,
 ) -> None:
     """Predict or explain, see ``scripts/predict.py --help`` for the arguments.
 
@@ -41,6 +43,13 @@ def answer(
     """
     check_together(text, input, output, explain, label, quotes)
     model = load(run, device=device, trust=trusted_packages(trust))
+    if input is not None and output is not None and (explain or not model.tells_classes):
+        source = Path(input)
+        rows = model.file_explanations(source, label) if explain else model.file_answers(source, horizon)
+        write_rows(rows, Path(output), overwrite, source)
+        return
+    if horizon is not None:
+        raise model.refusal("forecast", "forecasting")
     if explain and text is not None:
         explain_text(model, text, label, Path(output or "explanation.html"), overwrite)
         return
@@ -84,14 +93,31 @@ def check_together(
         raise ConfigError("input needs output=…, the file for the predictions.")
     if quotes is not None and input is None:
         raise ConfigError("quotes=… is for input=…, a table.")
-    if explain and text is None:
-        raise ConfigError('explain=true needs text="…", the one text to explain.')
+    if explain and text is None and input is None:
+        raise ConfigError('explain=true needs text="…", the one text to explain, or input=… with series.')
     if label is not None and not explain:
         raise ConfigError("label=… is for explain=true.")
     if output is not None and not explain and input is None:
         raise ConfigError(
             "output is for input=… or explain=true; without them predictions go to the terminal."
         )
+
+
+def write_rows(rows: Iterator[dict[str, Any]], target: Path, overwrite: bool, source: Path) -> None:
+    """Write the answer to a whole table; the file appears when all is written.
+
+    Raises:
+        RunError: if it exists, or is the source.
+        ConfigError: if its ending tells no format.
+    """
+    check_output(target, overwrite, source)
+    form, count = format_of(target), 0
+    with written_beside(target) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+        write = row_writer(file, form, SafeCells())
+        for row in rows:
+            write(row)
+            count += 1
+    errors.print(f"{count:,} rows  {target}", markup=False)
 
 
 def explain_text(model: TrainedModel, text: str, label: str | None, page: Path, overwrite: bool) -> None:

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from rnnlab.sweeps.compared import Compared
 from rnnlab.sweeps.job import Outcome
 from rnnlab.sweeps.jobs import Job
-from rnnlab.sweeps.sweep_folder import SweepFolder
+from rnnlab.sweeps.sweep_folder import Compared, SweepFolder
 from rnnlab.terminal import console, print_table, shown
 
 SHOWN = {"already": "finished before"}

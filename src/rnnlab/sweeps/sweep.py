@@ -15,18 +15,14 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnlab.command_line import ENDED_BY_SIGNAL, Interrupted, JobsFailed
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.sweeps.attempts import Attempts, new_attempts
-from rnnlab.sweeps.compared import Compared, compared_by
-from rnnlab.sweeps.hydra_side import HydraSide
-from rnnlab.sweeps.job import Outcome, SweepJob
+from rnnlab.sweeps.job import Outcome, RememberedOrigins, SweepJob, standing
 from rnnlab.sweeps.jobs import Composed, Job, composed, grid
-from rnnlab.sweeps.launching import Launching
-from rnnlab.sweeps.naming import sweep_name
-from rnnlab.sweeps.overrides import Overrides, read_overrides
+from rnnlab.sweeps.launching import HydraSide, Launching
+from rnnlab.sweeps.overrides import Overrides, read_overrides, sweep_name
+from rnnlab.sweeps.parallelism import together
 from rnnlab.sweeps.report import report
 from rnnlab.sweeps.settling import settle, stopping_cleanly
-from rnnlab.sweeps.standing import RememberedOrigins, standing
-from rnnlab.sweeps.sweep_folder import SweepFolder
-from rnnlab.sweeps.together import together
+from rnnlab.sweeps.sweep_folder import Compared, SweepFolder, compared_by
 from rnnlab.sweeps.trial_link import TrialLink
 from rnnlab.terminal import console, shown
 from rnnlab.training.run_folder import RunFolder

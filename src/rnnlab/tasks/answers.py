@@ -177,6 +177,18 @@ class TrainedModel:
         """Return what each word did to the answer."""
         raise self.refusal("explain an answer", "sentiment or task=language_model")
 
+    def forecast(self, frame: Any, horizon: int | None = None) -> Any:
+        """Return what comes next in each series of a pandas DataFrame, as a DataFrame."""
+        raise self.refusal("forecast", "forecasting")
+
+    def file_answers(self, file: Path, horizon: int | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the rows of the answer to a whole table, of a model that does not answer row by row."""
+        raise self.refusal("tell classes", "sentiment")
+
+    def file_explanations(self, file: Path, target: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield what each part of a table did to the answer to all of it, as rows."""
+        raise self.refusal("explain the answer to a table", "forecasting")
+
     def generate(
         self,
         prompt: str = "",

@@ -19,7 +19,25 @@ Part = TypeVar("Part")
 
 
 class Recorder(Callback, ABC):
-    """Keeps what the steps of a validation or a test return; asks for nothing itself."""
+    """Keeps what the steps of a validation or a test return; asks for nothing itself.
+
+    Attributes:
+        scored: what it has kept, once the split is scored.
+    """
+
+    scored: Any
+
+    def write(self, scored: Mapping[str, Any], folder: Path) -> None:
+        """Write what recorders of this kind have kept, as figures and as their points.
+
+        Args:
+            scored: of each run, by its name.
+            folder: where to; it is made where it is missing.
+
+        Raises:
+            ConfigError: if the runs share no figure.
+            RnnlabError: if the disk is full or the folder can't be written.
+        """
 
     @abstractmethod
     def begin(self, loader: Any) -> None:

@@ -23,7 +23,7 @@ from rnnlab.tasks.loss_watch import LossWatch, check_weights
 if TYPE_CHECKING:
     from rnnlab.data.task_data import TaskData
     from rnnlab.tasks.answers import TrainedModel
-    from rnnlab.tasks.figures import TaskFigures
+    from rnnlab.tasks.figures import Recorder, TaskFigures
     from rnnlab.tasks.starting import Starting
 
 # What schedules keep of the training's length, which may be another when a run goes on.
@@ -105,8 +105,8 @@ class Task(lightning.LightningModule):
         """
         return None
 
-    def recorder(self, data: "TaskData", split: str) -> Callback | None:
-        """Return what keeps the answers while a prepared split is scored, in its attribute ``scored``."""
+    def recorder(self, data: "TaskData", split: str) -> "Recorder | None":
+        """Return what keeps the answers while a prepared split is scored; None where nothing does."""
         return None
 
     def choice(self, settings: Mapping[str, Any], where: str) -> Choice:

@@ -26,7 +26,7 @@ from rnnlab.corpora.corpus import Corpus, Document, known_by
 from rnnlab.errors import ConfigError, DataError, RnnlabError
 from rnnlab.files.array_file import open_array
 from rnnlab.files.bounded import damaged
-from rnnlab.files.json_file import read_json
+from rnnlab.files.plain_file import read_json
 from rnnlab.folders import cache_folder, within
 from rnnlab.text import encoding_pass
 from rnnlab.text.encoding_pass import part

@@ -1,5 +1,7 @@
 """What a classifier says of each document while a split is scored."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import lightning
@@ -8,8 +10,9 @@ import numpy.typing as npt
 
 from rnnlab.data.batch import Batch
 from rnnlab.data.documents import DocumentLoader
-from rnnlab.figures.scored_documents import ScoredDocuments
+from rnnlab.figures.documents import ScoredDocuments
 from rnnlab.tasks.figures import Recorder, gathered
+from rnnlab.tasks.sentiment.curves import write_curves
 
 Rows = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]
 """Documents' numbers, probabilities, right classes."""
@@ -49,6 +52,10 @@ class RecordedDocuments(Recorder):
                 batch.targets.cpu().numpy()[valid],
             )
         )
+
+    def write(self, scored: Mapping[str, Any], folder: Path) -> None:
+        """Write ROC, precision-recall and reliability; see :class:`Recorder`."""
+        write_curves(scored, folder)
 
     def end(self, trainer: lightning.Trainer) -> None:
         """Join what all processes have kept."""

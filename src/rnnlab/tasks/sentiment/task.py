@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn.functional as F
-from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
@@ -30,6 +29,7 @@ from rnnlab.tasks.sentiment.metrics import by_name, evaluation_metrics
 from rnnlab.terminal import shown
 
 if TYPE_CHECKING:
+    from rnnlab.tasks.figures import Recorder
     from rnnlab.tasks.sentiment.answers import TrainedClassifier
     from rnnlab.tasks.sentiment.figures import SentimentFigures
     from rnnlab.tasks.sentiment.init_from import FromLanguageModel
@@ -164,7 +164,7 @@ class SentimentClassifier(FineTunedTask):
 
         return SentimentFigures(self, data, words)
 
-    def recorder(self, data: Any, split: str) -> Callback:
+    def recorder(self, data: Any, split: str) -> "Recorder":
         """Return what keeps the probabilities of each document."""
         from rnnlab.tasks.sentiment.recorded_documents import RecordedDocuments
 
