@@ -41,7 +41,7 @@ class RecurrentEncoder(nn.Module):
 
     Args:
         input_size: features of a token.
-        cell: a file of :mod:`rnnlab.cells`, "rnn", "gru" or "lstm", or the dotted name of a cell of your own.
+        cell: a file of :mod:`rnnlab.cells`, such as "gru", or the dotted name of a cell of your own.
         hidden_size: units of each layer and direction; None where ``parameters`` choose it.
         layers: layers on top of one another.
         bidirectional: whether a second network reads each sequence from its end.
