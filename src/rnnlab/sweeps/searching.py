@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 from rnnlab.errors import ConfigError
 from rnnlab.figures.drawing import save
 from rnnlab.figures.metric_by_key import history_figure, importances_figure
+from rnnlab.folders import command
 from rnnlab.sweeps.attempts import Attempts
 from rnnlab.sweeps.dimensions import Dimension, dimension
 from rnnlab.sweeps.job import Did, Outcome, RememberedOrigins, finished
@@ -164,7 +165,7 @@ def conclude(this: Sweep, trials: Trials, outcomes: Mapping[str, Outcome]) -> No
         write_best(file, f"{about}.", this.overrides, trials.settings_of(best), this.hydra.is_group)
         console.print(
             f"Best: {about}, with {' '.join(trials.chosen_words(best))}\n"
-            f"Train with it: python scripts/train.py --config-dir {shown(file.parents[1])} experiment=best",
+            f"Train with it: {command('train')} --config-dir {shown(file.parents[1])} experiment=best",
             markup=False,
         )
     end_by(outcomes)

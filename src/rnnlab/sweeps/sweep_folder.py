@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from rnnlab.atomic import write_text
 from rnnlab.errors import DamagedFileError, RunError
+from rnnlab.folders import command
 from rnnlab.sweeps.jobs import Job
 from rnnlab.sweeps.overrides import Overrides, Setting
 from rnnlab.tasks.choosing import Choice, choice_of, stated_by
@@ -113,7 +114,7 @@ class SweepFolder:
 HEADER = """\
 # @package _global_
 # {about}
-#   python scripts/train.py --config-dir {groups} experiment=best
+#   {train} --config-dir {groups} experiment=best
 # To keep it, copy this file into conf/experiment under a name of its own.
 """
 LACKING = "# The search's command also had {words}, which a file can't say.\n"
@@ -132,7 +133,7 @@ def write_best(
         is_group: tells whether a key chooses among configuration files.
     """
     content = experiment([*overrides.fixed_settings(), *chosen], is_group)
-    head = HEADER.format(about=about, groups=shown(file.parents[1]))
+    head = HEADER.format(about=about, train=command("train"), groups=shown(file.parents[1]))
     removed = [str(override.input_line) for override in overrides.fixed if override.is_delete()]
     if removed:
         head += LACKING.format(words=" ".join(removed))
