@@ -38,7 +38,7 @@ from rnnlab.training.overhead import Unprofiled, leave_out_empty_hooks
 from rnnlab.training.processes import begin, check_free, failure_noted, only_worker, quieten
 from rnnlab.training.progress import TrainingProgress
 from rnnlab.training.random_states import RandomStates
-from rnnlab.training.report import describe_task, final_table
+from rnnlab.training.report import describe_task, final_table, where_it_goes
 from rnnlab.training.resume import check_epochs, check_same_corpus, check_same_vocabulary, tell_edited
 from rnnlab.training.run_folder import RunFolder, kept_configuration
 from rnnlab.training.scoring import evaluate
@@ -95,6 +95,7 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         interruption.check()
         held.enter_context(only_worker(folder))
         begin(config, folder, resuming, task.metadata["origin"])
+        log.info(where_it_goes(folder, LoggerSettings.of(config).tensorboard))
         with failure_noted(folder, stop.kept), closing(trainer.loggers, config):
             with damage_told(start, lambda: clock.batches):
                 trainer.fit(task, datamodule=data, ckpt_path=str(start.file) if start else None)

@@ -63,6 +63,12 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
         console.print(f"  {typed}", markup=False)
 
 
+def where_it_goes(folder: RunFolder, tensorboard: bool) -> str:
+    """Return a line that names the folder of a run that begins, and how to watch it."""
+    watched = f"; watch it: tensorboard --logdir {shown(folder.path.parent)}" if tensorboard else ""
+    return f"Run folder {shown(folder.path)}{watched}"
+
+
 def places(folder: RunFolder) -> list[tuple[str, Path]]:
     """Return what a finished run left, and where."""
     found = [
