@@ -240,6 +240,18 @@ def test_a_signal_in_the_final_test_leaves_a_run_to_go_on_with(
     assert_same_end(sentiment.whole, tmp_path / "run")
 
 
+def test_a_run_that_dies_while_its_figures_are_drawn_is_not_finished(
+    sentiment: Example, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(fit_module, "log_result", lambda *args: happen(Died()))
+        with pytest.raises(Died):
+            fit(sentiment.config(), tmp_path / "run")
+    assert RunFolder(tmp_path / "run").state().name == "interrupted"
+    sentiment.go_on(tmp_path / "run")
+    assert_same_end(sentiment.whole, tmp_path / "run")
+
+
 def test_early_stopping_is_remembered(
     sentiment: Example, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
