@@ -135,7 +135,7 @@ def utterances_of(ids: str, transcription: str, part: str) -> dict[str, Utteranc
     for number, (path, line) in enumerate(zip(paths, lines, strict=True), start=1):
         parts, match = path.split("/"), _LINE.fullmatch(line)
         if len(parts) != 3 or match is None or match[2] != parts[-1]:
-            raise DataError(f"{ARCHIVE}: line {number} of an4_{part}.transcription does not fit {path[:80]!a}.")
+            raise DataError(f"{ARCHIVE}: line {number} of an4_{part}.transcription is not of {path[:80]!a}.")
         words = spoken_words(match[1].lower(), f"{ARCHIVE}, an4_{part}.transcription, line {number}")
         found[f"an4/wav/{path}.sph"] = Utterance(path, words, parts[1])
     return found

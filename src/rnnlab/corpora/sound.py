@@ -87,8 +87,8 @@ def _sphere(content: bytes, name: str) -> tuple[Samples, int]:
     coding, order = facts.get("sample_coding", "pcm"), facts.get("sample_byte_format", "01")
     if coding != "pcm" or width != 2 or order not in ("01", "10") or channels < 1:
         raise DataError(
-            f"{name} holds {coding} samples of {width} bytes in the order {order}; of NIST Sphere files those "
-            "of 16-bit pcm are read. Convert it to WAV."
+            f"{name} holds {coding} samples of {width} bytes in the order {order}; of NIST Sphere files "
+            "those of 16-bit pcm are read. Convert it to WAV."
         )
     data = content[size : size + 2 * channels * count]
     if len(data) < 2 * channels * count:

@@ -20,7 +20,7 @@ DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 class TouchTones(SpokenCorpus):
     """Telephone digits, the two tones of each with a length, a loudness and a pause of its own, in noise.
 
-    A "speaker" is a telephone, whose tones are all a little too high or too low. No telephone is in two splits.
+    A "speaker" is a telephone, whose tones are all a little too high or too low; none is in two splits.
 
     Args:
         train: recordings.
@@ -90,7 +90,8 @@ class TouchTones(SpokenCorpus):
         for place, (split, count) in enumerate(self._counts.items()):
             chance, found[split] = np.random.default_rng([self.seed, place]), []
             for number in range(count):
-                digits = chance.integers(0, 10, chance.integers(self._digits[0], self._digits[1] + 1)).tolist()
+                length = chance.integers(self._digits[0], self._digits[1] + 1)
+                digits = chance.integers(0, 10, length).tolist()
                 telephone = place * self.telephones + int(chance.integers(self.telephones))
                 said = " ".join(DIGITS[digit] for digit in digits)
                 utterance = Utterance(f"{split} {number + 1}", said, f"telephone {telephone + 1}")
@@ -113,9 +114,11 @@ def tones(
     parts = [np.zeros(int(rate * chance.uniform(0.03, 0.1)))]
     for digit in digits:
         time = np.arange(int(rate * chance.uniform(0.07, 0.16))) / rate
-        phases = chance.uniform(0, 2 * np.pi, 2)
-        waves = [np.sin(2 * np.pi * pitch * f * time + p) for f, p in zip((LOW[digit], HIGH[digit]), phases, strict=True)]
-        parts += [chance.uniform(0.05, 0.2) * sum(waves), np.zeros(int(rate * chance.uniform(0.03, 0.1)))]
+        low, high = (
+            np.sin(2 * np.pi * pitch * tone * time + chance.uniform(0, 2 * np.pi))
+            for tone in (LOW[digit], HIGH[digit])
+        )
+        parts += [chance.uniform(0.05, 0.2) * (low + high), np.zeros(int(rate * chance.uniform(0.03, 0.1)))]
     clean = np.concatenate(parts)
     level = 0.125 * 10 ** (-(noise + chance.uniform(-3, 3)) / 20)
     return (clean + level * chance.standard_normal(len(clean))).clip(-1, 1).astype(np.float32)
