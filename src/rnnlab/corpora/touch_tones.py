@@ -111,14 +111,14 @@ def tones(
         rate: samples a second.
         chance: draws lengths, loudness and noise.
     """
-    parts = [np.zeros(int(rate * chance.uniform(0.03, 0.1)))]
+    parts = [np.zeros(int(rate * chance.uniform(0.08, 0.2)))]
     for digit in digits:
-        time = np.arange(int(rate * chance.uniform(0.07, 0.16))) / rate
+        time = np.arange(int(rate * chance.uniform(0.15, 0.3))) / rate
         low, high = (
             np.sin(2 * np.pi * pitch * tone * time + chance.uniform(0, 2 * np.pi))
             for tone in (LOW[digit], HIGH[digit])
         )
-        parts += [chance.uniform(0.05, 0.2) * (low + high), np.zeros(int(rate * chance.uniform(0.03, 0.1)))]
+        parts += [chance.uniform(0.05, 0.2) * (low + high), np.zeros(int(rate * chance.uniform(0.08, 0.2)))]
     clean = np.concatenate(parts)
     level = 0.125 * 10 ** (-(noise + chance.uniform(-3, 3)) / 20)
     return (clean + level * chance.standard_normal(len(clean))).clip(-1, 1).astype(np.float32)
