@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rnnlab.command_line import exit_by, explained
-from rnnlab.plain_arguments import option, parsed
+from rnnlab.plain_arguments import option, parsed, task_keys
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 
@@ -19,6 +19,7 @@ class Arguments:
     python scripts/evaluate.py run=<run folder> data=mine.csv data.corpus.text_column=review
     python scripts/evaluate.py run=<one> run=<another> run='logs/sweeps/*/*/*/*'
     python scripts/evaluate.py run=<forwards> run=<backwards> ensemble=true
+    python scripts/evaluate.py run=<speech> task.decoding.method=beam task.decoding.lm=<language model>
     """
 
     run: str = option("a run folder, a checkpoint file, or a pattern; may be given again for one table")
@@ -39,6 +40,7 @@ class Arguments:
 
 def evaluate(words: list[str]) -> None:
     """Take the words apart and do what they ask."""
+    asked, words = task_keys(words)
     runs = [word.removeprefix("run=") for word in words if word.startswith("run=")]
     data_keys = [word for word in words if word.startswith("data.")]
     data_keys += [f"data.corpus.{word}" for word in words if word.startswith("quotes=")]
@@ -50,7 +52,7 @@ def evaluate(words: list[str]) -> None:
     from rnnlab.runs.evaluation_report import evaluate_runs
 
     options["data"] = data_section(CONF, options["data"], data_keys, options["labels"])
-    evaluate_runs(runs, **options)
+    evaluate_runs(runs, **options, task=asked)
 
 
 def message(error: Exception) -> str:

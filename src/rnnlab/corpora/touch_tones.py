@@ -47,7 +47,7 @@ class TouchTones(SpokenCorpus):
         test: int = 100,
         shortest: int = 1,
         longest: int = 7,
-        noise: float = 6.0,
+        noise: float = 12.0,
         seed: int = 0,
     ) -> None:
         counts = {"train": train, "validation": validation, "test": test}

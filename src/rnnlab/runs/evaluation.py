@@ -10,6 +10,7 @@ from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
 from rnnlab.runs.load import open_run
 from rnnlab.tasks.answers import OpenedRun
+from rnnlab.tasks.figures import Recorder
 from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.fit import assemble_data
 from rnnlab.training.hardware import check_accelerator
@@ -28,7 +29,8 @@ def evaluated(
     labels: Sequence[str] = (),
     device: str | None = None,
     trust: Sequence[str] = (),
-    scored: MutableMapping[str, Any] | None = None,
+    scored: MutableMapping[str, Recorder] | None = None,
+    task: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return a run's metrics on a split; on its own data those that training printed, digit for digit.
 
@@ -41,7 +43,8 @@ def evaluated(
         labels: what the data calls the model's classes, in their order, where it calls them otherwise.
         device: ``auto``, ``cpu`` or ``gpu`` (``cuda`` is the same); None as in training.
         trust: packages besides rnnlab whose classes the checkpoint may name.
-        scored: takes what a classifier says of each document, under the run's path.
+        scored: takes, under the run's path, what kept the answers, where the task has such a thing.
+        task: keys of the task's section that are said anew, see :func:`rnnlab.runs.load.open_run`.
 
     Returns:
         ``run``, ``checkpoint``, ``data`` (the corpus's name), ``split``, ``documents`` (or sequences),
@@ -57,7 +60,7 @@ def evaluated(
     quieten()
     if device not in (None, "auto", "cpu", "gpu", "cuda"):
         raise ConfigError(f"device={device}: choose auto, cpu or gpu.")
-    run = open_run(path, trust)
+    run = open_run(path, trust, task)
     config = {**run.config, "data": run.config["data"] if data is None else dict(data)}
     if data is None:
         tell_edited(run.metadata, [config["data"], config["batches"]])
@@ -71,7 +74,7 @@ def evaluated(
     recorder = run.task.recorder(data_module, split)
     metrics = evaluate(run.task, data_module, split, trainer, [recorder] if recorder else [])
     if scored is not None and recorder is not None:
-        scored[str(path)] = recorder.scored  # type: ignore[attr-defined]
+        scored[str(path)] = recorder
     return {
         "run": str(path),
         "checkpoint": str(run.checkpoint),

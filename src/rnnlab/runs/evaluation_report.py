@@ -12,15 +12,14 @@ from rich.text import Text
 
 from rnnlab.atomic import write_text
 from rnnlab.command_line import differences
-from rnnlab.errors import ConfigError, DamagedFileError
-from rnnlab.figures.scored_documents import ScoredDocuments
+from rnnlab.errors import ConfigError, DamagedFileError, RunError
 from rnnlab.folders import within
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.ensemble import evaluated_together
 from rnnlab.runs.evaluation import evaluated
-from rnnlab.runs.evaluation_curves import check_curves_folder, curves_folder, write_curves
 from rnnlab.runs.named_runs import named
 from rnnlab.runs.outputs import check_output
+from rnnlab.tasks.figures import Recorder
 from rnnlab.terminal import console, print_table
 from rnnlab.training.readable_numbers import figure
 from rnnlab.training.report import part_of_it
@@ -38,6 +37,7 @@ def evaluate_runs(
     device: str | None = None,
     trust: str | None = None,
     ensemble: bool = False,
+    task: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Evaluate runs, print one table, and write the figures.
 
@@ -46,12 +46,14 @@ def evaluate_runs(
         split: ``validation`` or ``test``.
         data: the ``data`` section of a configuration; None takes each run's own.
         labels: what the data calls the model's classes, separated by commas.
-        output: the file for the figures, beside which a folder takes a classifier's curves; None writes
-            ``evaluation_<data>_<split>.json``, anew each time, into the folder of a single run.
+        output: the file for the figures, beside which a folder takes details, such as a classifier's
+            curves; None writes ``evaluation_<data>_<split>.json``, anew each time, into the folder of a
+            single run.
         overwrite: whether ``output`` may exist.
         device: ``cpu`` or ``gpu``; None as in training.
         trust: packages besides rnnlab whose classes the checkpoint may name, separated by commas.
         ensemble: score the mean of the runs' probabilities, too.
+        task: keys of the task's section that are said anew, see :func:`rnnlab.runs.load.open_run`.
 
     Returns:
         What is written: ``runs`` (see :func:`rnnlab.runs.evaluation.evaluated`), ``mean`` and ``spread``
@@ -65,16 +67,16 @@ def evaluate_runs(
     paths = [path for pattern in runs for path in named(pattern)]
     if output is not None:
         check_output(Path(output), overwrite)
-        check_curves_folder(Path(output), overwrite)
+        check_details_folder(Path(output), overwrite)
     names = tuple(labels.split(",")) if labels else ()
     trusted = trusted_packages(trust)
     found: list[dict[str, Any]] = []
-    scored: dict[str, ScoredDocuments] = {}
+    scored: dict[str, Recorder] = {}
     together: dict[str, float] | None = None
     if ensemble:
         found, together = evaluated_together(paths, split, data, names, device, trusted)
     for path in [] if ensemble else paths:
-        found.append(evaluated(path, split, data, names, device, trusted, scored))
+        found.append(evaluated(path, split, data, names, device, trusted, scored, task))
         if found[-1]["data"] != found[0]["data"]:
             raise ConfigError(
                 f"{paths[0]} was trained on {found[0]['data']}, {path} on {found[-1]['data']}: their figures "
@@ -88,7 +90,10 @@ def evaluate_runs(
     if together is not None:
         report["ensemble"] = together
     show(report)
-    if data is None and not ensemble:
+    for recorder in scored.values():
+        for part in recorder.tables():
+            print_table(part)
+    if data is None and not ensemble and not task:
         for result in found:
             compare_with_training(result)
     target = report_file(found, output)
@@ -97,8 +102,9 @@ def evaluate_runs(
         console.print(f"Figures  {target}", markup=False)
     if target is not None and scored:
         called = dict(zip(scored, short_names(list(scored)), strict=True))
-        write_curves({called[run]: answers for run, answers in scored.items()}, curves_folder(target))
-        console.print(f"Curves   {curves_folder(target)}", markup=False)
+        answers = {called[run]: recorder.scored for run, recorder in scored.items()}
+        next(iter(scored.values())).write_details(answers, details_folder(target))
+        console.print(f"Details  {details_folder(target)}", markup=False)
     return report
 
 
@@ -115,6 +121,26 @@ def report_file(results: Sequence[dict[str, Any]], output: str | None) -> Path |
         return None
     name = f"evaluation_{results[0]['data']}_{results[0]['split']}.json"
     return within(folder, name, "The file of figures, named by the run's data.name,")
+
+
+def details_folder(report: Path) -> Path:
+    """Return where the details of a report lie: beside it, in a folder of its name.
+
+    >>> details_folder(Path("run/evaluation_imdb_test.json")).as_posix()
+    'run/evaluation_imdb_test_details'
+    """
+    return report.with_name(f"{report.stem}_details")
+
+
+def check_details_folder(report: Path, overwrite: bool) -> None:
+    """Check that the details of a report may be written.
+
+    Raises:
+        RunError: if there are some and ``overwrite`` is not set.
+    """
+    folder = details_folder(report)
+    if folder.exists() and not overwrite:
+        raise RunError(f"{folder} exists. Name another output, or pass overwrite=true.")
 
 
 def summary(results: Sequence[dict[str, Any]]) -> dict[str, Any]:

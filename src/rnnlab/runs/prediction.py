@@ -3,9 +3,9 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from rnnlab.corpora.rows import Row
 from rnnlab.errors import ConfigError, DataError
@@ -33,14 +33,24 @@ def answer(
     device: str = "auto",
     trust: str | None = None,
     safe_cells: bool | None = None,
+    task: Mapping[str, Any] | None = None,
 ) -> None:
     """Predict or explain, see ``scripts/predict.py --help`` for the arguments.
+
+    Args:
+        task: keys of the task's section that are said anew, see :func:`rnnlab.runs.load.open_run`.
 
     Raises:
         RnnlabError: for whatever the user can mend.
     """
+    model = load(run, device=device, trust=trusted_packages(trust), task=task)
+    if input is not None and model.answers_files:
+        check_together(text, None, None, explain, label, quotes)
+        if output is not None:
+            check_output(Path(output), overwrite, Path(input))
+        model.answer_files(Path(input), None if output is None else Path(output))
+        return
     check_together(text, input, output, explain, label, quotes)
-    model = load(run, device=device, trust=trusted_packages(trust))
     if explain and text is not None:
         explain_text(model, text, label, Path(output or "explanation.html"), overwrite)
         return

@@ -153,7 +153,7 @@ def stacked(frames: Floats, stack: int, stride: int) -> Floats:
     lacking = max(0, (steps - 1) * stride + stack - len(frames))
     padded = np.pad(frames, ((0, lacking), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, stack, axis=0)[::stride][:steps]
-    return np.ascontiguousarray(windows.transpose(0, 2, 1)).reshape(steps, -1)
+    return np.array(windows.transpose(0, 2, 1), order="C").reshape(steps, -1)
 
 
 def steps_of(frames: int | npt.NDArray[np.int64], stride: int) -> npt.NDArray[np.int64]:

@@ -115,6 +115,7 @@ class TrainedModel:
 
     Attributes:
         tells_classes: whether it answers with classes and their probabilities.
+        answers_files: whether it answers files of its own kind, as :meth:`answer_files` takes them.
         max_length: tokens read of a text at most; None for all.
 
     Args:
@@ -126,6 +127,7 @@ class TrainedModel:
     """
 
     tells_classes = False
+    answers_files = False
     max_length: int | None = None
 
     def __init__(self, run: OpenedRun, device: str = "auto") -> None:
@@ -172,6 +174,10 @@ class TrainedModel:
     def answered(self, data: "TaskData") -> Answered:
         """Return what the model says of a prepared split, for several models to answer together."""
         raise self.refusal("tell classes", "sentiment")
+
+    def answer_files(self, source: Path, target: Path | None = None) -> None:
+        """Answer what is in a file, a folder or a list, on the terminal or in a file."""
+        raise self.refusal("answer files", "speech")
 
     def explain(self, text: str, label: str | None = None) -> Explanation:
         """Return what each word did to the answer."""

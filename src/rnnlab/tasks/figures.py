@@ -1,7 +1,7 @@
 """What a finished run shows of its model besides numbers; each task that shows something has its own."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch.distributed
 from lightning.pytorch.callbacks import Callback
+from rich.table import Table
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
@@ -19,7 +20,28 @@ Part = TypeVar("Part")
 
 
 class Recorder(Callback, ABC):
-    """Keeps what the steps of a validation or a test return; asks for nothing itself."""
+    """Keeps what the steps of a validation or a test return; asks for nothing itself.
+
+    Attributes:
+        scored: what was kept; there when the split has been scored.
+    """
+
+    scored: Any
+
+    def tables(self) -> Sequence[Table]:
+        """Return what an evaluation shows of it beside the figures."""
+        return ()
+
+    def write_details(self, scored: Mapping[str, Any], folder: Path) -> None:
+        """Write what an evaluation keeps of several runs beside the figures.
+
+        Args:
+            scored: what the recorder of each run kept, by the run's name.
+            folder: where to; it is made where it is missing.
+
+        Raises:
+            RnnlabError: if the runs have nothing to share, or the folder can't be written.
+        """
 
     @abstractmethod
     def begin(self, loader: Any) -> None:

@@ -1,7 +1,7 @@
 """What every task shares: its optimizer, its place in the checkpoint, and all that others ask of a task."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -22,8 +22,8 @@ from rnnlab.tasks.loss_watch import LossWatch, check_weights
 
 if TYPE_CHECKING:
     from rnnlab.data.task_data import TaskData
-    from rnnlab.tasks.answers import TrainedModel
-    from rnnlab.tasks.figures import TaskFigures
+    from rnnlab.tasks.answers import OpenedRun, TrainedModel
+    from rnnlab.tasks.figures import Recorder, TaskFigures
     from rnnlab.tasks.starting import Starting
 
 # What schedules keep of the training's length, which may be another when a run goes on.
@@ -45,6 +45,8 @@ class Task(lightning.LightningModule):
         mode: whether that metric is best at its ``min`` or its ``max``.
         prepared_keys: keys of the task's section that are no arguments of the constructor, but are read by
             :meth:`prepare` or where a training starts from another run.
+        asked_keys: keys of the task's section that may be said anew, ``task.…=``, where a finished run is
+            scored or asked.
         keeps_all_memory: whether the large blocks of memory of all training steps have the same sizes, so
             that what one step frees fits the next.
         metadata: plain data that makes a checkpoint stand alone (config, vocabulary, tokenizer, labels);
@@ -54,6 +56,7 @@ class Task(lightning.LightningModule):
     monitor: str
     mode: Literal["min", "max"]
     prepared_keys: ClassVar[tuple[str, ...]] = ()
+    asked_keys: ClassVar[tuple[str, ...]] = ()
     keeps_all_memory: ClassVar[bool] = False
 
     def __init__(self, optimizer: Mapping[str, Any] | None, scheduler: Mapping[str, Any] | None) -> None:
@@ -88,6 +91,13 @@ class Task(lightning.LightningModule):
             data: prepared.
         """
 
+    def open_others(self, opened: "Callable[[str], OpenedRun]") -> None:
+        """Take what opens other runs, of a finished run that asks them where it is scored or asked.
+
+        Args:
+            opened: opens a run folder or a checkpoint file, under the same trust as this one.
+        """
+
     def logging_callbacks(self, logger: Mapping[str, Any]) -> list[Callback]:
         """Return what writes to TensorBoard while this task is trained, besides what all tasks write.
 
@@ -105,8 +115,8 @@ class Task(lightning.LightningModule):
         """
         return None
 
-    def recorder(self, data: "TaskData", split: str) -> Callback | None:
-        """Return what keeps the answers while a prepared split is scored, in its attribute ``scored``."""
+    def recorder(self, data: "TaskData", split: str) -> "Recorder | None":
+        """Return what keeps the answers while a prepared split is scored; None where nothing does."""
         return None
 
     def choice(self, settings: Mapping[str, Any], where: str) -> Choice:

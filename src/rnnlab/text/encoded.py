@@ -41,6 +41,7 @@ _EVERY = 500  # documents between two calls of progress
 Progress = Callable[[str, int, int | None], None]
 """Called with what is being done, how many documents are done, and of how many (None: not known)."""
 
+
 @dataclass(frozen=True)
 class EncodedSplit:
     """The documents of a split, one after another.

@@ -29,9 +29,7 @@ Opened = TypeVar("Opened")
 _log = logging.getLogger(__name__)
 
 
-def kept_in(
-    folder: Path, opened: Callable[[], Opened], write: Callable[[Path], None], what: str
-) -> Opened:
+def kept_in(folder: Path, opened: Callable[[], Opened], write: Callable[[Path], None], what: str) -> Opened:
     """Return what a folder holds, which is written first where it is not there or damaged.
 
     A damaged one is replaced, with a warning in the log. Several processes may ask at once.

@@ -1,5 +1,7 @@
 """What a classifier says of each document while a split is scored."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import lightning
@@ -62,3 +64,9 @@ class RecordedDocuments(Recorder):
             lengths=self.lengths[documents[order]],
             classes=self.classes,
         )
+
+    def write_details(self, scored: Mapping[str, ScoredDocuments], folder: Path) -> None:
+        """Write the curves of each run."""
+        from rnnlab.tasks.sentiment.curves import write_curves
+
+        write_curves(scored, folder)

@@ -21,7 +21,7 @@ from rnnlab.signals.front_end import FrontEnd, Statistics, front_end_of, log_mel
 from rnnlab.signals.kept_sound import KeptSound, kept_sound
 from rnnlab.signals.log_mel import steps_of
 from rnnlab.text.encoded import EncodedSplit, Progress
-from rnnlab.text.readable_tokens import separator
+from rnnlab.text.readable_tokens import readable, separator
 from rnnlab.text.tokenizers import Tokenizer
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class SpeechData(TextData):
         if not hasattr(corpus, "sounds"):
             raise ConfigError(
                 f"data={getattr(corpus, 'name', type(corpus).__name__)} has no recordings, and task=speech "
-                "listens: take data=touch_tones, data=an4, data=fsdd, data=recordings or data=speech_commands."
+                "listens: take data=touch_tones, an4, fsdd, recordings or speech_commands."
             )
         self.batch_size, self.max_seconds = batch_size, max_seconds
         check_arguments(Augmentation, augmentation or {}, {}, "batches.augmentation")
@@ -124,9 +124,9 @@ class SpeechData(TextData):
         short = self.too_short("train", max(speeds))
         if short:
             raise DataError(
-                f"{len(short):,} training recordings of {self.corpus.name} have fewer steps than CTC needs to "
-                f"tell their transcripts, at speed {max(speeds):g}: {listed(short)}. Lower batches.stride or "
-                "batches.augmentation.speeds, or mend the transcripts."
+                f"{len(short):,} training recordings of {self.corpus.name} have fewer steps than CTC needs "
+                f"to tell their transcripts, at speed {max(speeds):g}: {listed(short)}. Lower batches.stride "
+                "or batches.augmentation.speeds, or mend the transcripts."
             )
 
     def prepare_split(
@@ -148,11 +148,12 @@ class SpeechData(TextData):
         return len(self.corpus.utterances(split))
 
     def model_arguments(self) -> dict[str, Any]:
-        """Return the size of a step, the units that are told, and what is between them."""
+        """Return the size of a step, the units that are told, what is between them, and the transcripts."""
         return {
             "input_size": self.front_end.input_size,
-            "symbols": tuple(self.encoded.vocabulary.tokens),
+            "symbols": readable(self.encoded.tokenizer, self.encoded.vocabulary.tokens),
             "separator": separator(self.encoded.tokenizer),
+            "transcripts": tuple(said.transcript for said in self.corpus.utterances("train")),
         }
 
     def metadata(self) -> dict[str, Any]:
@@ -175,8 +176,8 @@ class SpeechData(TextData):
             if short := self.too_short(split, 1.0):
                 found.append(
                     f"{len(short):,} {split} recordings have fewer steps than CTC needs to tell their "
-                    f"transcripts: {listed(short)}. Their loss is infinite and left out of the split's; their "
-                    "errors count."
+                    f"transcripts: {listed(short)}. Their loss is infinite and left out of the split's; "
+                    "their errors count."
                 )
         return found
 
@@ -266,9 +267,7 @@ def needed(ids: npt.NDArray[np.int32]) -> int:
 
 def front_end_with(front_end: FrontEnd, trained_on: Statistics) -> FrontEnd:
     """Return a front end that normalises by a training corpus."""
-    return FrontEnd(
-        front_end.log_mel, front_end.normalise, front_end.stack, front_end.stride, trained_on
-    )
+    return FrontEnd(front_end.log_mel, front_end.normalise, front_end.stack, front_end.stride, trained_on)
 
 
 class PlannedRecordings(NamedTuple):

@@ -1,14 +1,15 @@
-"""Speech to text by connectionist temporal classification: an encoder that tells letters where it hears them.
+"""Speech to text by connectionist temporal classification: letters are told where they are heard.
 
-At each step a linear layer gives each unit, and a blank, a probability. A path of one symbol a step stands for
-the text that is left when equal neighbours are merged and then the blanks removed; a text's probability is the
-sum of those of its paths (Graves et al. 2006)::
+At each step a linear layer gives each unit, and a blank, a probability. A path of one symbol a step stands
+for the text that is left when equal neighbours are merged and then the blanks removed; a text's probability
+is the sum of those of its paths (Graves et al. 2006)::
 
     step   1 2 3 4 5 6 7 8
     path   - h h - i i - -      hi
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,17 +17,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rnnlab.build import check_arguments
 from rnnlab.encoder.dropout import LockedDropout
 from rnnlab.encoder.encoder import build_encoder
 from rnnlab.tasks.running_mean import RunningMean
 from rnnlab.tasks.speech import OBJECTIVE
 from rnnlab.tasks.speech.data import SpeechBatch
-from rnnlab.tasks.speech.decoding import Spelling, greedy
+from rnnlab.tasks.speech.decoder import Decoder, Decoding
+from rnnlab.tasks.speech.decoding import Spelling
 from rnnlab.tasks.speech.error_counts import edits
 from rnnlab.tasks.task import Task
+from rnnlab.terminal import shown
 
 if TYPE_CHECKING:
-    from rnnlab.tasks.answers import TrainedModel
+    from rnnlab.tasks.answers import OpenedRun, TrainedModel
+    from rnnlab.tasks.speech.figures import SpeechFigures
+    from rnnlab.tasks.speech.recorded import RecordedSpeech
 
 RATES = ("wer", "cer", "ser")
 """Errors by words, by characters, and recordings with any error."""
@@ -43,15 +49,19 @@ class SpeechRecognizer(Task):
         input_size: numbers of a step.
         symbols: the units that are told, in the order of their ids.
         separator: what stands between two of them in a text.
+        transcripts: of the training recordings, from which trigrams and a list of words can be had.
         dropout: share of the encoder's output components dropped, the same at every step of a recording.
         input_dropout: likewise of what it reads.
+        decoding: how texts are told, see :class:`rnnlab.tasks.speech.decoder.Decoding`.
+        streaming: whether files are listened to chunk by chunk, as sound that is being spoken.
         optimizer: the optimizer's configuration; None for a model that only answers.
         scheduler: the learning-rate schedule's configuration, or None.
 
     Raises:
-        ConfigError: if a share is out of range.
+        ConfigError: if a share is out of range, or the decoding can't be done.
     """
 
+    asked_keys = ("decoding", "streaming")
     monitor, mode = OBJECTIVE.monitor, OBJECTIVE.mode
 
     def __init__(
@@ -61,13 +71,21 @@ class SpeechRecognizer(Task):
         input_size: int,
         symbols: Sequence[str],
         separator: str = "",
+        transcripts: Sequence[str] = (),
         dropout: float = 0.0,
         input_dropout: float = 0.0,
+        decoding: Mapping[str, Any] | None = None,
+        streaming: bool = False,
         optimizer: Mapping[str, Any] | None = None,
         scheduler: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(optimizer, scheduler)
-        self.spelling = Spelling(tuple(symbols), separator)
+        self.spelling = Spelling(("\ufffd", *symbols[1:]), separator)  # what <unk> is shown as
+        self.transcripts = tuple(transcripts)
+        check_arguments(Decoding, decoding or {}, {}, "task.decoding")
+        self.decoding = Decoding(**(decoding or {}))
+        self.streaming = streaming
+        self.opened: Callable[[str], OpenedRun] | None = None
         self.input_dropout = LockedDropout(input_dropout)
         self.encoder = build_encoder(model, input_size=input_size)
         self.dropout = LockedDropout(dropout)
@@ -76,6 +94,39 @@ class SpeechRecognizer(Task):
             names = ("loss",) if stage == "train" else ("loss", *RATES)
             self.add_module(f"{stage}_scores", nn.ModuleDict({name: RunningMean() for name in names}))
         self.scores("train")["loss"].persistent(True)  # a run that goes on in mid-epoch reports all of it
+
+    @classmethod
+    def trained_model(cls) -> "type[TrainedModel]":
+        """Return a model that listens to files."""
+        from rnnlab.tasks.speech.answers import TrainedSpeech
+
+        return TrainedSpeech
+
+    @classmethod
+    def questions(cls, run: Path) -> Sequence[str]:
+        """Return a command that lets it listen."""
+        return (f"python scripts/predict.py run={shown(run)} input=hello.wav",)
+
+    def recorder(self, data: Any, split: str) -> "RecordedSpeech":
+        """Return what keeps the texts that are told."""
+        from rnnlab.tasks.speech.recorded import RecordedSpeech
+
+        return RecordedSpeech(data, split)
+
+    def figures(self, data: Any, words: int) -> "SpeechFigures":
+        """Return what shows sounds with what was heard in them."""
+        from rnnlab.tasks.speech.figures import SpeechFigures  # matplotlib takes a while to import
+
+        return SpeechFigures(self, data)
+
+    def open_others(self, opened: "Callable[[str], OpenedRun]") -> None:
+        """Take what opens the language model that decides, too."""
+        self.opened = opened
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        """What makes texts of probabilities."""
+        return Decoder(self.decoding, self.spelling, self.transcripts, self.opened)
 
     def validation_metrics(self) -> list[str]:
         """Return the names of all that a validation logs."""
@@ -121,30 +172,29 @@ class SpeechRecognizer(Task):
         self.scores("train")["loss"].update(losses.detach().sum(), units)
         return losses.sum() / units.clamp(min=1)
 
-    def validation_step(self, batch: SpeechBatch, batch_index: int) -> Tensor:
-        """Count the batch into the validation scores; return its log probabilities."""
+    def validation_step(self, batch: SpeechBatch, batch_index: int) -> dict[str, Any]:
+        """Count the batch into the validation scores; return what is ``told`` of its recordings."""
         return self.count(batch, "validation")
 
-    def test_step(self, batch: SpeechBatch, batch_index: int) -> Tensor:
-        """Count the batch into the test scores; return its log probabilities."""
+    def test_step(self, batch: SpeechBatch, batch_index: int) -> dict[str, Any]:
+        """Count the batch into the test scores; return what is ``told`` of its recordings."""
         return self.count(batch, "test")
 
-    def count(self, batch: SpeechBatch, stage: str) -> Tensor:
+    def count(self, batch: SpeechBatch, stage: str) -> dict[str, Any]:
         """Add the batch to the scores of ``stage``; an infinite loss, told beforehand, counts as no loss."""
         found = self(batch.inputs, batch.lengths)
-        losses = self.losses_of(found, batch)
-        counts = batch.valid & losses.isfinite()
-        units = batch.target_lengths.to(losses.device)
-        scores = self.scores(stage)
+        losses, scores = self.losses_of(found, batch), self.scores(stage)
+        counts, units = batch.valid & losses.isfinite(), batch.target_lengths.to(losses.device)
         scores["loss"].update(losses[counts].sum(), units[counts].sum())
+        told = self.told(found, batch.lengths)
         meant = [self.spelling.text(ids[ids >= 0].tolist()) for ids in batch.targets]
-        for told, text, valid in zip(self.told(found, batch.lengths), meant, batch.valid.tolist(), strict=True):
+        for text, wanted, valid in zip(told, meant, batch.valid.tolist(), strict=True):
             if valid:
-                words, letters = edits(text.split(), told.split()), edits(text, told)
+                words, letters = edits(wanted.split(), text.split()), edits(wanted, text)
                 self.add(scores["wer"], words.errors, words.meant)
                 self.add(scores["cer"], letters.errors, letters.meant)
                 self.add(scores["ser"], int(words.errors > 0), 1)
-        return found
+        return {"told": told}
 
     def told(self, log_probabilities: Tensor, lengths: Tensor) -> list[str]:
         """Return what each recording of a batch says.
@@ -154,10 +204,7 @@ class SpeechRecognizer(Task):
             lengths: ``(batch,)``.
         """
         rows = log_probabilities.float().cpu().numpy()
-        return [
-            self.spelling.text(greedy(row[:length], self.spelling.blank))
-            for row, length in zip(rows, lengths.tolist(), strict=True)
-        ]
+        return [self.decoder.text(row[:length]) for row, length in zip(rows, lengths.tolist(), strict=True)]
 
     def add(self, mean: RunningMean, total: int, weight: int) -> None:
         """Add whole numbers to a running mean."""
@@ -194,4 +241,6 @@ class SpeechRecognizer(Task):
 
     def report(self, stage: str) -> None:
         """Log the scores of ``stage`` over all its recordings."""
-        self.log_dict({f"{stage}/{name}": mean.value_and_reset() for name, mean in self.scores(stage).items()})
+        self.log_dict(
+            {f"{stage}/{name}": mean.value_and_reset() for name, mean in self.scores(stage).items()}
+        )

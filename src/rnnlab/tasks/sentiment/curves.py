@@ -1,4 +1,4 @@
-"""The curves of an evaluation: ROC, precision-recall and reliability, drawn and as points."""
+"""The curves of classifiers that were scored: ROC, precision-recall and reliability, drawn and as points."""
 
 import json
 import math
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnlab.atomic import write_text
-from rnnlab.errors import ConfigError, RunError
+from rnnlab.errors import ConfigError
 from rnnlab.figures.ranking import Curve, precision_recall, roc, thinned
 from rnnlab.figures.ranking_curves import precision_recall_figure, roc_figure
 from rnnlab.figures.reliability import calibration, reliability_figure
@@ -22,26 +22,6 @@ FIGURES = {
     "precision_recall": precision_recall_figure,
     "reliability": reliability_figure,
 }
-
-
-def curves_folder(report: Path) -> Path:
-    """Return where the curves of a report lie: beside it, in a folder of its name.
-
-    >>> curves_folder(Path("run/evaluation_imdb_test.json")).as_posix()
-    'run/evaluation_imdb_test_curves'
-    """
-    return report.with_name(f"{report.stem}_curves")
-
-
-def check_curves_folder(report: Path, overwrite: bool) -> None:
-    """Check that the curves of a report may be written.
-
-    Raises:
-        RunError: if there are some and ``overwrite`` is not set.
-    """
-    folder = curves_folder(report)
-    if folder.exists() and not overwrite:
-        raise RunError(f"{folder} exists. Name another output, or pass overwrite=true.")
 
 
 def write_curves(scored: Mapping[str, ScoredDocuments], folder: Path) -> None:
