@@ -3,7 +3,7 @@
 import io
 import math
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -94,8 +94,8 @@ def _sphere(content: bytes, name: str) -> tuple[Samples, int]:
     if len(data) < 2 * channels * count:
         raise DataError(f"{name} is cut short: {len(data):,} of {2 * channels * count:,} bytes of sound.")
     kind = "<i2" if order == "01" else ">i2"
-    samples = np.frombuffer(data, dtype=kind).reshape(-1, channels).astype(np.float32)
-    return samples / 32768, rate
+    samples: Samples = np.frombuffer(data, dtype=kind).reshape(-1, channels).astype(np.float32)
+    return samples / np.float32(32768), rate
 
 
 def _sphere_facts(header: str) -> list[tuple[str, str]]:
@@ -120,13 +120,13 @@ def _wav(content: bytes, name: str) -> tuple[Samples, int]:
     return _scaled(samples), int(rate)
 
 
-def _scaled(samples: npt.NDArray[np.generic]) -> Samples:
+def _scaled(samples: npt.NDArray[Any]) -> Samples:
     """Return samples of any of WAV's types from -1 to 1."""
-    if samples.dtype.kind == "f":
-        return samples.astype(np.float32)
-    if samples.dtype == np.uint8:
-        return (samples.astype(np.float32) - 128) / 128
-    return (samples.astype(np.float64) / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
+    kind = samples.dtype
+    largest = 1.0 if kind.kind == "f" else 2.0 ** (8 * kind.itemsize - 1)
+    middle = 128 if kind == np.uint8 else 0  # the only type without a sign
+    found: Samples = ((samples.astype(np.float64) - middle) / largest).astype(np.float32)
+    return found
 
 
 def _other(content: bytes, name: str) -> tuple[Samples, int]:

@@ -63,15 +63,17 @@ class Augmentation:
         """Return log energies ``(frames, bands)`` with noise."""
         if self.noise is None:
             return frames
-        decibels = chance.uniform(*self.noise)
+        decibels = chance.uniform(self.noise[0], self.noise[1])
         energies = np.exp(frames)
         level = energies.mean() * 10 ** (-decibels / 10)
         # The power of Gaussian noise in a band of few bins is exponentially distributed.
-        return np.log(energies + level * chance.standard_exponential(frames.shape)).astype(np.float32)
+        noisy = energies + level * chance.standard_exponential(frames.shape)
+        found: Floats = np.log(noisy).astype(np.float32)
+        return found
 
     def masked(self, frames: Floats, chance: np.random.Generator) -> Floats:
         """Return normalised features ``(frames, bands)``, some bands and times of which are 0, their mean."""
-        found = frames.copy()
+        found: Floats = frames.copy()
         time, bands = found.shape
         for _ in range(self.band_masks):
             start, end = _stretch(bands, min(self.widest_band_mask, bands), chance)

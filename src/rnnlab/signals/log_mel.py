@@ -1,5 +1,6 @@
 """Log-mel features: how loud a sound is in bands as wide as the ear's, a hundred times a second."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -90,8 +91,9 @@ class LogMel:
     @cached_property
     def triangles(self) -> Tensor:
         """Weights of the spectrum's bins in each band: ``(bins, bands)``."""
-        ends = [2595 * np.log10(1 + f / 700) for f in (self.lowest, self.highest or self.sample_rate / 2)]
-        corners = 700 * (10 ** (np.linspace(*ends, self.bands + 2) / 2595) - 1)
+        ends = (self.lowest, self.highest or self.sample_rate / 2)
+        first, last = (2595 * math.log10(1 + hertz / 700) for hertz in ends)
+        corners = 700 * (10 ** (np.linspace(first, last, self.bands + 2) / 2595) - 1)
         bins = np.arange(self.size // 2 + 1)[:, None] * self.sample_rate / self.size
         left, middle, right = corners[:-2], corners[1:-1], corners[2:]
         weights = np.minimum((bins - left) / (middle - left), (right - bins) / (right - middle))

@@ -164,7 +164,7 @@ class SentimentClassifier(FineTunedTask):
 
         return SentimentFigures(self, data, words)
 
-    def recorder(self, data: Any, split: str) -> Callback:
+    def recorder(self, data: Any, split: str) -> "RecordedDocuments":
         """Return what keeps the probabilities of each document."""
         from rnnlab.tasks.sentiment.recorded_documents import RecordedDocuments
 

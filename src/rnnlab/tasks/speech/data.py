@@ -189,9 +189,10 @@ class SpeechData(TextData):
         """Return the names of a split's recordings that have fewer steps than CTC needs at a speed."""
         steps = steps_of(self.kept[split][speed].lengths, self.front_end.stride)
         utterances, encoded = self.corpus.utterances(split), self.encoded.splits[split]
+        texts = [encoded[number] for number in range(len(encoded))]
         return [
             utterance.name
-            for utterance, has, ids in zip(utterances, steps.tolist(), encoded, strict=True)
+            for utterance, has, ids in zip(utterances, steps.tolist(), texts, strict=True)
             if has < needed(ids)
         ]
 

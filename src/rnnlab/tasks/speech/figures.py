@@ -77,6 +77,6 @@ class SpeechFigures(TaskFigures):
             if number in chosen:
                 name = f"recordings/{chosen.index(number) + 1}"
                 samples = resampled(sound, rate).samples
-                writer.add_audio(name, samples[None].clip(-1, 1), step, rate)  # type: ignore[no-untyped-call]
+                writer.add_audio(name, samples[None].clip(-1, 1), step, rate)
             if number == last:
                 break

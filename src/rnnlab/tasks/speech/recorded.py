@@ -76,12 +76,11 @@ class ScoredSpeech:
 
     def plain(self) -> dict[str, Any]:
         """Return all of it as plain data."""
-        total = [sum(found[place] for found in self.words) for place in range(4)]
         return {
-            "words": total[3],
-            "substitutions": total[0],
-            "insertions": total[1],
-            "deletions": total[2],
+            "words": sum(found.meant for found in self.words),
+            "substitutions": sum(found.substitutions for found in self.words),
+            "insertions": sum(found.insertions for found in self.words),
+            "deletions": sum(found.deletions for found in self.words),
             "word_error_rate_95_percent": list(self.interval),
             "by_speaker": {
                 name: {"errors": wrong, "words": of} for name, (wrong, of) in self.by_speaker.items()
