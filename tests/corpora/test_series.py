@@ -13,8 +13,8 @@ from rnnlab.corpora.ett import ETTHourly
 from rnnlab.corpora.frequency import told
 from rnnlab.corpora.made_series import MadeSeries
 from rnnlab.corpora.records import records_of_frame
-from rnnlab.corpora.series import Columns, Series, SeriesCorpus, borders_of
-from rnnlab.corpora.series_rows import Reading, read_series
+from rnnlab.corpora.series import Columns, Reading, Series, SeriesCorpus, borders_of
+from rnnlab.corpora.series_rows import read_series
 from rnnlab.corpora.series_table import SeriesTable
 from rnnlab.errors import ConfigError, DataError
 

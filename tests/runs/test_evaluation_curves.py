@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rnnlab.errors import ConfigError
-from rnnlab.figures.scored_documents import ScoredDocuments
+from rnnlab.figures.documents import ScoredDocuments
 from rnnlab.tasks.sentiment.curves import FIGURES, points_of, write_curves
 from tests.runs.conftest import Finished
 
@@ -58,7 +58,7 @@ def test_the_command_writes_them_into_the_run(
 ) -> None:
     run: Finished = request.getfixturevalue(name)
     assert command("evaluate", f"run={run.folder}") == 0
-    folder = run.folder / "evaluation_csv_test_details"
+    folder = run.folder / "evaluation_csv_test_curves"
     for figure in FIGURES:
         assert (folder / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
         assert b"<svg" in (folder / f"{figure}.svg").read_bytes()
@@ -77,10 +77,10 @@ def test_several_runs_share_the_figures_and_nothing_is_overwritten(
 ) -> None:
     runs = [f"run={sentiment.folder}", f"run={sentiment.folder / 'checkpoints'}/*.ckpt"]
     assert command("evaluate", *runs, f"output={tmp_path / 'a.json'}") == 0
-    curves = json.loads((tmp_path / "a_details" / "curves.json").read_text())
+    curves = json.loads((tmp_path / "a_curves" / "curves.json").read_text())
     assert len(curves) >= 3
     (tmp_path / "a.json").unlink()
     assert command("evaluate", *runs, f"output={tmp_path / 'a.json'}") == 2
-    assert "a_details exists" in capsys.readouterr().err
+    assert "a_curves exists" in capsys.readouterr().err
     assert command("evaluate", f"run={language.folder}", f"output={tmp_path / 'b.json'}") == 0
-    assert not (tmp_path / "b_details").exists()
+    assert not (tmp_path / "b_curves").exists()

@@ -14,7 +14,7 @@ import numpy as np
 from rnnlab.corpora.corpus import fingerprint_of
 from rnnlab.corpora.download import published_file
 from rnnlab.corpora.frequency import Frequency
-from rnnlab.corpora.series import Borders, Columns, Series, SeriesCorpus
+from rnnlab.corpora.series import Borders, Columns, Reading, Series, SeriesCorpus
 from rnnlab.errors import ConfigError, DataError, nearest
 from rnnlab.folders import cache_folder, data_folder
 
@@ -36,6 +36,7 @@ class ETTHourly(SeriesCorpus):
 
     format_version = 1
     frequency = Frequency(1, "h")
+    reading = Reading("date")
     md5: ClassVar[dict[str, str]] = {
         "ETTh1": "8381763947c85f4be6ac456c508460d6",
         "ETTh2": "51a229a3fc13579dd939364fefe9c7ab",

@@ -8,7 +8,16 @@ import numpy.typing as npt
 
 from rnnlab.corpora.corpus import fingerprint_of
 from rnnlab.corpora.frequency import Frequency
-from rnnlab.corpora.series import Borders, Columns, Series, SeriesCorpus, Size, borders_of, check_sizes
+from rnnlab.corpora.series import (
+    Borders,
+    Columns,
+    Reading,
+    Series,
+    SeriesCorpus,
+    Size,
+    borders_of,
+    check_sizes,
+)
 from rnnlab.errors import ConfigError
 
 DAY, WEEK = 24, 168
@@ -27,6 +36,7 @@ class MadeSeries(SeriesCorpus):
     format_version = 1
     columns = Columns(("demand",), future=("holiday",))
     frequency = Frequency(1, "h")
+    reading = Reading("time", id="town")
 
     def __init__(
         self, towns: int = 8, steps: int = 2000, validation: Size = 0.1, test: Size = 0.2, seed: int = 0

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnlab.corpora.frequency import Frequency, Times, told
-from rnnlab.errors import ConfigError, DataError
+from rnnlab.errors import ConfigError, DataError, nearest
 
 Size = float | int | str
 """How large a split is: a share of the steps below 1, so many steps, or the time at which it begins."""
+GAPS = ("refuse", "mask", "last")
+"""What to do about missing steps: refuse them, take them for missing values, or repeat the last ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,29 @@ class Columns:
     def moving(self) -> tuple[str, ...]:
         """Names of the columns of :attr:`Series.values`."""
         return (*self.targets, *self.past, *self.future)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the columns of a table become series.
+
+    Args:
+        time: the column of times.
+        id: the column that tells series apart; None where a file holds one.
+        time_format: how times are written, as ``strptime`` has it; None for ISO 8601 and whole numbers.
+        frequency: how far apart steps are; None infers it.
+        gaps: ``refuse``, ``mask`` (missing values) or ``last`` (the last values again).
+    """
+
+    time: str
+    id: str | None = None
+    time_format: str | None = None
+    frequency: Frequency | None = None
+    gaps: str = "refuse"
+
+    def __post_init__(self) -> None:
+        if self.gaps not in GAPS:
+            raise ConfigError(f"data.corpus.gaps={self.gaps}. {nearest(self.gaps, GAPS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +114,11 @@ class SeriesCorpus(Protocol):
 
     Attributes:
         name: the name under which ``data=`` knows it.
+        reading: how a table of further steps is read.
     """
 
     name: str
+    reading: Reading
 
     @property
     def fingerprint(self) -> str:

@@ -11,39 +11,13 @@ import numpy.typing as npt
 
 from rnnlab.corpora.frequency import Frequency, Times, inferred, told
 from rnnlab.corpora.records import Records
-from rnnlab.corpora.series import Columns, Series
+from rnnlab.corpora.series import Columns, Reading, Series
 from rnnlab.corpora.written_values import Clock, number_in
-from rnnlab.errors import ConfigError, DataError, nearest
+from rnnlab.errors import DataError
 
 log = logging.getLogger(__name__)
 
-GAPS = ("refuse", "mask", "last")
-"""What to do about missing steps: refuse them, take them for missing values, or repeat the last ones."""
-
 Numbers = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How the columns of a table become series.
-
-    Args:
-        time: the column of times.
-        id: the column that tells series apart; None where a file holds one.
-        time_format: how times are written, as ``strptime`` has it; None for ISO 8601 and whole numbers.
-        frequency: how far apart steps are; None infers it.
-        gaps: ``refuse``, ``mask`` (missing values) or ``last`` (the last values again).
-    """
-
-    time: str
-    id: str | None = None
-    time_format: str | None = None
-    frequency: Frequency | None = None
-    gaps: str = "refuse"
-
-    def __post_init__(self) -> None:
-        if self.gaps not in GAPS:
-            raise ConfigError(f"data.corpus.gaps={self.gaps}. {nearest(self.gaps, GAPS)}")
 
 
 def read_series(

@@ -11,13 +11,14 @@ from rnnlab.corpora.records import FORMATS, Records, records_of_file
 from rnnlab.corpora.series import (
     Borders,
     Columns,
+    Reading,
     Series,
     SeriesCorpus,
     Size,
     borders_of,
     check_sizes,
 )
-from rnnlab.corpora.series_rows import Reading, read_series
+from rnnlab.corpora.series_rows import read_series
 from rnnlab.corpora.text_files import digest_of, files_named
 from rnnlab.errors import ConfigError, nearest
 

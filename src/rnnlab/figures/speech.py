@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from rnnlab.figures.style import (
+from rnnlab.figures.drawing import (
     COLOURS,
     FAINT,
     INK,

@@ -29,7 +29,8 @@ def evaluated(
     labels: Sequence[str] = (),
     device: str | None = None,
     trust: Sequence[str] = (),
-    scored: MutableMapping[str, Recorder] | None = None,
+    recorders: MutableMapping[str, Recorder] | None = None,
+    stride: int | None = None,
     task: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return a run's metrics on a split; on its own data those that training printed, digit for digit.
@@ -43,7 +44,8 @@ def evaluated(
         labels: what the data calls the model's classes, in their order, where it calls them otherwise.
         device: ``auto``, ``cpu`` or ``gpu`` (``cuda`` is the same); None as in training.
         trust: packages besides rnnlab whose classes the checkpoint may name.
-        scored: takes, under the run's path, what kept the answers, where the task has such a thing.
+        recorders: takes what kept the answers, where the task has such, under the run's path.
+        stride: of forecasts, the steps from one origin to the next; None as in training.
         task: keys of the task's section that are said anew, see :func:`rnnlab.runs.load.open_run`.
 
     Returns:
@@ -62,6 +64,8 @@ def evaluated(
         raise ConfigError(f"device={device}: choose auto, cpu or gpu.")
     run = open_run(path, trust, task)
     config = {**run.config, "data": run.config["data"] if data is None else dict(data)}
+    if stride is not None:
+        config["batches"] = {**config["batches"], "stride": stride}
     if data is None:
         tell_edited(run.metadata, [config["data"], config["batches"]])
     trained = {key: value for key, value in config["trainer"].items() if key not in ("num_nodes", "strategy")}
@@ -73,8 +77,8 @@ def evaluated(
         tell_other_corpus(run.metadata, data_module.corpus)
     recorder = run.task.recorder(data_module, split)
     metrics = evaluate(run.task, data_module, split, trainer, [recorder] if recorder else [])
-    if scored is not None and recorder is not None:
-        scored[str(path)] = recorder
+    if recorders is not None and recorder is not None:
+        recorders[str(path)] = recorder
     return {
         "run": str(path),
         "checkpoint": str(run.checkpoint),

@@ -37,6 +37,7 @@ def evaluate_runs(
     device: str | None = None,
     trust: str | None = None,
     ensemble: bool = False,
+    stride: int | None = None,
     task: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Evaluate runs, print one table, and write the figures.
@@ -46,13 +47,13 @@ def evaluate_runs(
         split: ``validation`` or ``test``.
         data: the ``data`` section of a configuration; None takes each run's own.
         labels: what the data calls the model's classes, separated by commas.
-        output: the file for the figures, beside which a folder takes details, such as a classifier's
-            curves; None writes ``evaluation_<data>_<split>.json``, anew each time, into the folder of a
-            single run.
+        output: the file for the figures, beside which a folder takes the curves; None writes
+            ``evaluation_<data>_<split>.json``, anew each time, into the folder of a single run.
         overwrite: whether ``output`` may exist.
         device: ``cpu`` or ``gpu``; None as in training.
         trust: packages besides rnnlab whose classes the checkpoint may name, separated by commas.
         ensemble: score the mean of the runs' probabilities, too.
+        stride: of forecasts, the steps from one origin to the next; None as in training.
         task: keys of the task's section that are said anew, see :func:`rnnlab.runs.load.open_run`.
 
     Returns:
@@ -67,16 +68,16 @@ def evaluate_runs(
     paths = [path for pattern in runs for path in named(pattern)]
     if output is not None:
         check_output(Path(output), overwrite)
-        check_details_folder(Path(output), overwrite)
+        check_curves_folder(Path(output), overwrite)
     names = tuple(labels.split(",")) if labels else ()
     trusted = trusted_packages(trust)
     found: list[dict[str, Any]] = []
-    scored: dict[str, Recorder] = {}
+    recorders: dict[str, Recorder] = {}
     together: dict[str, float] | None = None
     if ensemble:
         found, together = evaluated_together(paths, split, data, names, device, trusted)
     for path in [] if ensemble else paths:
-        found.append(evaluated(path, split, data, names, device, trusted, scored, task))
+        found.append(evaluated(path, split, data, names, device, trusted, recorders, stride, task))
         if found[-1]["data"] != found[0]["data"]:
             raise ConfigError(
                 f"{paths[0]} was trained on {found[0]['data']}, {path} on {found[-1]['data']}: their figures "
@@ -90,22 +91,42 @@ def evaluate_runs(
     if together is not None:
         report["ensemble"] = together
     show(report)
-    for recorder in scored.values():
+    for recorder in recorders.values():
         for part in recorder.tables():
             print_table(part)
-    if data is None and not ensemble and not task:
+    if data is None and stride is None and not ensemble and not task:
         for result in found:
             compare_with_training(result)
     target = report_file(found, output)
     if target is not None:
         write_text(target, json.dumps(report, indent=2, allow_nan=True) + "\n")
         console.print(f"Figures  {target}", markup=False)
-    if target is not None and scored:
-        called = dict(zip(scored, short_names(list(scored)), strict=True))
-        answers = {called[run]: recorder.scored for run, recorder in scored.items()}
-        next(iter(scored.values())).write_details(answers, details_folder(target))
-        console.print(f"Details  {details_folder(target)}", markup=False)
+    if target is not None and recorders:
+        called = dict(zip(recorders, short_names(list(recorders)), strict=True))
+        first = next(iter(recorders.values()))
+        first.write({called[run]: kept.scored for run, kept in recorders.items()}, curves_folder(target))
+        console.print(f"Curves   {curves_folder(target)}", markup=False)
     return report
+
+
+def curves_folder(report: Path) -> Path:
+    """Return where the curves of a report lie: beside it, in a folder of its name.
+
+    >>> curves_folder(Path("run/evaluation_imdb_test.json")).as_posix()
+    'run/evaluation_imdb_test_curves'
+    """
+    return report.with_name(f"{report.stem}_curves")
+
+
+def check_curves_folder(report: Path, overwrite: bool) -> None:
+    """Check that the curves of a report may be written.
+
+    Raises:
+        RunError: if there are some and ``overwrite`` is not set.
+    """
+    folder = curves_folder(report)
+    if folder.exists() and not overwrite:
+        raise RunError(f"{folder} exists. Name another output, or pass overwrite=true.")
 
 
 def report_file(results: Sequence[dict[str, Any]], output: str | None) -> Path | None:
@@ -121,26 +142,6 @@ def report_file(results: Sequence[dict[str, Any]], output: str | None) -> Path |
         return None
     name = f"evaluation_{results[0]['data']}_{results[0]['split']}.json"
     return within(folder, name, "The file of figures, named by the run's data.name,")
-
-
-def details_folder(report: Path) -> Path:
-    """Return where the details of a report lie: beside it, in a folder of its name.
-
-    >>> details_folder(Path("run/evaluation_imdb_test.json")).as_posix()
-    'run/evaluation_imdb_test_details'
-    """
-    return report.with_name(f"{report.stem}_details")
-
-
-def check_details_folder(report: Path, overwrite: bool) -> None:
-    """Check that the details of a report may be written.
-
-    Raises:
-        RunError: if there are some and ``overwrite`` is not set.
-    """
-    folder = details_folder(report)
-    if folder.exists() and not overwrite:
-        raise RunError(f"{folder} exists. Name another output, or pass overwrite=true.")
 
 
 def summary(results: Sequence[dict[str, Any]]) -> dict[str, Any]:

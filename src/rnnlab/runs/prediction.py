@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from rnnlab.atomic import written_beside
 from rnnlab.corpora.rows import Row
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.figures.explanation_views import save_page, terminal_view
+from rnnlab.figures.explanation import save_page, terminal_view
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.load import load
 from rnnlab.runs.outputs import check_output
 from rnnlab.runs.table_prediction import Tally, predict_table, predicted
-from rnnlab.runs.text_tables import text_row
+from rnnlab.runs.text_tables import SafeCells, format_of, row_writer, text_row
 from rnnlab.tasks.answers import WINDOW, TrainedModel
 from rnnlab.terminal import console, errors
 from rnnlab.visible import visible_json
@@ -33,24 +34,30 @@ def answer(
     device: str = "auto",
     trust: str | None = None,
     safe_cells: bool | None = None,
+    horizon: int | None = None,
     task: Mapping[str, Any] | None = None,
 ) -> None:
     """Predict or explain, see ``scripts/predict.py --help`` for the arguments.
 
-    Args:
-        task: keys of the task's section that are said anew, see :func:`rnnlab.runs.load.open_run`.
+    ``task`` has keys of the task's section that are said anew, see :func:`rnnlab.runs.load.open_run`.
 
     Raises:
         RnnlabError: for whatever the user can mend.
     """
-    model = load(run, device=device, trust=trusted_packages(trust), task=task)
-    if input is not None and model.answers_files:
-        check_together(text, None, None, explain, label, quotes)
-        if output is not None:
-            check_output(Path(output), overwrite, Path(input))
-        model.answer_files(Path(input), None if output is None else Path(output))
-        return
     check_together(text, input, output, explain, label, quotes)
+    model = load(run, device=device, trust=trusted_packages(trust), task=task)
+    if input is not None and output is None:
+        if not model.shows_files or explain:
+            raise ConfigError("input needs output=…, the file for the predictions.")
+        model.show_files(Path(input))
+        return
+    if input is not None and output is not None and (explain or not model.tells_classes):
+        source = Path(input)
+        rows = model.file_explanations(source, label) if explain else model.file_answers(source, horizon)
+        write_rows(rows, Path(output), overwrite, source)
+        return
+    if horizon is not None:
+        raise model.refusal("forecast", "forecasting")
     if explain and text is not None:
         explain_text(model, text, label, Path(output or "explanation.html"), overwrite)
         return
@@ -90,18 +97,33 @@ def check_together(
     """
     if text is not None and input is not None:
         raise ConfigError("text and input are both given; choose one.")
-    if input is not None and output is None:
-        raise ConfigError("input needs output=…, the file for the predictions.")
     if quotes is not None and input is None:
         raise ConfigError("quotes=… is for input=…, a table.")
-    if explain and text is None:
-        raise ConfigError('explain=true needs text="…", the one text to explain.')
+    if explain and text is None and input is None:
+        raise ConfigError('explain=true needs text="…", the one text to explain, or input=… with series.')
     if label is not None and not explain:
         raise ConfigError("label=… is for explain=true.")
     if output is not None and not explain and input is None:
         raise ConfigError(
             "output is for input=… or explain=true; without them predictions go to the terminal."
         )
+
+
+def write_rows(rows: Iterator[dict[str, Any]], target: Path, overwrite: bool, source: Path) -> None:
+    """Write the answer to a whole table; the file appears when all is written.
+
+    Raises:
+        RunError: if it exists, or is the source.
+        ConfigError: if its ending tells no format.
+    """
+    check_output(target, overwrite, source)
+    form, count = format_of(target), 0
+    with written_beside(target) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+        write = row_writer(file, form, SafeCells())
+        for row in rows:
+            write(row)
+            count += 1
+    errors.print(f"{count:,} rows  {target}", markup=False)
 
 
 def explain_text(model: TrainedModel, text: str, label: str | None, page: Path, overwrite: bool) -> None:

@@ -16,7 +16,7 @@ from rnnlab.corpora.sound import Sound, resampled
 from rnnlab.corpora.spoken import SpokenCorpus
 from rnnlab.files.array_file import open_array
 from rnnlab.files.bounded import damaged
-from rnnlab.files.json_file import read_json
+from rnnlab.files.plain_file import read_json
 from rnnlab.folders import cache_folder
 from rnnlab.signals.log_mel import Floats, LogMel
 from rnnlab.text.sealed_folder import kept_in

@@ -115,7 +115,7 @@ class TrainedModel:
 
     Attributes:
         tells_classes: whether it answers with classes and their probabilities.
-        answers_files: whether it answers files of its own kind, as :meth:`answer_files` takes them.
+        shows_files: whether what it answers to files can be shown on a terminal, by :meth:`show_files`.
         max_length: tokens read of a text at most; None for all.
 
     Args:
@@ -127,7 +127,7 @@ class TrainedModel:
     """
 
     tells_classes = False
-    answers_files = False
+    shows_files = False
     max_length: int | None = None
 
     def __init__(self, run: OpenedRun, device: str = "auto") -> None:
@@ -175,13 +175,25 @@ class TrainedModel:
         """Return what the model says of a prepared split, for several models to answer together."""
         raise self.refusal("tell classes", "sentiment")
 
-    def answer_files(self, source: Path, target: Path | None = None) -> None:
-        """Answer what is in a file, a folder or a list, on the terminal or in a file."""
-        raise self.refusal("answer files", "speech")
+    def show_files(self, source: Path) -> None:
+        """Show what a file, a folder or a list of files has for an answer."""
+        raise self.refusal("show what files say", "speech")
 
     def explain(self, text: str, label: str | None = None) -> Explanation:
         """Return what each word did to the answer."""
         raise self.refusal("explain an answer", "sentiment or task=language_model")
+
+    def forecast(self, frame: Any, horizon: int | None = None) -> Any:
+        """Return what comes next in each series of a pandas DataFrame, as a DataFrame."""
+        raise self.refusal("forecast", "forecasting")
+
+    def file_answers(self, file: Path, horizon: int | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the rows of the answer to a whole table, of a model that does not answer row by row."""
+        raise self.refusal("tell classes", "sentiment")
+
+    def file_explanations(self, file: Path, target: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield what each part of a table did to the answer to all of it, as rows."""
+        raise self.refusal("explain the answer to a table", "forecasting")
 
     def generate(
         self,

@@ -52,6 +52,10 @@ class Exports:
             "Use format=safetensors, the weights alone."
         )
 
+    def meanings(self) -> dict[str, Any]:
+        """Return what else must be known to use a file, as plain data."""
+        return {}
+
     def write_safetensors(self, file: Path) -> float:
         """Write every parameter under its name; return the largest difference after reading them again."""
         try:

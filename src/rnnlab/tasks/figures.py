@@ -23,24 +23,25 @@ class Recorder(Callback, ABC):
     """Keeps what the steps of a validation or a test return; asks for nothing itself.
 
     Attributes:
-        scored: what was kept; there when the split has been scored.
+        scored: what it has kept, once the split is scored.
     """
 
     scored: Any
 
     def tables(self) -> Sequence[Table]:
-        """Return what an evaluation shows of it beside the figures."""
+        """Return what an evaluation shows of it on the terminal, below the figures."""
         return ()
 
-    def write_details(self, scored: Mapping[str, Any], folder: Path) -> None:
-        """Write what an evaluation keeps of several runs beside the figures.
+    def write(self, scored: Mapping[str, Any], folder: Path) -> None:
+        """Write what recorders of this kind have kept, as figures and as their points.
 
         Args:
-            scored: what the recorder of each run kept, by the run's name.
+            scored: of each run, by its name.
             folder: where to; it is made where it is missing.
 
         Raises:
-            RnnlabError: if the runs have nothing to share, or the folder can't be written.
+            ConfigError: if the runs share no figure.
+            RnnlabError: if the disk is full or the folder can't be written.
         """
 
     @abstractmethod

@@ -9,8 +9,7 @@ from typing import Any
 
 from rnnlab.atomic import write_text
 from rnnlab.errors import DamagedFileError
-from rnnlab.files.json_file import read_json
-from rnnlab.files.shapes import NUMBER
+from rnnlab.files.plain_file import NUMBER, read_json
 from rnnlab.folders import cache_folder
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from typing import TypeVar
 from rnnlab.atomic import written_beside
 from rnnlab.errors import DamagedFileError, RnnlabError
 from rnnlab.files.bounded import is_name
-from rnnlab.files.json_file import read_json
+from rnnlab.files.plain_file import read_json
 
 _MANIFEST = "manifest.json"
 _CHUNK = 1 << 22

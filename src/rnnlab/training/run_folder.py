@@ -12,9 +12,7 @@ import yaml
 from rnnlab.atomic import write_text
 from rnnlab.errors import RnnlabError, RunError
 from rnnlab.files.bounded import damaged, is_name
-from rnnlab.files.json_file import read_json
-from rnnlab.files.shapes import NUMBER
-from rnnlab.files.yaml_file import read_yaml
+from rnnlab.files.plain_file import NUMBER, read_json, read_yaml
 from rnnlab.renamed import up_to_date
 from rnnlab.training.run_lock import held
 from rnnlab.training.run_state import RunState, state_of

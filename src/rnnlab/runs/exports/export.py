@@ -74,7 +74,7 @@ def export(
         write_text(meaning, json.dumps(meanings(model), ensure_ascii=False) + "\n")
     console.print(f"Largest difference from PyTorch  {difference:.1e}", markup=False)
     console.print(f"Model                            {target}", markup=False)
-    console.print(f"Vocabulary, tokenizer, classes   {meaning}", markup=False)
+    console.print(f"What its numbers mean            {meaning}", markup=False)
     return difference
 
 
@@ -103,6 +103,7 @@ def meanings(model: TrainedModel) -> dict[str, Any]:
     batches = model.config["batches"]
     return {
         **text,
+        **model.exports.meanings(),
         "labels": list(model.labels),
         **{key: batches[key] for key in ("max_length", "truncate", "backward") if key in batches},
         "config": {key: model.config[key] for key in ("task", "model")},

@@ -15,8 +15,6 @@ import numpy.typing as npt
 from rnnlab.tasks.forecasting.losses import MEDIAN
 
 Floats = npt.NDArray[np.floating]
-MOST_WINDOWS = 4096
-"""Windows of validation that are looked at, evenly spread: enough for any level, in bounded memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ def fitted(
     alone.
 
     Args:
-        quantiles: ``(windows, horizon, targets, levels)``; equal ones where a forecast says one number.
+        quantiles: ``(windows, horizon, targets, levels)``, or ``(..., 1)`` where a forecast says one number.
         truth: ``(windows, horizon, targets)``.
         known: bool of the same shape.
         levels: ascending, the median among them.
@@ -58,19 +56,20 @@ def fitted(
     errors = np.where(known[..., None], truth[..., None] - quantiles, np.inf)
     errors.sort(axis=0)  # what is not known comes last
     count = known.sum(axis=0)  # (horizon, targets)
-    shifts = np.zeros(errors.shape[1:], dtype=np.float64)
+    shifts = np.zeros((*errors.shape[1:3], len(levels)), dtype=np.float64)
     for number, level in enumerate(levels):
         if level == MEDIAN:
             continue
         exact = np.round((count + 1) * level, 9)
         rank = np.ceil(exact) if level > MEDIAN else np.floor(exact)
         place = np.clip(rank, 1, np.maximum(count, 1)).astype(np.int64) - 1
-        found = np.take_along_axis(errors[..., number], place[None], axis=0)[0]
+        own = errors[..., number if errors.shape[-1] > 1 else 0]
+        found = np.take_along_axis(own, place[None], axis=0)[0]
         shifts[..., number] = np.where(count > 0, found, 0.0)
     return Conformal(tuple(levels), shifts)
 
 
-def spread_over(windows: int, most: int = MOST_WINDOWS) -> npt.NDArray[np.int64]:
+def spread_over(windows: int, most: int) -> npt.NDArray[np.int64]:
     """Return the numbers of at most ``most`` windows, evenly spread.
 
     >>> spread_over(5, 3).tolist(), spread_over(2, 3).tolist()

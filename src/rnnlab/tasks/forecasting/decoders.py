@@ -71,8 +71,12 @@ class Decoder(nn.Module, ABC):
         """Features of a step that the encoder reads."""
 
     @abstractmethod
-    def attach(self, output_size: int) -> None:
-        """Make what follows an encoder whose outputs have ``output_size`` features."""
+    def attach(self, encoder: Any) -> None:
+        """Make what follows an encoder.
+
+        Raises:
+            ConfigError: if the decoder can't go on from such an encoder.
+        """
 
     @abstractmethod
     def forward(
@@ -106,10 +110,10 @@ class Direct(Decoder):
         """All columns of a step."""
         return self.shape.columns
 
-    def attach(self, output_size: int) -> None:
+    def attach(self, encoder: Any) -> None:
         """Make the readout."""
         shape = self.shape
-        known = output_size + shape.horizon * shape.ahead
+        known = encoder.output_size + shape.horizon * shape.ahead
         self.readout = nn.Linear(known, shape.horizon * shape.targets * shape.size)
 
     def forward(
@@ -155,20 +159,20 @@ class Recursive(Decoder):
         """All columns of a step, and what is known ahead of the next."""
         return self.shape.columns + self.shape.ahead
 
-    def attach(self, output_size: int) -> None:
+    def attach(self, encoder: Any) -> None:
         """Make the readout of one step."""
-        self.readout = nn.Linear(output_size, self.shape.targets * self.shape.size)
-
-    def forward(
-        self, encoder: Any, inputs: Tensor, ahead: Tensor, point: Point, truth: Tensor | None = None
-    ) -> Tensor:
-        """Return the head's numbers ``(batch, horizon, targets, size)``."""
         if encoder.is_bidirectional:
             raise ConfigError(
                 "task.decoder=recursive reads on step by step, which an encoder that also reads from the end "
                 "can't. Set model.bidirectional=false, or task.decoder=direct, whose encoder sees the "
                 "look-back alone and may read it both ways."
             )
+        self.readout = nn.Linear(encoder.output_size, self.shape.targets * self.shape.size)
+
+    def forward(
+        self, encoder: Any, inputs: Tensor, ahead: Tensor, point: Point, truth: Tensor | None = None
+    ) -> Tensor:
+        """Return the head's numbers ``(batch, horizon, targets, size)``."""
         targets, first = self.shape.targets, self.shape.targets + self.shape.past
         known = inputs[:, 1:, first : first + self.shape.ahead]
         outputs, state = encoder(torch.cat((inputs, torch.cat((known, ahead[:, :1]), dim=1)), dim=2))

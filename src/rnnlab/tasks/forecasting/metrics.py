@@ -27,6 +27,9 @@ SUMS = (
 )
 """What is summed up for each step and target; ``size`` is that of what happened, in real units."""
 
+PLAIN = ("mse", "mae", "real_mse", "real_mae", "mase", "smape")
+"""Figures of a forecast of one number."""
+
 
 class Units(NamedTuple):
     """What turns a batch back into real units, and how hard its series are.
@@ -139,6 +142,12 @@ class ForecastScores(Metric):
             lower, upper = quantiles[..., low], quantiles[..., high]
             self.within[number] += ((truth >= lower) & (truth <= upper)).double().mul(weight).sum(dim=0)
             self.widths[number] += ((upper - lower) * weight).sum(dim=0)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What :meth:`compute` returns."""
+        bands = [f"{kind}_{self.percent(band)}" for band in self.bands for kind in ("coverage", "width")]
+        return (*PLAIN, *(["wql"] if self.levels else []), *bands)
 
     def compute(self) -> dict[str, Tensor]:
         """Return all figures; NaN where nothing was known."""

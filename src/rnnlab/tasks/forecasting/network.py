@@ -38,7 +38,7 @@ class ForecastNetwork(nn.Module):
         self.decoder = decoder
         self.loss = loss
         self.window_scaling = WindowScaling(scaling, decoder.shape.targets)
-        decoder.attach(encoder.output_size)
+        decoder.attach(encoder)
 
     def forward(self, inputs: Tensor, ahead: Tensor, truth: Tensor | None = None) -> Tensor:
         """Return parameters ``(batch, horizon, targets, size)`` on the scale of training.

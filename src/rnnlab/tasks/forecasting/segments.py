@@ -59,9 +59,9 @@ class Segments(Decoder):
         """Features of an embedded segment."""
         return self.embedding_size
 
-    def attach(self, output_size: int) -> None:
+    def attach(self, encoder: Any) -> None:
         """Make the readout of one segment."""
-        self.readout = nn.Linear(output_size, self.segment * self.shape.size)
+        self.readout = nn.Linear(encoder.output_size, self.segment * self.shape.size)
 
     def forward(
         self, encoder: Any, inputs: Tensor, ahead: Tensor, point: Point, truth: Tensor | None = None

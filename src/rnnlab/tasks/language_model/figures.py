@@ -12,13 +12,10 @@ from torch.utils.tensorboard import SummaryWriter
 from rnnlab.data.streams import StreamBatch
 from rnnlab.data.task_data import TaskData
 from rnnlab.figures.coloured_words import coloured_words_figure
-from rnnlab.figures.explained_texts import as_markdown
-from rnnlab.figures.explanation import Explanation
-from rnnlab.figures.explanation_views import save_pages
-from rnnlab.figures.perplexity_by_frequency import perplexity_by_frequency_figure
+from rnnlab.figures.drawing import publish
+from rnnlab.figures.explanation import Explanation, as_markdown, save_pages
 from rnnlab.figures.projector import write_projector
-from rnnlab.figures.saved import publish
-from rnnlab.figures.scored_tokens import ScoredTokens
+from rnnlab.figures.tokens import ScoredTokens, perplexity_by_frequency_figure
 from rnnlab.tasks.figures import SPLITS, Recorder, TaskFigures, gathered, word_vectors
 from rnnlab.tasks.language_model.data import LanguageData
 from rnnlab.tasks.language_model.task import LanguageModel

@@ -9,7 +9,7 @@ from functools import cache
 from rnnlab.corpora.corpus import Corpus, known_by
 from rnnlab.errors import DataError
 from rnnlab.tasks.kept_baselines import Figures, had, kept
-from rnnlab.text.tokenizers import BasicEnglish, Characters, Tokenizer
+from rnnlab.text.tokenizers import BasicEnglish, Bytes, Characters, Tokenizer
 from rnnlab.text.whole_lines import cut_of
 
 log = logging.getLogger(__name__)
@@ -99,9 +99,9 @@ def bag_of_bigrams(documents: dict[str, Documents], tokenizer: Tokenizer) -> Fig
 def words_by(tokenizer: Tokenizer, texts: list[str]) -> Words:
     """Return what the bag of bigrams takes for words: the run's tokens, or characters where they are lines.
 
-    Of a run on single characters it is words, too, where there are any: pairs of letters say little.
+    Of a run on single characters or bytes it is words, too, where there are any: pairs of letters say little.
     """
-    if isinstance(tokenizer, Characters):
+    if isinstance(tokenizer, Characters | Bytes):
         tokenizer = BasicEnglish()
     if cut_of(tokenizer.encode, texts).is_whole_lines:
         log.info("Without spaces there are no words: the bag of bigrams is one of characters.")

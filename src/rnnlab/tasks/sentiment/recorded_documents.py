@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from rnnlab.data.batch import Batch
 from rnnlab.data.documents import DocumentLoader
-from rnnlab.figures.scored_documents import ScoredDocuments
+from rnnlab.figures.documents import ScoredDocuments
 from rnnlab.tasks.figures import Recorder, gathered
+from rnnlab.tasks.sentiment.curves import write_curves
 
 Rows = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]
 """Documents' numbers, probabilities, right classes."""
@@ -52,6 +53,10 @@ class RecordedDocuments(Recorder):
             )
         )
 
+    def write(self, scored: Mapping[str, Any], folder: Path) -> None:
+        """Write ROC, precision-recall and reliability; see :class:`Recorder`."""
+        write_curves(scored, folder)
+
     def end(self, trainer: lightning.Trainer) -> None:
         """Join what all processes have kept."""
         rows = [row for part in gathered(self.rows, trainer) for row in part]
@@ -64,9 +69,3 @@ class RecordedDocuments(Recorder):
             lengths=self.lengths[documents[order]],
             classes=self.classes,
         )
-
-    def write_details(self, scored: Mapping[str, ScoredDocuments], folder: Path) -> None:
-        """Write the curves of each run."""
-        from rnnlab.tasks.sentiment.curves import write_curves
-
-        write_curves(scored, folder)

@@ -1,7 +1,5 @@
 """A trained recognizer: it listens to files, folders and lists of them."""
 
-import csv
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -11,10 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from rnnlab.atomic import written_beside
 from rnnlab.corpora.recordings import listed_files
 from rnnlab.corpora.sound import Sound, resampled, sound_of
-from rnnlab.errors import ConfigError, DataError, RunError
+from rnnlab.errors import DataError, RunError
 from rnnlab.signals.front_end import front_end_of
 from rnnlab.signals.log_mel import Floats
 from rnnlab.tasks.answers import OpenedRun, TrainedModel
@@ -22,7 +19,7 @@ from rnnlab.tasks.speech.decoding import Reals, aligned
 from rnnlab.tasks.speech.streaming import StreamedSound, whole_by_chunks
 from rnnlab.tasks.speech.task import SpeechRecognizer
 from rnnlab.tasks.task import evaluating
-from rnnlab.terminal import console, errors
+from rnnlab.terminal import console
 from rnnlab.visible import visible
 
 WINDOW = 32
@@ -31,7 +28,6 @@ LONGEST = 60.0
 """Seconds of a batch, and of the chunks into which a longer recording is cut, each at a quiet place."""
 CHUNK = 0.5
 """Seconds that a stream is handed at a time."""
-FORMATS = (".csv", ".jsonl")
 
 
 class Word(NamedTuple):
@@ -72,22 +68,16 @@ class Transcription:
         shares = [max(word.confidence, 1e-12) for word in self.words]
         return float(np.exp(np.mean(np.log(shares)))) if shares else 1.0
 
-    def plain(self) -> dict[str, Any]:
-        """Return it as plain data, numbers to be read."""
+    def row(self) -> dict[str, Any]:
+        """Return it as a row of a table; the words' starts, ends and confidences stand in their order."""
         return {
             "recording": self.name,
             "seconds": round(self.seconds, 3),
             "text": self.text,
             "confidence": round(self.confidence, 4),
-            "words": [
-                {
-                    "word": word.word,
-                    "start": round(word.start, 2),
-                    "end": round(word.end, 2),
-                    "confidence": round(word.confidence, 4),
-                }
-                for word in self.words
-            ],
+            "starts": " ".join(f"{word.start:.2f}" for word in self.words),
+            "ends": " ".join(f"{word.end:.2f}" for word in self.words),
+            "confidences": " ".join(f"{word.confidence:.4f}" for word in self.words),
         }
 
 
@@ -95,7 +85,7 @@ class TrainedSpeech(TrainedModel):
     """A recognizer that answers; see :class:`TrainedModel` for what it is made of."""
 
     task: SpeechRecognizer
-    answers_files = True
+    shows_files = True
 
     def __init__(self, run: OpenedRun, device: str = "auto") -> None:
         super().__init__(run, device)
@@ -192,31 +182,30 @@ class TrainedSpeech(TrainedModel):
         """
         return StreamedSound(self.task, self.front_end, str(self.run.checkpoint))
 
-    def answer_files(self, source: Path, target: Path | None = None) -> None:
-        """Tell what is said in a file, the files of a folder, or those that a table lists.
-
-        Args:
-            source: of sound.
-            target: a CSV or JSON Lines file; None for the terminal.
+    def file_answers(self, file: Path, horizon: int | None = None) -> Iterator[dict[str, Any]]:
+        """Yield a row for each recording: a file, those of a folder, or those that a list names.
 
         Raises:
             DataError: naming a recording that is missing or damaged.
-            ConfigError: if the ending of ``target`` tells no format.
+            RunError: if a horizon is asked for.
         """
-        files = listed_files(source)
-        if target is not None and target.suffix not in FORMATS:
-            raise ConfigError(f"output={target}: expected a name that ends in {' or '.join(FORMATS)}.")
-        told = self.transcribe((name, sound_in(file)) for name, file in files)
-        if target is None:
-            for transcription in told:
-                show(transcription)
-            return
-        with (
-            written_beside(target) as unfinished,
-            unfinished.open("w", encoding="utf-8", newline="") as lines,
-        ):
-            write_all(told, lines, target.suffix)
-        errors.print(f"Transcripts  {target}", markup=False)
+        if horizon is not None:
+            raise self.refusal("forecast", "forecasting")
+        for transcription in self.listen(file):
+            yield transcription.row()
+
+    def show_files(self, source: Path) -> None:
+        """Print the transcript of each recording with its words' times and confidences."""
+        for transcription in self.listen(source):
+            show(transcription)
+
+    def listen(self, source: Path) -> Iterator[Transcription]:
+        """Yield what is said in a file, in the files of a folder, or in those that a list names.
+
+        Raises:
+            DataError: naming a recording that is missing or damaged.
+        """
+        return self.transcribe((name, sound_in(file)) for name, file in listed_files(source))
 
 
 def sound_in(file: Path) -> Sound:
@@ -240,16 +229,3 @@ def show(transcription: Transcription) -> None:
             f"  {word.start:8.2f} to {word.end:.2f} s  {word.confidence:6.1%}  {visible(word.word)}",
             markup=False,
         )
-
-
-def write_all(told: Iterable[Transcription], lines: Any, suffix: str) -> None:
-    """Write transcripts as a table of one row each, or as JSON Lines with the words' times."""
-    if suffix == ".jsonl":
-        for transcription in told:
-            lines.write(json.dumps(transcription.plain(), ensure_ascii=False) + "\n")
-        return
-    writer = csv.writer(lines)
-    writer.writerow(["recording", "seconds", "text", "confidence"])
-    for transcription in told:
-        plain = transcription.plain()
-        writer.writerow([plain[name] for name in ("recording", "seconds", "text", "confidence")])

@@ -7,7 +7,7 @@ import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
 from rnnlab.corpora.sound import resampled
-from rnnlab.figures.saved import publish
+from rnnlab.figures.drawing import publish
 from rnnlab.figures.speech import errors_by_length_figure, posterior_figure, spectrogram_figure
 from rnnlab.tasks.figures import SPLITS, TaskFigures
 from rnnlab.tasks.speech.data import PlannedRecordings, SpeechData

@@ -145,7 +145,7 @@ class RecordedSpeech(Recorder):
         """Return the edits in all, those of each speaker, the most frequent, and the worst recordings."""
         return [part(self.scored) for part in (totals, speakers, confusions, worst)]
 
-    def write_details(self, scored: Mapping[str, ScoredSpeech], folder: Path) -> None:
+    def write(self, scored: Mapping[str, ScoredSpeech], folder: Path) -> None:
         """Write what was told of each recording by each run."""
         found = {run: speech.plain() for run, speech in scored.items()}
         write_text(folder / "speech.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
