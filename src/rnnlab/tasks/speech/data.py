@@ -1,5 +1,6 @@
 """Recordings as length-bucketed batches of features, with the transcripts' ids."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +21,7 @@ from rnnlab.signals.augmentation import Augmentation
 from rnnlab.signals.front_end import FrontEnd, Statistics, front_end_of, log_mel_of, statistics
 from rnnlab.signals.kept_sound import KeptSound, kept_sound
 from rnnlab.signals.log_mel import steps_of
+from rnnlab.tasks.speech.error_counts import edits
 from rnnlab.text.encoded import EncodedSplit, Progress
 from rnnlab.text.readable_tokens import readable, separator
 from rnnlab.text.tokenizers import Tokenizer
@@ -195,6 +197,21 @@ class SpeechData(TextData):
             for utterance, has, ids in zip(utterances, steps.tolist(), texts, strict=True)
             if has < needed(ids)
         ]
+
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """Return the error rates of whoever always tells the most frequent training transcript."""
+        counted = Counter(said.transcript for said in self.corpus.utterances("train"))
+        always = counted.most_common(1)[0][0]
+        meant = [said.transcript for said in self.corpus.utterances("test")]
+        words = [edits(text.split(), always.split()) for text in meant]
+        letters = [edits(text, always) for text in meant]
+        return {
+            "always the most frequent": {
+                "wer": sum(one.errors for one in words) / sum(one.meant for one in words),
+                "cer": sum(one.errors for one in letters) / sum(one.meant for one in letters),
+                "ser": sum(one.errors > 0 for one in words) / len(words),
+            }
+        }
 
     def train_loader(self) -> "SpeechLoader":
         """Return the training recordings in shuffled batches of similar length, augmented."""

@@ -67,14 +67,6 @@ def _costs(meant: Sequence[Any], told: Sequence[Any]) -> list[list[int]]:
     return costs
 
 
-class ErrorRates(NamedTuple):
-    """Error rates over a whole split: the sum of all edits by the sum of all that was meant."""
-
-    wer: float
-    cer: float
-    ser: float
-
-
 def bootstrap_interval(
     errors: npt.ArrayLike, meant: npt.ArrayLike, *, share: float = 0.95, draws: int = 2000, seed: int = 0
 ) -> tuple[float, float]:
