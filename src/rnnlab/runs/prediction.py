@@ -47,7 +47,7 @@ def answer(
     check_together(text, input, output, explain, label, quotes)
     model = load(run, device=device, trust=trusted_packages(trust), task=task)
     if input is not None and output is None:
-        if not model.shows_files or explain:
+        if not model.shows_files or explain or horizon is not None:
             raise ConfigError("input needs output=…, the file for the predictions.")
         model.show_files(Path(input))
         return

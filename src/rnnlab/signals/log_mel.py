@@ -116,7 +116,8 @@ class LogMel:
             dithered = samples + noise * np.float32(self.dither / 32768)
         if not self.pre_emphasis or not len(samples):
             return dithered
-        last = np.concatenate(([dithered[0] if before is None else before], dithered[:-1]))
+        first = np.float32(dithered[0] if before is None else before)
+        last = np.concatenate(([first], dithered[:-1]))
         found: Floats = (dithered - np.float32(self.pre_emphasis) * last).astype(np.float32)
         return found
 

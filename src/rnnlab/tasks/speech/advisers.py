@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.language_model.kneser_ney import KneserNey
+from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.tasks.speech.decoding import NOTHING, Adviser, Ids, Reals, Spelling
 from rnnlab.tasks.task import evaluating
 from rnnlab.text.vocabulary import EOS_ID, SPECIALS, UNK_ID
@@ -269,13 +270,13 @@ class LanguageReader:
     """Texts whose rows are kept; then all is forgotten."""
 
     def __init__(self, run: "OpenedRun") -> None:
-        task: Any = run.task
-        if not hasattr(task, "decoder") or run.reading is None:
+        task = run.task
+        if not isinstance(task, LanguageModel):
             raise ConfigError(
                 f"task.decoding.lm={run.checkpoint} is a model of task={run.task_name}: take one of "
                 "task=language_model."
             )
-        if getattr(task, "reads_backward", False):
+        if task.reads_backward:
             raise ConfigError(f"task.decoding.lm={run.checkpoint} reads backwards, and sound goes forwards.")
         self.task = task
         self._rows: dict[Ids, Reals] = {}

@@ -95,10 +95,12 @@ class StreamedSound:
 
     def _read(self, steps: int) -> Reals:
         front_end = self.front_end
-        enough = (steps - 1) * front_end.stride + front_end.stack
-        ready = stacked(self._frames[: max(0, enough)], front_end.stack, front_end.stride)[:steps]
+        ready = np.empty((0, front_end.input_size), dtype=np.float32)
+        if steps:
+            enough = (steps - 1) * front_end.stride + front_end.stack
+            ready = stacked(self._frames[:enough], front_end.stack, front_end.stride)[:steps]
         self._frames = self._frames[steps * front_end.stride :]
-        told = self.steps.add(ready if steps else ready[:0])
+        told = self.steps.add(ready)
         self._told.append(told)
         return told
 
