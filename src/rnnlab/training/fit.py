@@ -47,7 +47,7 @@ from rnnlab.training.overhead import Unprofiled, leave_out_empty_hooks
 from rnnlab.training.processes import begin, check_free, failure_noted, only_worker, quieten
 from rnnlab.training.progress import TrainingProgress
 from rnnlab.training.random_states import RandomStates
-from rnnlab.training.report import describe_task, final_table
+from rnnlab.training.report import describe_task, final_table, where_it_goes
 from rnnlab.training.resume import check_epochs, check_same_corpus, check_same_vocabulary, tell_edited
 from rnnlab.training.run_folder import RESTORE_CONFIG, RunFolder
 from rnnlab.training.scoring import evaluate
@@ -109,6 +109,7 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         check_precision(task, str(config["trainer"]["precision"]), trainer.strategy.root_device)
         held.enter_context(only_worker(folder))
         begin(config, folder, resuming, task.metadata["origin"])
+        log.info(where_it_goes(folder, LoggerSettings.of(config).tensorboard))
         with failure_noted(folder), told_when_full(folder.path), closing(trainer.loggers, config):
             with damage_told(start, clock):
                 trainer.fit(task, datamodule=data, ckpt_path=str(start.file) if start else None)
@@ -347,6 +348,12 @@ def check_validated(folder: RunFolder, trainer: lightning.Trainer) -> None:
         )
 
 
+def recorders_of(task: Task, data: TaskData, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what keeps the answers of a run that draws none of them, for its mixture with a baseline."""
+    found = {split: task.recorder(data, split) for split in SPLITS if config["baselines"]}
+    return {split: recorder for split, recorder in found.items() if recorder is not None}
+
+
 def finish(
     config: Mapping[str, Any],
     task: Task,
@@ -358,7 +365,7 @@ def finish(
     """Score the best checkpoint; write the figures into the run's folder and its loggers, and show them."""
     task.load_state_dict(read_checkpoint(folder.best)["state_dict"])
     drawn = task.figures(data, LoggerSettings.of(config).words) if trainer.loggers else None
-    recorders: Mapping[str, Callback] = drawn.recorders if drawn else {}
+    recorders: Mapping[str, Any] = drawn.recorders if drawn else recorders_of(task, data, config)
     device = device_name(trainer.strategy.root_device)  # scoring leaves the task on the CPU
     scores = {
         split: evaluate(
@@ -370,6 +377,7 @@ def finish(
         "test": scores["test"],
         "validation": scores["validation"],
         "baselines": had("baseline", data.baselines) if config["baselines"] else {},
+        "together": had("mixture", lambda: task.together(data, recorders)) if config["baselines"] else {},
         "labels": list(data.labels()),
         "monitor": task.monitor,
         "seconds_per_epoch": clock.seconds_per_epoch,

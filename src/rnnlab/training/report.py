@@ -31,7 +31,7 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
         folder: where the run lies.
         limit: ``trainer.limit_test_batches``, 1.0 for all.
     """
-    rows = {"this run": metrics["test"], **metrics["baselines"]}
+    rows = {"this run": metrics["test"], **metrics["together"], **metrics["baselines"]}
     names, labels = over_all(metrics["test"], metrics["labels"]), metrics["labels"]
     title = f"Test split{part_of_it(limit)}, scored once with the best checkpoint"
     table = table_of(title, "", [called(name, labels) for name in names])
@@ -39,6 +39,10 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
         cells = [figure(name, values[name]) if name in values else "" for name in names]
         table.add_row(row, *cells, style="bold" if row == "this run" else None)
     print_table(table)
+    for row, values in metrics["together"].items():
+        console.print(
+            f"{row}: mixed by {values['weight']:.2f}, chosen on the validation split.", markup=False
+        )
     by_class = table_by_class({name: figure(name, value) for name, value in metrics["test"].items()}, labels)
     if by_class is not None:
         print_table(by_class)
@@ -56,6 +60,12 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
     console.print("Next:", style="bold")
     for line in next_commands(task, folder):
         console.print(f"  {line}", markup=False)
+
+
+def where_it_goes(folder: RunFolder, tensorboard: bool) -> str:
+    """Return a line that names the folder of a run that begins, and how to watch it."""
+    watched = f"; watch it: tensorboard --logdir {shown(folder.path.parent)}" if tensorboard else ""
+    return f"Run folder {shown(folder.path)}{watched}"
 
 
 def places(folder: RunFolder) -> list[tuple[str, Path]]:

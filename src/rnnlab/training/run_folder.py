@@ -24,6 +24,7 @@ CONFIG = {f"{section}?": {str: object} for section in SECTIONS} | {"task?": {"na
 """The shape of ``config.yaml``; what else a section must hold, who reads it knows."""
 METRICS = {
     **{"validation?": {str: NUMBER}, "test?": {str: NUMBER}, "baselines?": {str: {str: NUMBER}}},
+    "together?": {str: {str: NUMBER}},
     **{"wall_seconds?": NUMBER, "tokens_per_second?": NUMBER, "monitor?": str},
 }
 """The shape of ``metrics.json``."""

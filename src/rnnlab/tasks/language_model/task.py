@@ -26,6 +26,7 @@ from rnnlab.tasks.task import Task
 from rnnlab.terminal import shown
 
 if TYPE_CHECKING:
+    from rnnlab.tasks.figures import Recorder
     from rnnlab.tasks.language_model.answers import TrainedLanguageModel
     from rnnlab.tasks.language_model.figures import LanguageFigures
 
@@ -140,6 +141,22 @@ class LanguageModel(Task):
         from rnnlab.tasks.language_model.figures import LanguageFigures  # matplotlib takes a while to import
 
         return LanguageFigures(self, data, words)
+
+    def recorder(self, data: Any, split: str) -> "Recorder":
+        """Return what keeps the losses of each token."""
+        from rnnlab.tasks.language_model.figures import RecordedTokens  # matplotlib takes a while to import
+
+        return RecordedTokens()
+
+    def together(self, data: Any, recorders: "Mapping[str, Recorder]") -> dict[str, dict[str, float]]:
+        """Return the figures of the network and the trigrams as one: the mean of their probabilities."""
+        from rnnlab.tasks.language_model.baselines import mixed
+
+        answers = data.trigram_answers()
+        if answers is None:
+            return {}
+        losses = {split: recorder.scored.in_order() for split, recorder in recorders.items()}
+        return {"with the trigrams": mixed(losses, answers).as_row()}
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return the hidden states ``(batch, time, output_size)`` and the state after the last token.

@@ -176,6 +176,13 @@ class SentimentClassifier(FineTunedTask):
 
         return RecordedDocuments(data.encoded.splits[split].lengths, self.labels)
 
+    def together(self, data: Any, recorders: "Mapping[str, Recorder]") -> dict[str, dict[str, float]]:
+        """Return the figures of the network and the bag of bigrams as one: the mean of their log-odds."""
+        from rnnlab.tasks.sentiment.baselines import mixed
+
+        scored = {split: recorder.scored for split, recorder in recorders.items()}
+        return {"with the bag of bigrams": mixed(scored, data.bigram_answers()).as_row()}
+
     @property
     def is_binary(self) -> bool:
         """Whether one logit tells the two classes apart."""
