@@ -26,6 +26,7 @@ GROUPS: tuple[str, ...] = (
 )
 GROUPS += ("experiment", "debug")
 FACTS = ("vocabulary_size", "labels", "input_size", "answers", "classes")  # what the data tells a task
+FACTS += ("look_back", "horizon", "targets", "symbols")
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 
 

@@ -75,6 +75,22 @@ def parsed(kind: type[Arguments], words: Sequence[str]) -> Arguments:
     return kind(**found)
 
 
+def task_keys(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the keys ``task.…`` among words, without that beginning, with their values; and the other words.
+
+    >>> task_keys(["run=a", "task.decoding.beam=8", "task.decoding.lm=null"])
+    ({'decoding.beam': 8, 'decoding.lm': None}, ['run=a'])
+    """
+    found: dict[str, Any] = {}
+    for word in (word for word in words if word.startswith("task.")):
+        key, _, text = word.removeprefix("task.").partition("=")
+        try:
+            found[key] = parsed_yaml(text)
+        except NotPlainError:
+            found[key] = text
+    return found, [word for word in words if not word.startswith("task.")]
+
+
 def value_of(key: str, text: str, kinds: Sequence[type]) -> Any:
     """Return the value that ``text`` spells, as one of ``kinds``.
 

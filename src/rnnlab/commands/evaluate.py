@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from rnnlab.command_line import exit_by, explained
 from rnnlab.folders import conf_folder
-from rnnlab.plain_arguments import DEVICES, option, parsed
+from rnnlab.plain_arguments import DEVICES, option, parsed, task_keys
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Arguments:
     python scripts/evaluate.py run=<one> run=<another> run='logs/sweeps/*/*/*/*'
     python scripts/evaluate.py run=<forwards> run=<backwards> ensemble=true
     python scripts/evaluate.py run=<forecasts> stride=24                a backtest from one origin a day
+    python scripts/evaluate.py run=<speech> task.decoding.method=beam task.decoding.lm=<language model>
     """
 
     run: str = option("a run folder, a checkpoint file, or a pattern; may be given again for one table")
@@ -41,6 +42,7 @@ class Arguments:
 
 def evaluate(words: list[str]) -> None:
     """Take the words apart and do what they ask."""
+    asked, words = task_keys(words)
     runs = [word.removeprefix("run=") for word in words if word.startswith("run=")]
     data_keys = [word for word in words if word.startswith("data.")]
     data_keys += [f"data.corpus.{word}" for word in words if word.startswith("quotes=")]
@@ -52,7 +54,7 @@ def evaluate(words: list[str]) -> None:
     from rnnlab.runs.evaluation_report import evaluate_runs
 
     options["data"] = data_section(conf_folder(), options["data"], data_keys, options["labels"])
-    evaluate_runs(runs, **options)
+    evaluate_runs(runs, **options, task=asked)
 
 
 def message(error: Exception) -> str:

@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 
 from rnnlab.command_line import exit_by
-from rnnlab.plain_arguments import DEVICES, option, parsed
+from rnnlab.plain_arguments import DEVICES, option, parsed, task_keys
 from rnnlab.ranges import whole
 
 TABLE_KEYS = ("data.corpus.text_column=", "data.corpus.quotes=")
@@ -19,13 +19,16 @@ class Arguments:
     python scripts/predict.py run=<run folder> input=reviews.csv output=predictions.csv
     python scripts/predict.py run=<run folder> input=series.csv output=forecast.csv horizon=24
     python scripts/predict.py run=<run folder> input=series.csv output=shares.csv explain=true
+    python scripts/predict.py run=<run folder> input=hello.wav          or a folder, or a list of recordings
     ... | python scripts/predict.py run=<run folder>         a text a line in, a JSON object a line out
     """
 
     run: str = option("a run folder, or a checkpoint file")
     text: str | None = option("one text", None)
     input: str | None = option(
-        "a table (.csv, .tsv, .jsonl; of series also .parquet) or plain text (.txt, a text a line)", None
+        "a table (.csv, .tsv, .jsonl; of series also .parquet) or plain text (.txt, a text a line); of "
+        "speech a recording, a folder of them, or a list of their paths",
+        None,
     )
     output: str | None = option(
         "where the predictions go (.csv, .tsv, .jsonl), or the explanation (.html)", None
@@ -55,12 +58,14 @@ class Arguments:
     trust: str | None = option("packages besides rnnlab whose classes the checkpoint may name: a,b", None)
 
 
-def predict(arguments: Arguments) -> None:
-    """Do what the arguments ask."""
+def predict(words: list[str]) -> None:
+    """Take the words apart and do what they ask."""
+    asked, others = task_keys(words)
+    arguments = parsed(Arguments, [plain_key(word) for word in others])
     # Here, and not above: torch takes seconds to import, and --help needs none of it.
     from rnnlab.runs.prediction import answer
 
-    answer(**vars(arguments))
+    answer(**vars(arguments), task=asked)
 
 
 def plain_key(word: str) -> str:
@@ -70,4 +75,4 @@ def plain_key(word: str) -> str:
 
 def main() -> None:
     """Do what the words of the command line ask, and exit."""
-    exit_by(lambda: predict(parsed(Arguments, [plain_key(word) for word in sys.argv[1:]])))
+    exit_by(lambda: predict(sys.argv[1:]))

@@ -31,6 +31,7 @@ def evaluated(
     trust: Sequence[str] = (),
     recorders: MutableMapping[str, Recorder] | None = None,
     stride: int | None = None,
+    task: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return a run's metrics on a split; on its own data those that training printed, digit for digit.
 
@@ -45,6 +46,7 @@ def evaluated(
         trust: packages besides rnnlab whose classes the checkpoint may name.
         recorders: takes what kept the answers, where the task has such, under the run's path.
         stride: of forecasts, the steps from one origin to the next; None as in training.
+        task: keys of the task's section that are said anew, see :func:`rnnlab.runs.load.open_run`.
 
     Returns:
         ``run``, ``checkpoint``, ``data`` (the corpus's name), ``split``, ``documents`` (or sequences),
@@ -60,7 +62,7 @@ def evaluated(
     quieten()
     if device not in (None, "auto", "cpu", "gpu", "cuda"):
         raise ConfigError(f"device={device}: choose auto, cpu or gpu.")
-    run = open_run(path, trust)
+    run = open_run(path, trust, task)
     config = {**run.config, "data": run.config["data"] if data is None else dict(data)}
     if stride is not None:
         config["batches"] = {**config["batches"], "stride": stride}

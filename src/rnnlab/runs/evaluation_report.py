@@ -38,6 +38,7 @@ def evaluate_runs(
     trust: str | None = None,
     ensemble: bool = False,
     stride: int | None = None,
+    task: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Evaluate runs, print one table, and write the figures.
 
@@ -53,6 +54,7 @@ def evaluate_runs(
         trust: packages besides rnnlab whose classes the checkpoint may name, separated by commas.
         ensemble: score the mean of the runs' probabilities, too.
         stride: of forecasts, the steps from one origin to the next; None as in training.
+        task: keys of the task's section that are said anew, see :func:`rnnlab.runs.load.open_run`.
 
     Returns:
         What is written: ``runs`` (see :func:`rnnlab.runs.evaluation.evaluated`), ``mean`` and ``spread``
@@ -75,7 +77,7 @@ def evaluate_runs(
     if ensemble:
         found, together = evaluated_together(paths, split, data, names, device, trusted)
     for path in [] if ensemble else paths:
-        found.append(evaluated(path, split, data, names, device, trusted, recorders, stride))
+        found.append(evaluated(path, split, data, names, device, trusted, recorders, stride, task))
         if found[-1]["data"] != found[0]["data"]:
             raise ConfigError(
                 f"{paths[0]} was trained on {found[0]['data']}, {path} on {found[-1]['data']}: their figures "
@@ -89,7 +91,10 @@ def evaluate_runs(
     if together is not None:
         report["ensemble"] = together
     show(report)
-    if data is None and stride is None and not ensemble:
+    for recorder in recorders.values():
+        for part in recorder.tables():
+            print_table(part)
+    if data is None and stride is None and not ensemble and not task:
         for result in found:
             compare_with_training(result)
     target = report_file(found, output)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.build import build, locate_class, taken_by
-from rnnlab.errors import RunError
+from rnnlab.errors import ConfigError, RunError, nearest
 from rnnlab.files.bounded import glimpse
 from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.folders import command
@@ -22,7 +22,13 @@ UNUSED = ("callbacks", "logger")
 """Sections of which nothing is built where a run is only asked."""
 
 
-def load(path: str | Path, *, device: str = "auto", trust: Sequence[str] = ()) -> TrainedModel:
+def load(
+    path: str | Path,
+    *,
+    device: str = "auto",
+    trust: Sequence[str] = (),
+    task: Mapping[str, Any] | None = None,
+) -> TrainedModel:
     """Return the trained model of a run, from its checkpoint alone.
 
     Neither the training data nor the configuration files nor any flag is needed. A checkpoint is read as
@@ -33,6 +39,7 @@ def load(path: str | Path, *, device: str = "auto", trust: Sequence[str] = ()) -
         device: ``cpu``, ``cuda`` or ``auto``: a GPU where there is one.
         trust: packages besides rnnlab whose classes the checkpoint may name, such as that of an encoder of
             your own.
+        task: keys of the task's section that are said anew, see :func:`open_run`.
 
     Returns:
         A model of the kind that its task names: with ``predict``, ``predict_proba`` and ``explain``
@@ -42,17 +49,19 @@ def load(path: str | Path, *, device: str = "auto", trust: Sequence[str] = ()) -
         RunError: if it can't be used; see :func:`open_run`.
         ConfigError: if there is no such device.
     """
-    run = open_run(path, trust)
+    run = open_run(path, trust, task)
     return run.task.trained_model()(run, device)
 
 
-def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
+def open_run(path: str | Path, trust: Sequence[str] = (), task: Mapping[str, Any] | None = None) -> OpenedRun:
     """Rebuild a run's best network.
 
     Args:
         path: a run folder or a checkpoint file.
         trust: packages besides rnnlab whose classes the checkpoint may name, such as that of an encoder of
             your own. Naming a class makes Python import its module, which runs code.
+        task: keys of the task's section that are said anew, such as ``{"decoding.method": "beam"}``: those
+            that the task lists as ``asked_keys``.
 
     Raises:
         RunError: if it is neither, has no checkpoint yet, is damaged, of a later format, holds anything but
@@ -69,8 +78,9 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
         arguments = metadata.get("model_arguments")
         if arguments is None:
             arguments = arguments_of_earlier(metadata, reading)
+        config = {**config, "task": said_anew(config["task"], task or {})}
         with no_larger_than(content["state_dict"], file):
-            task = build(task_arguments(config), Task, "task", model=config["model"], **arguments)
+            network = build(task_arguments(config), Task, "task", model=config["model"], **arguments)
         tell_edited(metadata, [config["task"], config["model"], config["tokenizer"] if reading else {}])
     except (
         *(LookupError, TypeError, AttributeError, ValueError, ArithmeticError, AssertionError),
@@ -80,10 +90,28 @@ def open_run(path: str | Path, trust: Sequence[str] = ()) -> OpenedRun:
             f"{file} is damaged: its configuration or vocabulary is not as rnnlab writes it."
         ) from error
     try:
-        task.load_state_dict(content["state_dict"])
+        network.load_state_dict(content["state_dict"])
     except (RuntimeError, KeyError) as error:
         raise RunError(f"{file} is damaged: its weights don't fit its configuration. {error}") from error
-    return OpenedRun(file, config, task.eval(), arguments, reading, labels, metadata)
+    network.open_others(lambda other: open_run(other, trust))
+    return OpenedRun(file, config, network.eval(), arguments, reading, labels, metadata)
+
+
+def said_anew(section: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run's task section in which some keys have other values.
+
+    Raises:
+        ConfigError: if the task lets none of them be said anew.
+    """
+    found = dict(section)
+    asked = locate_class(section.get("_target_", ""), Task, "task").asked_keys if keys else ()
+    for key, value in keys.items():
+        name, _, inner = key.partition(".")
+        if name not in asked:
+            why = nearest(name, asked) if asked else "There is none that can."
+            raise ConfigError(f"task.{key}: task={section.get('name')} can't be asked with another. {why}")
+        found[name] = {**(found.get(name) or {}), inner: value} if inner else value
+    return found
 
 
 def arguments_of_earlier(

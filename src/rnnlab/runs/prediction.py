@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,14 +36,22 @@ def answer(
     trust: str | None = None,
     safe_cells: bool | None = None,
     horizon: int | None = None,
+    task: Mapping[str, Any] | None = None,
 ) -> None:
     """Predict or explain, see ``scripts/predict.py --help`` for the arguments.
+
+    ``task`` has keys of the task's section that are said anew, see :func:`rnnlab.runs.load.open_run`.
 
     Raises:
         RnnlabError: for whatever the user can mend.
     """
     check_together(text, input, output, explain, label, quotes)
-    model = load(run, device=device, trust=trusted_packages(trust))
+    model = load(run, device=device, trust=trusted_packages(trust), task=task)
+    if input is not None and output is None:
+        if not model.shows_files or explain or horizon is not None:
+            raise ConfigError("input needs output=…, the file for the predictions.")
+        model.show_files(Path(input))
+        return
     if input is not None and output is not None and (explain or not model.tells_classes):
         source = Path(input)
         rows = model.file_explanations(source, label) if explain else model.file_answers(source, horizon)
@@ -91,8 +99,6 @@ def check_together(
     """
     if text is not None and input is not None:
         raise ConfigError("text and input are both given; choose one.")
-    if input is not None and output is None:
-        raise ConfigError("input needs output=…, the file for the predictions.")
     if quotes is not None and input is None:
         raise ConfigError("quotes=… is for input=…, a table.")
     if explain and text is None and input is None:

@@ -115,6 +115,7 @@ class TrainedModel:
 
     Attributes:
         tells_classes: whether it answers with classes and their probabilities.
+        shows_files: whether what it answers to files can be shown on a terminal, by :meth:`show_files`.
         max_length: tokens read of a text at most; None for all.
 
     Args:
@@ -126,6 +127,7 @@ class TrainedModel:
     """
 
     tells_classes = False
+    shows_files = False
     max_length: int | None = None
 
     def __init__(self, run: OpenedRun, device: str = "auto") -> None:
@@ -172,6 +174,10 @@ class TrainedModel:
     def answered(self, data: "TaskData") -> Answered:
         """Return what the model says of a prepared split, for several models to answer together."""
         raise self.refusal("tell classes", "sentiment")
+
+    def show_files(self, source: Path) -> None:
+        """Show what a file, a folder or a list of files has for an answer."""
+        raise self.refusal("show what files say", "speech")
 
     def explain(self, text: str, label: str | None = None) -> Explanation:
         """Return what each word did to the answer."""

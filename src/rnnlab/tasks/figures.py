@@ -1,7 +1,7 @@
 """What a finished run shows of its model besides numbers; each task that shows something has its own."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch.distributed
 from lightning.pytorch.callbacks import Callback
+from rich.table import Table
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
@@ -26,6 +27,10 @@ class Recorder(Callback, ABC):
     """
 
     scored: Any
+
+    def tables(self) -> Sequence[Table]:
+        """Return what an evaluation shows of it on the terminal, below the figures."""
+        return ()
 
     def write(self, scored: Mapping[str, Any], folder: Path) -> None:
         """Write what recorders of this kind have kept, as figures and as their points.

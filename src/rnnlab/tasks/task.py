@@ -1,7 +1,7 @@
 """What every task shares: its optimizer, its place in the checkpoint, and all that others ask of a task."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -22,7 +22,7 @@ from rnnlab.tasks.loss_watch import LossWatch, check_weights
 
 if TYPE_CHECKING:
     from rnnlab.data.task_data import TaskData
-    from rnnlab.tasks.answers import TrainedModel
+    from rnnlab.tasks.answers import OpenedRun, TrainedModel
     from rnnlab.tasks.figures import Recorder, TaskFigures
     from rnnlab.tasks.starting import Starting
 
@@ -45,6 +45,8 @@ class Task(lightning.LightningModule):
         mode: whether that metric is best at its ``min`` or its ``max``.
         prepared_keys: keys of the task's section that are no arguments of the constructor, but are read by
             :meth:`prepare` or where a training starts from another run.
+        asked_keys: keys of the task's section that may be said anew, ``task.…=``, where a finished run is
+            scored or asked.
         keeps_all_memory: whether the large blocks of memory of all training steps have the same sizes, so
             that what one step frees fits the next.
         metadata: plain data that makes a checkpoint stand alone (config, vocabulary, tokenizer, labels);
@@ -54,6 +56,7 @@ class Task(lightning.LightningModule):
     monitor: str
     mode: Literal["min", "max"]
     prepared_keys: ClassVar[tuple[str, ...]] = ()
+    asked_keys: ClassVar[tuple[str, ...]] = ()
     keeps_all_memory: ClassVar[bool] = False
 
     def __init__(self, optimizer: Mapping[str, Any] | None, scheduler: Mapping[str, Any] | None) -> None:
@@ -86,6 +89,13 @@ class Task(lightning.LightningModule):
         Args:
             config: the run's configuration.
             data: prepared.
+        """
+
+    def open_others(self, opened: "Callable[[str], OpenedRun]") -> None:
+        """Take what opens other runs, of a finished run that asks them where it is scored or asked.
+
+        Args:
+            opened: opens a run folder or a checkpoint file, under the same trust as this one.
         """
 
     def logging_callbacks(self, logger: Mapping[str, Any]) -> list[Callback]:

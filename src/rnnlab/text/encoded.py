@@ -5,13 +5,10 @@ where they are the user's own, the settings of the vocabulary, the form of the f
 an edited tokenizer is a new entry and nothing has to be cleared.
 """
 
-import errno
 import hashlib
 import json
-import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,16 +16,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rnnlab.atomic import room_beside, written_beside
 from rnnlab.corpora.corpus import Corpus, Document, known_by
-from rnnlab.errors import ConfigError, DataError, RnnlabError
+from rnnlab.errors import ConfigError, DataError
 from rnnlab.files.array_file import open_array
 from rnnlab.files.bounded import damaged
 from rnnlab.files.plain_file import read_json
 from rnnlab.folders import cache_folder, within
 from rnnlab.text import encoding_pass
 from rnnlab.text.encoding_pass import part
-from rnnlab.text.sealed_folder import damage, seal
+from rnnlab.text.sealed_folder import kept_in
 from rnnlab.text.tokenizer_identity import identity
 from rnnlab.text.tokenizers import Tokenizer, TrainedTokenizer, check_known
 from rnnlab.text.vocabulary import SPECIALS, Vocabulary
@@ -40,13 +36,10 @@ _SHAPE = {
     **{"files": {str: str}, "out_of_vocabulary": {str: (int, float)}},
 }
 _LARGEST = 512 << 20  # bytes: a vocabulary of millions of tokens
-_TRIES = 3
 _EVERY = 500  # documents between two calls of progress
 
 Progress = Callable[[str, int, int | None], None]
 """Called with what is being done, how many documents are done, and of how many (None: not known)."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -170,14 +163,12 @@ def encoded_corpus(
     key = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()
     folder = cache_folder() / "encoded" / f"{re.sub(r'[^A-Za-z0-9_-]', '_', corpus.name)}-{key[:20]}"
     wanted = _Wanted(tuple(splits), tuple(vocabulary_splits), max_size, min_frequency, closed, vocabulary)
-    for _ in range(_TRIES):
-        found = _kept(folder, splits, key, type(tokenizer))
-        if isinstance(found, EncodedCorpus):
-            return found
-        if found is not None:
-            _log.warning("The encoded corpus in %s is damaged (%s) and is made again.", folder, found)
-        _build(folder, corpus, tokenizer, wanted, progress)
-    raise RnnlabError(f"{folder} is damaged again as soon as it is written. Is the disk sound?")
+    return kept_in(
+        folder,
+        lambda: _open(folder, splits, key, type(tokenizer)),
+        lambda unfinished: _encode(unfinished, corpus, tokenizer, wanted, progress),
+        "The encoded corpus",
+    )
 
 
 class _Wanted(NamedTuple):
@@ -187,23 +178,6 @@ class _Wanted(NamedTuple):
     min_frequency: int
     closed: bool
     vocabulary: Vocabulary | None
-
-
-def _kept(
-    folder: Path, splits: Sequence[str], key: str, tokenizer: type[Tokenizer]
-) -> EncodedCorpus | str | None:
-    """Return what was kept, what is wrong with it, or None where nothing was."""
-    if not folder.is_dir():
-        return f"{folder.name} is no folder" if folder.exists() else None
-    reason = damage(folder)
-    if reason is not None:
-        return reason
-    try:
-        return _open(folder, splits, key, tokenizer)
-    except FileNotFoundError as error:
-        return f"{Path(error.filename).name} is missing"
-    except (RnnlabError, ValueError, LookupError, TypeError) as error:
-        return str(error)
 
 
 def _open(folder: Path, splits: Iterable[str], key: str, tokenizer: type[Tokenizer]) -> EncodedCorpus:
@@ -224,28 +198,6 @@ def _open(folder: Path, splits: Iterable[str], key: str, tokenizer: type[Tokeniz
         if not -1 <= texts.labels.min(initial=-1) <= texts.labels.max(initial=-1) < len(found.labels):
             raise damaged(folder, f"{split} has classes that have no name")
     return found
-
-
-def _build(
-    folder: Path, corpus: Corpus, tokenizer: Tokenizer, wanted: _Wanted, progress: Progress | None
-) -> None:
-    try:
-        with written_beside(folder) as unfinished:
-            unfinished.mkdir()
-            _encode(unfinished, corpus, tokenizer, wanted, progress)
-            seal(unfinished)
-            _make_way(folder, lambda: isinstance(_kept(folder, wanted.splits, "", type(tokenizer)), str))
-    except OSError as error:
-        # A folder can't be put where one is: then another process was first, and what it made will serve.
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            raise
-
-
-def _make_way(folder: Path, is_damaged: Callable[[], bool]) -> None:
-    """Remove a damaged folder, in one step for all who look; leave a whole one."""
-    if is_damaged():
-        with room_beside(folder) as aside, suppress(FileNotFoundError):
-            folder.replace(aside / folder.name)
 
 
 def _encode(

@@ -1,16 +1,97 @@
-"""A folder that tells whether it is whole: a manifest of the sizes and checksums of its files."""
+"""A folder that tells whether it is whole: a manifest of the sizes and checksums of its files.
 
+What is computed once is kept in such a folder, and made again where it was damaged.
+"""
+
+import errno
 import json
+import logging
 import stat
 import zlib
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
-from rnnlab.errors import DamagedFileError
+from rnnlab.atomic import room_beside, written_beside
+from rnnlab.errors import DamagedFileError, RnnlabError
 from rnnlab.files.bounded import is_name
 from rnnlab.files.plain_file import read_json
 
 _MANIFEST = "manifest.json"
 _CHUNK = 1 << 22
+_TRIES = 3
+
+Opened = TypeVar("Opened")
+
+_log = logging.getLogger(__name__)
+
+
+def kept_in(folder: Path, opened: Callable[[], Opened], write: Callable[[Path], None], what: str) -> Opened:
+    """Return what a folder holds, which is written first where it is not there or damaged.
+
+    A damaged one is replaced, with a warning in the log. Several processes may ask at once.
+
+    Args:
+        folder: where it is kept; its name tells all that decides its content.
+        opened: opens it; raises what a damaged file makes of it.
+        write: writes all of it into an empty folder.
+        what: is kept, for the warning: ``The encoded corpus``.
+
+    Raises:
+        RnnlabError: if the disk is full or the folder can't be written.
+    """
+    for _ in range(_TRIES):
+        reason = damage_of(folder)
+        if reason is None:
+            try:
+                return opened()
+            except FileNotFoundError as error:
+                reason = f"{Path(error.filename).name} is missing"
+            except (RnnlabError, ValueError, LookupError, TypeError) as error:
+                reason = str(error)
+        if reason:
+            _log.warning("%s in %s is damaged (%s) and is made again.", what, folder, reason)
+        _build(folder, opened, write)
+    raise RnnlabError(f"{folder} is damaged again as soon as it is written. Is the disk sound?")
+
+
+def damage_of(folder: Path) -> str | None:
+    """Return what is wrong with a folder, empty where there is none, None where it is whole."""
+    if not folder.is_dir():
+        return f"{folder.name} is no folder" if folder.exists() else ""
+    return damage(folder)
+
+
+def _build(folder: Path, opened: Callable[[], object], write: Callable[[Path], None]) -> None:
+    try:
+        with written_beside(folder) as unfinished:
+            unfinished.mkdir()
+            write(unfinished)
+            seal(unfinished)
+            _make_way(folder, opened)
+    except OSError as error:
+        # A folder can't be put where one is: then another process was first, and what it made will serve.
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+
+
+def _make_way(folder: Path, opened: Callable[[], object]) -> None:
+    """Remove a damaged folder, in one step for all who look; leave a whole one."""
+    if damage_of(folder) == "" or _is_whole(folder, opened):
+        return
+    with room_beside(folder) as aside, suppress(FileNotFoundError):
+        folder.replace(aside / folder.name)
+
+
+def _is_whole(folder: Path, opened: Callable[[], object]) -> bool:
+    if damage_of(folder) is not None:
+        return False
+    try:
+        opened()
+    except (RnnlabError, OSError, ValueError, LookupError, TypeError):
+        return False
+    return True
 
 
 def seal(folder: Path) -> None:
