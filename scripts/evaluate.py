@@ -1,66 +1,6 @@
 """Score trained models: ``python scripts/evaluate.py run=... [run=...] [data=...]``; see --help."""
 
-import sys
-from dataclasses import asdict, dataclass
-from pathlib import Path
-
-from rnnlab.command_line import exit_by, explained
-from rnnlab.plain_arguments import option, parsed
-
-CONF = Path(__file__).resolve().parents[1] / "conf"
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """Score trained models, on the split that training scored or on other data.
-
-    python scripts/evaluate.py run=<run folder>                         training's figures once more
-    python scripts/evaluate.py run=<run folder> data=imdb labels=negative,positive
-    python scripts/evaluate.py run=<run folder> data=mine.csv data.corpus.text_column=review
-    python scripts/evaluate.py run=<one> run=<another> run='logs/sweeps/*/*/*/*'
-    python scripts/evaluate.py run=<forwards> run=<backwards> ensemble=true
-    python scripts/evaluate.py run=<forecasts> stride=24                a backtest from one origin a day
-    """
-
-    run: str = option("a run folder, a checkpoint file, or a pattern; may be given again for one table")
-    split: str = option("validation or test", "test")
-    data: str | None = option(
-        "other data: a name in conf/data, or a table; its keys as data.corpus.label_column=…", None
-    )
-    labels: str | None = option("what the other data calls the model's classes, in their order: a,b", None)
-    quotes: bool | None = option(
-        "whether quotation marks can enclose a field of a table; see predict.py", None
-    )
-    output: str | None = option("the file for the figures; null: in a single run's folder", None)
-    overwrite: bool = option("whether the output may exist", False)
-    device: str | None = option("auto, cpu or gpu; null: as in training", None)
-    stride: int | None = option(
-        "of forecasts: steps from one origin to the next, 1 for every one; null: as in training", None
-    )
-    ensemble: bool = option("score the mean of the runs' probabilities, too: several models as one", False)
-    trust: str | None = option("packages besides rnnlab whose classes the checkpoint may name: a,b", None)
-
-
-def evaluate(words: list[str]) -> None:
-    """Take the words apart and do what they ask."""
-    runs = [word.removeprefix("run=") for word in words if word.startswith("run=")]
-    data_keys = [word for word in words if word.startswith("data.")]
-    data_keys += [f"data.corpus.{word}" for word in words if word.startswith("quotes=")]
-    others = [word for word in words if not word.startswith(("run=", "data.", "quotes="))]
-    options = asdict(parsed(Arguments, [*(f"run={run}" for run in runs[:1]), *others]))
-    del options["run"], options["quotes"]  # these were taken apart above
-    # Here, and not above: torch takes seconds to import, and --help needs none of it.
-    from rnnlab.runs.data_section import data_section
-    from rnnlab.runs.evaluation_report import evaluate_runs
-
-    options["data"] = data_section(CONF, options["data"], data_keys, options["labels"])
-    evaluate_runs(runs, **options)
-
-
-def message(error: Exception) -> str:
-    """Return what a person needs to know about a mistake."""
-    return explained(error, CONF, "train")
-
+from rnnlab.commands.evaluate import main
 
 if __name__ == "__main__":
-    exit_by(lambda: evaluate(sys.argv[1:]), explain=message)
+    main()

@@ -7,7 +7,7 @@ import yaml
 from matplotlib.figure import Figure
 
 from rnnlab.errors import RunError
-from rnnlab.figures.saved import save
+from rnnlab.figures.drawing import save
 from rnnlab.folders import within
 from rnnlab.results.found_runs import not_begun
 from rnnlab.text.sealed_folder import damage, seal

@@ -1,24 +1,24 @@
-"""Train, compare and understand recurrent networks on text.
+"""Train, compare and understand recurrent networks.
 
-Floors, each knowing only those above it: ``corpora`` (documents), ``text`` (tokens and ids), ``data``
-(batches and streams), ``models`` (encoder, heads, LightningModules), ``training`` (the one place of
-assembly) and ``runs`` (what a finished run answers).
+Floors, each knowing only those above it: ``corpora`` (where sequences come from), ``text`` and ``signals``
+(ids and numbers), ``data`` (batches), ``cells``, ``encoder``, ``tasks``, ``training`` (from configuration to
+run folder), ``runs`` (what a finished run answers) and ``commands`` (what is typed).
 """
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rnnlab.runs.load import load as load
     from rnnlab.training.train import train as train
 
-if not (3, 10) <= sys.version_info[:2] <= (3, 12):  # pragma: no cover
-    raise ImportError(
-        f"rnnlab needs Python 3.10 to 3.12 (torchtext's last wheels end there); "
-        f"this is Python {sys.version_info[0]}.{sys.version_info[1]}."
-    )
-
 __version__ = "0.1.0"
+LATER = ("load", "train")
+"""What is imported when it is asked for."""
+
+
+def __dir__() -> list[str]:
+    """Return what completes in a notebook: ``train`` and ``load``, too, which are not imported yet."""
+    return sorted({*globals(), *LATER})
 
 
 def __getattr__(name: str) -> Any:

@@ -19,7 +19,7 @@ from yaml import YAMLError
 
 from rnnlab.errors import RunError
 from rnnlab.files.bounded import text_of
-from rnnlab.files.yaml_file import LARGEST, check_extent
+from rnnlab.files.plain_file import LARGEST_YAML, check_extent
 from rnnlab.named_classes import (
     PLACES,
     classes_in,
@@ -82,7 +82,7 @@ def read(file: Path) -> tuple[Any, str]:
         RunError: if it is none.
     """
     try:
-        text = text_of(file, LARGEST)
+        text = text_of(file, LARGEST_YAML)
         check_extent(text)
         return OmegaConf.to_container(OmegaConf.load(file), resolve=False), text
     except (OSError, ValueError, YAMLError, OmegaConfBaseException, RecursionError) as error:

@@ -27,6 +27,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnlab.added_configurations import check_added
 from rnnlab.errors import ConfigError, RnnlabError, nearest
+from rnnlab.folders import command
+from rnnlab.synonyms import said_here
 from rnnlab.terminal import errors, spell_what_lacks
 from rnnlab.unknown_choice import unknown_choice
 
@@ -133,6 +135,7 @@ def check_no_sweep(words: Iterable[str]) -> None:
 
 def register_resolvers() -> None:
     """Make known what the configuration files call by ``${rnnlab.…:…}``, and let null be deleted."""
+    OmegaConf.register_new_resolver("rnnlab.command", command, replace=True)
     OmegaConf.register_new_resolver("rnnlab.can_fuse", can_fuse, replace=True)
     OmegaConf.register_new_resolver("rnnlab.model_name", model_name, replace=True)
     OmegaConf.register_new_resolver("rnnlab.repeats", repeats, replace=True)
@@ -248,6 +251,9 @@ def explained(error: Exception, conf: Path, config_name: str, words: Sequence[st
 
 def unknown_key(key: str, conf: Path, config_name: str, words: Sequence[str] | None = None) -> str:
     """Return a sentence that names the keys and groups nearest to ``key``."""
+    elsewhere = said_here(key)
+    if elsewhere:
+        return f"{key}: there is no such key. {elsewhere} All keys: --cfg job."
     if key in groups(conf):
         return f"{key}: this command leaves nothing to choose there. What there is to choose: --help."
     choices = choices_among(sys.argv[1:] if words is None else words, conf)

@@ -4,10 +4,14 @@ The data folder may be read-only: what rnnlab fetches or computes goes to the ca
 """
 
 import os
+import re
+import sys
 from pathlib import Path
 
 from rnnlab.errors import ConfigError, RunError
 
+PACKAGED = Path(__file__).resolve().with_name("conf")
+"""Where a wheel has the configuration files, which lie in ``conf`` of a checkout."""
 LONGEST_NAME = 255
 """Bytes that the disks of all systems take."""
 
@@ -31,18 +35,36 @@ def cache_folder() -> Path:
 
 
 def conf_folder() -> Path:
-    """Return ``conf`` in the checkout, the folder of configuration files.
+    """Return the folder of configuration files: ``conf`` of the checkout, or the package's own in a wheel.
 
     Raises:
-        ConfigError: if there is none: rnnlab was installed from a wheel, which has no such files.
+        ConfigError: if there is none.
     """
-    folder = Path(__file__).resolve().parents[2] / "conf"
+    folder = PACKAGED if PACKAGED.is_dir() else Path(__file__).resolve().parents[2] / "conf"
     if not (folder / "train.yaml").is_file():
         raise ConfigError(
-            "This rnnlab was installed without its configuration files. Clone it and pip install -e . there, "
-            "or name the folder conf of a checkout."
+            f"rnnlab's configuration files are neither in {PACKAGED} nor beside the sources: install it anew."
         )
     return folder
+
+
+def command(name: str) -> str:
+    """Return how a person types a command, such as ``train``: by its script where they work in a checkout.
+
+    >>> command("train")
+    'python scripts/train.py'
+    """
+    by_name = PACKAGED.is_dir() or Path(sys.argv[0]).parent.name == "commands"
+    return f"rnnlab {name}" if by_name else f"python scripts/{name}.py"
+
+
+def as_typed(text: str) -> str:
+    """Return a text in which each command stands as :func:`command` has it.
+
+    >>> as_typed("python scripts/train.py model=gru")
+    'python scripts/train.py model=gru'
+    """
+    return re.sub(r"python scripts/(\w+)\.py", lambda found: command(found[1]), text)
 
 
 def leads_out(name: str) -> bool:

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from rnnlab.errors import ConfigError, nearest
-from rnnlab.files.shapes import NotPlainError
-from rnnlab.files.yaml_file import parsed_yaml
+from rnnlab.files.plain_file import NotPlainError, parsed_yaml
+from rnnlab.folders import as_typed
+from rnnlab.synonyms import asked_here
 
 Arguments = TypeVar("Arguments")
 
@@ -45,7 +46,8 @@ def parsed(kind: type[Arguments], words: Sequence[str]) -> Arguments:
         if not equals:
             raise ConfigError(f"{word}: expected key=value. All keys: --help.")
         if key not in types:
-            raise ConfigError(f"{key}: there is no such key. {nearest(key, types)} All keys: --help.")
+            hint = asked_here(key, types) or nearest(key, types)
+            raise ConfigError(f"{key}: there is no such key. {hint} All keys: --help.")
         if key in found:
             raise ConfigError(f"{key} is given twice.")
         found[key] = value_of(key, text, get_args(types[key]) or (types[key],))
@@ -89,7 +91,7 @@ def help_text(kind: type) -> str:
     Args:
         kind: a dataclass whose docstring is a sentence, and below an empty line the examples.
     """
-    purpose, _, examples = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")
+    purpose, _, examples = as_typed(inspect.cleandoc(kind.__doc__ or "")).partition("\n\n")
     lines = [purpose, ""]
     if examples:
         lines += ["Examples:", textwrap.indent(examples, "  "), ""]

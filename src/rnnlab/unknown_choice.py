@@ -5,6 +5,7 @@ from pathlib import PurePath
 
 from rnnlab.corpora.rows import FORMAT_OF_SUFFIX
 from rnnlab.errors import nearest
+from rnnlab.synonyms import said_here
 
 _HYDRA = re.compile(
     r"(?:In '(?P<file>[^']+)': )?Could not find '(?P<choice>[^']+)'\s+"
@@ -34,7 +35,7 @@ def unknown_choice(text: str) -> str | None:
     where = f"{file}.yaml: " if "/" in file else ""  # the main file's own choices are the command's
     hint = own_file(choice) if group == "data" and PurePath(choice).suffix else None
     return f"{where}{group}={choice}: there is no such choice. " + (
-        hint or nearest(choice, found["options"].split())
+        hint or said_here(f"{group}={choice}") or nearest(choice, found["options"].split())
     )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnnlab.benchmarks.keras_process import KerasProcess, is_there
+from rnnlab.benchmarks.keras_speed import KerasProcess, is_there
 from rnnlab.errors import RunError
 from rnnlab.text.encoded import EncodedSplit
 

@@ -9,7 +9,7 @@ import torch
 
 from rnnlab.benchmarks.benchmark import benchmark
 from rnnlab.benchmarks.language_speed import check_comparable, contestant, first_windows
-from rnnlab.benchmarks.plain_language_model import PlainLoop
+from rnnlab.benchmarks.reference_models import PlainLoop
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.errors import ConfigError

@@ -37,6 +37,7 @@ def test_diagnostics_take_part_where_they_are_asked_for(tmp_path: Path) -> None:
     assert "diagnostics" not in found["logging"]["callbacks"]
 
 
+@pytest.mark.slow
 def test_whole_trainings_are_compared(tmp_path: Path) -> None:
     config = config_of(tmp_path)
     found = measure(config, Settings.of(config))
@@ -47,6 +48,7 @@ def test_whole_trainings_are_compared(tmp_path: Path) -> None:
     assert table.row_count == 2
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_ends_the_benchmark_with_its_words(tmp_path: Path) -> None:
     config = config_of(tmp_path, "data.corpus.train=nowhere.csv")
     with pytest.raises(RunError, match=r"nowhere\.csv"):

@@ -2,7 +2,7 @@ import json
 
 import torch
 
-from rnnlab.benchmarks.machine import description, installed, matrix_multiply_rate, physical_memory
+from rnnlab.benchmarks.settings import description, installed, matrix_multiply_rate, physical_memory
 
 CPU = torch.device("cpu")
 

@@ -3,7 +3,7 @@ import sys
 import pytest
 import torch
 
-from rnnlab.benchmarks.memory import PeakMemory, forget_peak
+from rnnlab.benchmarks.child_process import PeakMemory, forget_peak
 
 CPU = torch.device("cpu")
 

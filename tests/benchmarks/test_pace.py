@@ -1,4 +1,4 @@
-from rnnlab.benchmarks.pace import FEWEST, MOST, PATIENCE, pace
+from rnnlab.benchmarks.turns import FEWEST, MOST, PATIENCE, pace
 
 
 def test_the_slowest_decides_how_many_batches_and_the_fast_repeat_them() -> None:

@@ -46,6 +46,7 @@ def test_a_sweep_is_run_both_ways(tmp_path: Path) -> None:
     assert table_shown.row_count == 2
 
 
+@pytest.mark.slow
 def test_a_sweep_that_fails_ends_the_benchmark_with_its_words() -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     with pytest.raises(RunError, match=r"nowhere\.csv"):

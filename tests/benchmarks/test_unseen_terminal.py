@@ -3,7 +3,7 @@ import sys
 import pytest
 from rich.progress import Progress
 
-from rnnlab.benchmarks.unseen_terminal import _Unseen, unseen_terminal
+from rnnlab.benchmarks.child_process import _Unseen, unseen_terminal
 from rnnlab.terminal import console
 
 

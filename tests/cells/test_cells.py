@@ -12,7 +12,8 @@ from rnnlab.cells.cell import Cell, State, Step, TorchCell, Weights
 from rnnlab.encoder.scans import StepScans, TorchScans
 from rnnlab.errors import ConfigError
 
-CELLS = [*(cell_named(name) for name in cell_classes()), cell_named("rnn", {"nonlinearity": "relu"})]
+PYTORCHS = [name for name, cls in cell_classes().items() if issubclass(cls, TorchCell)]
+CELLS = [*map(cell_named, PYTORCHS), cell_named("rnn", {"nonlinearity": "relu"})]
 LENGTHS = torch.tensor([5, 2, 1, 4])
 
 

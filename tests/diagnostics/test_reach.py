@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rnnlab.diagnostics.reach import reach
+from rnnlab.diagnostics.gradient_flow import reach
 from rnnlab.encoder.recurrent import RecurrentEncoder
 from rnnlab.errors import ConfigError
 

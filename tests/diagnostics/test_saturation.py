@@ -5,8 +5,7 @@ import math
 import pytest
 import torch
 
-from rnnlab.diagnostics.saturation import saturation
-from rnnlab.diagnostics.spectral_radius import spectral_radius
+from rnnlab.diagnostics.saturation import saturation, spectral_radius
 from rnnlab.encoder.recurrent import RecurrentEncoder
 from rnnlab.encoder.trace import LayerTrace, traced
 

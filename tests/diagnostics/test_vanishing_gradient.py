@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from rnnlab.diagnostics.record import Curve, LayerRecord, Record, add_record
 from rnnlab.errors import RunError
-from rnnlab.figures.vanishing_gradient import Remembered, vanishing_gradient_figure
+from rnnlab.figures.gradient_flow import Remembered, vanishing_gradient_figure
 from rnnlab.runs.draw_when_swept import DrawWhenSwept
 from rnnlab.runs.vanishing_gradient import draw_vanishing_gradient
 

@@ -215,5 +215,6 @@ def test_the_configs_build_their_cell(cell: str) -> None:
     assert isinstance(encoder, RecurrentEncoder)
     assert encoder.cell.name == cell
     gru = set(OmegaConf.load(CONFIGS / "gru.yaml"))
-    assert set(config) - gru == ({"nonlinearity"} if cell == "rnn" else set())
+    own = {"rnn": {"nonlinearity"}, "lstm": {"peepholes", "coupled"}}
+    assert set(config) - gru == own.get(cell, set())
     assert gru - set(config) == ({"forget_bias"} if cell == "rnn" else set())  # it has no gate

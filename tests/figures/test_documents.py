@@ -10,13 +10,26 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
 
-from rnnlab.figures.accuracy_by_length import accuracies_by_length, accuracy_by_length_figure, edges_of
-from rnnlab.figures.confusion import confusion_figure, counts_of
-from rnnlab.figures.ranking import Curve, averaged, precision_recall, roc, thinned
-from rnnlab.figures.ranking_curves import precision_recall_figure, roc_figure
-from rnnlab.figures.reliability import calibration, reliability_figure
-from rnnlab.figures.saved import rendered
-from rnnlab.figures.scored_documents import ScoredDocuments
+from rnnlab.figures.documents import (
+    ScoredDocuments,
+    accuracies_by_length,
+    accuracy_by_length_figure,
+    confusion_figure,
+    counts_of,
+    edges_of,
+)
+from rnnlab.figures.drawing import rendered
+from rnnlab.figures.ranking import (
+    Curve,
+    averaged,
+    calibration,
+    precision_recall,
+    precision_recall_figure,
+    reliability_figure,
+    roc,
+    roc_figure,
+    thinned,
+)
 
 
 def answers(classes: int, count: int = 500, seed: int = 1) -> ScoredDocuments:

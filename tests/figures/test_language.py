@@ -10,15 +10,19 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from rnnlab.figures.coloured_words import LETTERS, coloured_words_figure, excerpt, placed
-from rnnlab.figures.explanation import Explanation
-from rnnlab.figures.explanation_views import save_pages
+from rnnlab.figures.coloured_words import (
+    LETTER,
+    LETTERS,
+    Letter,
+    Line,
+    coloured_words_figure,
+    placed,
+    write_lines,
+)
+from rnnlab.figures.drawing import HouseFigure, rendered
+from rnnlab.figures.explanation import Explanation, excerpt, save_pages
 from rnnlab.figures.learning_curves import Series, learning_curve_figure
-from rnnlab.figures.letters import LETTER, Letter, Line, write_lines
-from rnnlab.figures.perplexity_by_frequency import perplexities_by_frequency, perplexity_by_frequency_figure
-from rnnlab.figures.saved import rendered
-from rnnlab.figures.scored_tokens import ScoredTokens
-from rnnlab.figures.style import HouseFigure
+from rnnlab.figures.tokens import ScoredTokens, perplexities_by_frequency, perplexity_by_frequency_figure
 from tests.figures.test_documents import drawn_texts
 
 

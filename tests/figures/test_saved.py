@@ -11,8 +11,7 @@ from matplotlib.image import imread
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
 
-from rnnlab.figures.saved import publish, rendered, save
-from rnnlab.figures.style import COLOURS, colour, house_style, new_panel
+from rnnlab.figures.drawing import COLOURS, colour, house_style, new_panel, publish, rendered, save
 
 
 @house_style()

@@ -6,11 +6,10 @@ from matplotlib.figure import Figure
 
 from rnnlab.data.bucketing import padding_share
 from rnnlab.data.streams import StreamLoader, TokenStream
-from rnnlab.figures.gradient_by_distance import gradient_by_distance_figure
-from rnnlab.figures.next_token import next_token_figure
-from rnnlab.figures.padded_batch import padded_batch_figure
-from rnnlab.figures.padding import padded_share, padding_figure
-from rnnlab.figures.style import COLOURS, PIXELS, colours_of_cells, new_figure
+from rnnlab.figures.drawing import COLOURS, PIXELS, colours_of_cells, new_figure
+from rnnlab.figures.gradient_flow import gradient_by_distance_figure
+from rnnlab.figures.padding import padded_batch_figure, padded_share, padding_figure
+from rnnlab.figures.tokens import next_token_figure
 from rnnlab.figures.truncated_bptt import CUT, Window, truncated_bptt_figure
 from tests.figures.test_documents import drawn_texts
 

@@ -23,9 +23,7 @@ from rnnlab.files.bounded import content_of, glimpse
 from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.files.database_file import check_database
 from rnnlab.files.event_file import records_in
-from rnnlab.files.json_file import read_json
-from rnnlab.files.shapes import NotPlainError
-from rnnlab.files.yaml_file import parsed_yaml, read_yaml
+from rnnlab.files.plain_file import NotPlainError, parsed_yaml, read_json, read_yaml
 from rnnlab.text.sealed_folder import damage, seal
 
 ANY = {str: object}

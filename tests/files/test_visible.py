@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
-from rnnlab.figures.explanation import Explanation
-from rnnlab.figures.explanation_views import save_page
+from rnnlab.figures.drawing import HouseFigure, save
+from rnnlab.figures.explanation import Explanation, save_page
 from rnnlab.figures.markdown import code, escaped
 from rnnlab.figures.projector import cell
-from rnnlab.figures.saved import save
-from rnnlab.figures.style import HouseFigure
 from rnnlab.terminal import Terminal, TerminalHandler, VisibleFormatter, console, spell_what_lacks
 from rnnlab.visible import visible, visible_json
 

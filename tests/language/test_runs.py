@@ -47,7 +47,7 @@ COMBINATIONS = [
         [("basic_english", "full"), ("char", "adaptive"), ("bpe", "full"), ("whitespace", "adaptive")],
         [("basic_english", "adaptive"), ("char", "full"), ("bpe", "adaptive"), ("whitespace", "full")],
     )[place % 2]
-]
+] + [("rnn", "byte", "full")]
 
 
 @pytest.mark.parametrize(("model", "tokenizer", "head"), COMBINATIONS)

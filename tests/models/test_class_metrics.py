@@ -3,12 +3,15 @@
 import math
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
 from torchmetrics.classification import BinaryAUROC, BinaryF1Score, MulticlassAccuracy, MulticlassF1Score
 
+from rnnlab.errors import ConfigError
 from rnnlab.tasks.sentiment.metrics import by_name, evaluation_metrics
+from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 LABELS = ("bad", "good", "odd")
 
@@ -60,3 +63,19 @@ def test_where_all_classes_occur_it_is_torchmetrics_to_the_last_bit(seed: int) -
     again = measured(2, halves.tolist(), seed)
     assert again["f1"] == float(BinaryF1Score()(two, halves))
     assert again["auroc"] == float(BinaryAUROC()(two, halves))
+
+
+@pytest.mark.parametrize("labels", [("bad", "good"), ("bad", "odd", "good")])
+def test_smoothed_labels_change_the_training_loss_alone(labels: tuple[str, ...]) -> None:
+    words: dict[str, Any] = {"vocabulary_size": 9, "labels": labels, "embedding_size": 4}
+    encoder = {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder", "cell": "gru", "hidden_size": 3}
+    task = SentimentClassifier(model=encoder, label_smoothing=0.2, **words)
+    targets = torch.arange(len(labels))
+    logits = torch.randn(len(labels), 1 if len(labels) == 2 else len(labels)).squeeze(-1)
+    whole = torch.stack([torch.zeros(2), logits], dim=1) if len(labels) == 2 else logits
+    expected = torch.nn.functional.cross_entropy(whole, targets, label_smoothing=0.2, reduction="none")
+    torch.testing.assert_close(task.training_losses_of(logits, targets), expected)
+    plain = torch.nn.functional.cross_entropy(whole, targets, reduction="none")
+    torch.testing.assert_close(task.losses_of(logits, targets), plain)
+    with pytest.raises(ConfigError, match=r"task\.label_smoothing=1\.0"):
+        SentimentClassifier(model=encoder, label_smoothing=1.0, **words)

@@ -74,6 +74,11 @@ def installing(words: list[str], reader: Reader) -> None:
     assert set(re.findall(r"\w+", words[3])) <= set(known)
 
 
+def without_gpu(words: list[str], reader: Reader) -> None:
+    """PyTorch's own page says so; nothing is fetched for a test."""
+    assert words[-1] in ("https://download.pytorch.org/whl/cpu", "venv", "cpu")
+
+
 def installed_tool(words: list[str], reader: Reader) -> None:
     """It comes with the package, or with its extra ``dev``, and is installed."""
     assert f'"{words[0]}>=' in (ROOT / "pyproject.toml").read_text()
@@ -196,7 +201,8 @@ def helped(words: list[str], reader: Reader) -> None:
 TRAIN = r"python scripts/train\.py"
 RULES: dict[str, Callable[[list[str], Reader], None]] = {
     r"python3 -m venv \.venv|\. \.venv/bin/activate|pytest -n 2": environment,
-    r"pip install .*": installing,
+    r"pip install -e .*": installing,
+    r"pip install torch --index-url \S+|uv venv|uv pip install -e \. .*": without_gpu,
     r"export PYTHONPATH=\.": lambda words, reader: None,  # said in test_own_parts.py by monkeypatch
     r"tensorboard --logdir logs|pre-commit install|mypy": installed_tool,
     r"ruff (check|format --check) src scripts tests": installed_tool,

@@ -1,11 +1,13 @@
-"""What the README says, taken apart: commands, modules, tables."""
+"""What the README and its pages say, taken apart: commands, modules, tables."""
 
 import re
 import shlex
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted((ROOT / ".readme").glob("*.md"))
+README = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "README.md", *PAGES))
+"""The README and the pages that it links."""
 
 
 def blocks(language: str) -> list[str]:

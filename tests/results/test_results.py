@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from rnnlab.figures.saved import rendered
+from rnnlab.figures.drawing import rendered
 from rnnlab.results.found_runs import found_under
 from rnnlab.results.grouped import grouped
 from rnnlab.results.plot import baseline_line, figure_of_runs

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rnnlab.errors import ConfigError
-from rnnlab.figures.scored_documents import ScoredDocuments
+from rnnlab.figures.documents import ScoredDocuments
 from rnnlab.tasks.sentiment.curves import FIGURES, points_of, write_curves
 from tests.runs.conftest import Finished
 

@@ -13,8 +13,7 @@ import rnnlab
 from rnnlab.encoder.integrated_gradients import integrated_gradients
 from rnnlab.encoder.shapley import shapley_values
 from rnnlab.errors import ConfigError
-from rnnlab.figures.explanation import Explanation
-from rnnlab.figures.explanation_views import body
+from rnnlab.figures.explanation import Explanation, body
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 from tests.runs.conftest import Finished
 from tests.training.conftest import compose, reviews

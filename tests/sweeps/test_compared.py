@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from rnnlab.build import locate_class
-from rnnlab.sweeps.compared import Compared, compared_by
+from rnnlab.sweeps.sweep_folder import Compared, compared_by
 from rnnlab.tasks.task import Task
 
 

@@ -7,7 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnlab.sweeps.naming import LONGEST, job_name, sweep_name, trial_name
+from rnnlab.sweeps.overrides import LONGEST, job_name, sweep_name, trial_name
 
 keys = st.from_regex(r"\+{0,2}[a-z][a-z_]{0,8}(\.[a-z][a-z0-9_]{0,8}){0,2}", fullmatch=True)
 values = st.one_of(

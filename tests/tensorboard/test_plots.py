@@ -225,7 +225,7 @@ def test_runs_of_other_classes_are_left_out_and_named(
 ) -> None:
     from dataclasses import replace
 
-    from rnnlab.figures.scored_documents import ScoredDocuments
+    from rnnlab.figures.documents import ScoredDocuments
 
     other = shutil.copytree(run, tmp_path / "strange")
     file = other / "figures" / "documents_test.npz"

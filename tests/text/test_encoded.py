@@ -13,7 +13,7 @@ from rnnlab.corpora.corpus import Corpus, Document, fingerprint_of
 from rnnlab.errors import ConfigError, DataError, RnnlabError
 from rnnlab.text import encoding_pass
 from rnnlab.text.encoded import EncodedSplit, encoded_corpus
-from rnnlab.text.tokenizers import BasicEnglish, BytePairs, Characters, Whitespace
+from rnnlab.text.tokenizers import BasicEnglish, BytePairs, Bytes, Characters, Whitespace
 
 TEXTS = {
     "train": [("a b a <unk>", 0), ("", 1), ("c a b", 1)],
@@ -354,3 +354,12 @@ def test_a_real_corpus_is_the_same_by_any_road(real_data):
     assert len(test) == len(texts)
     for i, text in enumerate(texts):
         assert np.array_equal(test[i], result.vocabulary.encode(BasicEnglish().encode(text) or ["<eos>"]))
+
+
+def test_every_byte_has_its_place_in_the_vocabulary_whatever_the_text():
+    found = encoded(tokenizer=Bytes(), min_frequency=5)
+    assert found.vocabulary.tokens == ("<unk>", "<eos>", *map(chr, range(256)))
+    assert found.splits["train"][0].tolist() == [2 + byte for byte in b"a b a <unk>"]
+    assert found.out_of_vocabulary == {"train": 0.0, "test": 0.0}
+    with pytest.raises(ConfigError, match=r"max_size=257 has no room for the 256 tokens .* to null\.$"):
+        encoded(tokenizer=Bytes(), max_size=257)

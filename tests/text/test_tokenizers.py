@@ -13,6 +13,7 @@ from rnnlab.text.readable_tokens import readable
 from rnnlab.text.tokenizers import (
     BasicEnglish,
     BytePairs,
+    Bytes,
     Characters,
     TrainedTokenizer,
     Whitespace,
@@ -63,6 +64,18 @@ def test_characters_are_themselves(text):
     assert Characters().decode(["a", "<eos>", "<unk>"]) == "a\n<unk>"
 
 
+@given(st.text() | st.text(alphabet="aé\n\ud800\udc80"))
+def test_bytes_bring_every_text_back(text):
+    tokens = Bytes().encode(text)
+    assert Bytes().decode(tokens) == text
+    assert [Bytes.symbols.index(token) for token in tokens] == list(text.encode("utf-8", "surrogatepass"))
+
+
+def test_bytes_that_are_no_text_and_symbols_are_shown():
+    assert Bytes().decode(["a", EOS, "<unk>", "\xc3", "b"]) == "a\n<unk>\ufffdb"
+    assert readable(Bytes(), ["a", *"é".encode().decode("latin-1"), EOS]) == ("a", "\\xc3", "\\xa9", EOS)
+
+
 @given(st.text())
 def test_byte_pairs_bring_every_text_back(byte_pairs, text):
     tokens = byte_pairs.encode(text)
@@ -90,7 +103,7 @@ def test_byte_pairs_need_training_and_room():
         BytePairs(vocab_size=100)
 
 
-@pytest.mark.parametrize("name", ["basic_english", "whitespace", "char", "bpe"])
+@pytest.mark.parametrize("name", ["basic_english", "whitespace", "char", "byte", "bpe"])
 @pytest.mark.smoke
 def test_a_tokenizer_is_plain_data(name, byte_pairs):
     tokenizer = byte_pairs if name == "bpe" else tokenizer_from_dict({"name": name})
@@ -117,7 +130,7 @@ def test_an_unknown_tokenizer_names_the_nearest():
         tokenizer_from_dict({"name": "basic_englsh"})
 
 
-@pytest.mark.parametrize("name", ["basic_english", "whitespace", "char", "bpe"])
+@pytest.mark.parametrize("name", ["basic_english", "whitespace", "char", "byte", "bpe"])
 def test_every_choice_of_the_config_group_builds(name, pytestconfig):
     from omegaconf import OmegaConf
 

@@ -21,7 +21,7 @@ class RnnlabSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the sweep that the command's words describe."""
-        from rnnlab.sweeps.hydra_side import HydraSide
+        from rnnlab.sweeps.launching import HydraSide
         from rnnlab.sweeps.sweep import sweep
 
         assert self.hydra_context is not None

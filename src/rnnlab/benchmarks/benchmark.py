@@ -12,8 +12,6 @@ import torch
 
 from rnnlab.atomic import told_when_full, write_text
 from rnnlab.benchmarks import (
-    chart,
-    keras_process,
     keras_speed,
     kernels_speed,
     language_speed,
@@ -23,8 +21,7 @@ from rnnlab.benchmarks import (
     sweep_speed,
     tables,
 )
-from rnnlab.benchmarks.machine import description
-from rnnlab.benchmarks.settings import Settings
+from rnnlab.benchmarks.settings import Settings, description
 from rnnlab.build import locate_class
 from rnnlab.command_line import check_sections
 from rnnlab.tasks.task import Task
@@ -117,7 +114,7 @@ def takes_keras(config: Mapping[str, Any], settings: Settings) -> bool:
     if config["data"]["name"] != "imdb":
         log.info("Without Keras: its textbook program reads IMDB (data=imdb).")
         return False
-    if not keras_process.is_there(settings.keras_python):
+    if not keras_speed.is_there(settings.keras_python):
         log.info("Without Keras: this Python lacks keras and tensorflow (pip install keras tensorflow).")
         return False
     return True
@@ -126,4 +123,4 @@ def takes_keras(config: Mapping[str, Any], settings: Settings) -> bool:
 def keep(results: Mapping[str, Any], folder: Path) -> None:
     """Write figures and chart, whole or not at all."""
     write_text(folder / "benchmark.json", json.dumps(results, indent=2) + "\n")
-    chart.draw(results, folder / "benchmark.png")
+    tables.draw(results, folder / "benchmark.png")

@@ -10,11 +10,10 @@ from typing import Any, cast
 
 import torch
 
-from rnnlab.benchmarks.pace import Pace, pace
-from rnnlab.benchmarks.plain_language_model import PlainLanguageModel, PlainLoop, Windows
+from rnnlab.benchmarks.reference_models import PlainLanguageModel, PlainLoop, Windows
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
-from rnnlab.benchmarks.turns import Turn, paired, summary, take_turns
+from rnnlab.benchmarks.turns import Pace, Turn, pace, paired, summary, take_turns
 from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, decayed_apart
 from rnnlab.tasks.language_model.data import LanguageData

@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from rnnlab.benchmarks.unseen_terminal import unseen_terminal
+from rnnlab.benchmarks.child_process import unseen_terminal
 from rnnlab.training.fit import fit
 
 

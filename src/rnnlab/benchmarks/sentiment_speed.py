@@ -9,14 +9,11 @@ from typing import Any, cast
 
 import torch
 
-from rnnlab.benchmarks.bare_loop import BareLoop
-from rnnlab.benchmarks.machine import matrix_multiply_rate
-from rnnlab.benchmarks.pace import MOST, Pace, pace
-from rnnlab.benchmarks.reference_models import PackedClassifier, PlainClassifier
+from rnnlab.benchmarks.reference_models import BareLoop, PackedClassifier, PlainClassifier
 from rnnlab.benchmarks.reviews import Batches, ChosenReviews
-from rnnlab.benchmarks.settings import Settings
+from rnnlab.benchmarks.settings import Settings, matrix_multiply_rate
 from rnnlab.benchmarks.trainer_path import TrainerPath
-from rnnlab.benchmarks.turns import Turn, paired, summary, take_turns
+from rnnlab.benchmarks.turns import MOST, Pace, Turn, pace, paired, summary, take_turns
 from rnnlab.cells import cell_named
 from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, decayed_apart

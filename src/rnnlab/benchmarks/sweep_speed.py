@@ -13,7 +13,6 @@ from rnnlab.benchmarks.child_process import output_of
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.turns import paired, summary
 from rnnlab.errors import ConfigError
-from rnnlab.folders import conf_folder
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +64,7 @@ def run(words: Sequence[str], launcher: str, folder: Path) -> float:
     Raises:
         RunError: if it fails, with its last words.
     """
-    script = conf_folder().parent / "scripts" / "train.py"
-    command = [sys.executable, str(script), "-m", *words, f"hydra/launcher={launcher}"]
+    command = [sys.executable, "-m", "rnnlab.commands.train", "-m", *words, f"hydra/launcher={launcher}"]
     began = time.perf_counter()
     output_of([*command, f"hydra.sweep.dir={folder}"], f"The sweep with hydra/launcher={launcher}")
     return time.perf_counter() - began

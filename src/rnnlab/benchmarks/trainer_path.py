@@ -10,11 +10,10 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from rnnlab.benchmarks.memory import PeakMemory
-from rnnlab.benchmarks.plain_language_model import Windows
+from rnnlab.benchmarks.child_process import PeakMemory, unseen_terminal
+from rnnlab.benchmarks.reference_models import Windows
 from rnnlab.benchmarks.reviews import Batches
 from rnnlab.benchmarks.turns import Pass, Turn
-from rnnlab.benchmarks.unseen_terminal import unseen_terminal
 from rnnlab.command_line import Interrupted
 from rnnlab.tasks.task import Task
 from rnnlab.training.clock import TrainingClock

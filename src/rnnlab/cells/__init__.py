@@ -51,7 +51,7 @@ def cell_class(name: str) -> type[Cell]:
 def cell_classes() -> dict[str, type[Cell]]:
     """Return the cells of this folder by name, in the order of their papers.
 
-    >>> list(cell_classes())
+    >>> list(cell_classes())[:3]
     ['rnn', 'lstm', 'gru']
     """
     names = [module.name for module in pkgutil.iter_modules(__path__) if module.name != "cell"]

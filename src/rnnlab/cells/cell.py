@@ -94,18 +94,20 @@ class Cell(ABC):
 
     name: ClassVar[str]
     """What messages and figures call it; the class's name where it says none."""
-    blocks: ClassVar[tuple[str, ...]] = ("hidden",)
+    blocks: tuple[str, ...] = ("hidden",)
     """The blocks of ``hidden`` rows in its matrices, from top to bottom: gates, candidates."""
-    states: ClassVar[tuple[str, ...]] = ("hidden",)
+    states: tuple[str, ...] = ("hidden",)
     """What goes from step to step, the output first."""
     is_elementwise: ClassVar[bool] = False
     """Whether gates and candidates see the inputs alone: one product for all tokens, no ``weight_hh``."""
-    remembering_gate: ClassVar[str | None] = None
+    remembering_gate: str | None = None
     """The block of the gate that keeps the state where it is open: where ``model.forget_bias`` goes."""
-    initializations: ClassVar[tuple[str, ...]] = ("uniform", "orthogonal")
+    initializations: tuple[str, ...] = ("uniform", "orthogonal")
     """How its recurrent matrices may start, see :meth:`initialize`."""
     bias_apart: ClassVar[tuple[str, ...]] = ()
     """Blocks whose recurrent bias is not simply added to that of the inputs."""
+    multiple_of: int = 1
+    """Of what its hidden sizes are multiples, such as the number of its heads."""
     fused: str | None = None
     """The dotted name of its :class:`rnnlab.kernels.entry.ScanKernels`; None without a fused scan."""
     year: ClassVar[int] = 9999
@@ -120,6 +122,11 @@ class Cell(ABC):
 
     def __repr__(self) -> str:
         return self.name
+
+    @property
+    def in_torch(self) -> "TorchCell | None":
+        """The cell as PyTorch has it; None where it has none, or none with these options."""
+        return None
 
     def state_sizes(self, hidden_size: int) -> tuple[int, ...]:
         """Return the width of each state; that of the first is the output's."""
@@ -287,6 +294,11 @@ class TorchCell(Cell):
     """What Keras calls it."""
     keeps_outputs: ClassVar[bool]
     """Whether autograd keeps what :meth:`torch_scan` returns for its own use: it must not be written to."""
+
+    @property
+    def in_torch(self) -> "TorchCell | None":
+        """The cell itself."""
+        return self
 
     @property
     def module_options(self) -> dict[str, Any]:

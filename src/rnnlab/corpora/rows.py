@@ -14,8 +14,7 @@ from typing import Any
 from rnnlab.corpora.labels import is_missing, tidied
 from rnnlab.corpora.text_files import decoded_lines
 from rnnlab.errors import ConfigError, DataError, nearest
-from rnnlab.files.json_file import parsed_json
-from rnnlab.files.shapes import NotPlainError
+from rnnlab.files.plain_file import NotPlainError, parsed_json
 
 FORMATS = ("csv", "tsv", "jsonl")
 

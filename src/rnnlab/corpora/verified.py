@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rnnlab.atomic import write_text
 from rnnlab.errors import DamagedFileError
-from rnnlab.files.json_file import read_json
+from rnnlab.files.plain_file import read_json
 from rnnlab.folders import cache_folder
 
 

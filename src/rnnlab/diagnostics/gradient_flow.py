@@ -1,10 +1,4 @@
-"""How far a gradient reaches: its norm at each hidden state, by distance from where the loss looked.
-
-With the loss at the last token ``T`` of a sequence, backpropagation through time multiplies the gradient by
-one Jacobian a step, ``dL/dh_(T-k) = dL/dh_T . dh_T/dh_(T-1) ... dh_(T-k+1)/dh_(T-k)``, so that it shrinks or
-grows about geometrically with the distance ``k`` (Hochreiter 1991; Bengio, Simard and Frasconi 1994;
-Pascanu, Mikolov and Bengio 2013).
-"""
+"""How far a gradient reaches: its norm at each hidden state, by distance from where the loss looked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rnnlab.encoder.trace import EncoderTrace, LayerTrace
+from rnnlab.encoder.encoder import Encoder
+from rnnlab.encoder.trace import EncoderTrace, LayerTrace, traced
 
 FALLEN = 0.01
 """The share of its first norm to which a gradient has fallen where the memory is said to end."""
@@ -168,3 +163,25 @@ def _aligned(norms: Tensor, layer: LayerTrace, lengths: Tensor | None) -> Flow:
     positions = distances if layer.reads_backwards else ends - 1 - distances
     found = norms.gather(1, positions.clamp(min=0))
     return Flow(found.masked_fill(distances >= ends, torch.nan))
+
+
+def reach(encoder: Encoder, inputs: Tensor, lengths: Tensor | None = None) -> list[LayerFlow]:
+    """Return the norms of the gradients that the outputs read last send to the states before them.
+
+    The loss is the sum of those outputs, so that nothing but the encoder and its inputs decides.
+
+    Args:
+        encoder: one that shows its states, see :func:`rnnlab.encoder.trace.traced`.
+        inputs: ``(batch, time, input_size)``.
+        lengths: ``(batch,)``; None where every sequence fills the time axis.
+
+    Returns:
+        The flow in every layer and direction, the lowest first.
+
+    Raises:
+        ConfigError: if the encoder does not show its states.
+    """
+    with torch.enable_grad():
+        trace = traced(encoder, inputs, lengths)
+        slope = only_where_read_last(torch.ones_like(trace.outputs), lengths, encoder.is_bidirectional)
+        return gradient_flow(trace, slope, lengths)

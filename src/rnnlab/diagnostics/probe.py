@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnlab.diagnostics.gradient_flow import LayerFlow, gradient_flow, only_where_read_last
-from rnnlab.diagnostics.saturation import LayerSaturation, saturation
-from rnnlab.diagnostics.spectral_radius import spectral_radius
+from rnnlab.diagnostics.saturation import LayerSaturation, saturation, spectral_radius
 from rnnlab.encoder.encoder import Encoder
 from rnnlab.encoder.trace import traced
 from rnnlab.errors import ConfigError, nearest

@@ -12,7 +12,7 @@ from torch import Tensor
 from rnnlab.atomic import write_text
 from rnnlab.diagnostics.gradient_flow import Flow, effective_memory
 from rnnlab.diagnostics.probe import LayerMeasurement
-from rnnlab.files.json_file import read_json
+from rnnlab.files.plain_file import read_json
 
 FILE = "diagnostics.json"
 FORMAT = 1

@@ -1,8 +1,4 @@
-"""How many gates are stuck open or shut, and how many tanh units at their limits.
-
-The limits are those of Karpathy, Johnson and Fei-Fei 2015 (Visualizing and understanding recurrent
-networks): a gate below 0.1 is shut, above 0.9 open.
-"""
+"""What a recurrent layer is like: gates stuck open or shut, tanh at its limits, spectral radius."""
 
 from dataclasses import dataclass
 
@@ -69,3 +65,23 @@ def _real(values: Tensor, lengths: Tensor | None) -> Tensor:
         return values.flatten(0, 1)
     places = torch.arange(values.shape[1], device=values.device)
     return values[places < lengths.to(values.device).unsqueeze(1)]
+
+
+def spectral_radius(matrix: Tensor) -> float:
+    """Return the largest absolute eigenvalue; NaN where the matrix has an entry that is no number.
+
+    Below 1 a linear network forgets, above 1 it explodes; with a squashing function between the steps a
+    radius above 1 is necessary, not sufficient, for gradients to grow (Pascanu et al. 2013, section 2.1).
+
+    Args:
+        matrix: ``(hidden, hidden)``.
+
+    Raises:
+        ValueError: if it is not square.
+    """
+    if matrix.dim() != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"matrix has shape {tuple(matrix.shape)}; expected (hidden, hidden).")
+    fine = matrix.detach().cpu().double()
+    if not bool(fine.isfinite().all()):
+        return float("nan")
+    return float(torch.linalg.eigvals(fine).abs().max())

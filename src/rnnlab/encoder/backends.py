@@ -8,7 +8,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from rnnlab.cells.cell import Cell, TorchCell
+from rnnlab.cells.cell import Cell
 from rnnlab.encoder.scans import Scans, StepScans, TorchScans
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.kernels.waiting import waiting
@@ -65,13 +65,14 @@ def scans_for(
     """
     if takes_fused(cell, backend, inputs, hidden_size, lengths):
         return fused_scans(cell, lengths, inputs)
-    if not isinstance(cell, TorchCell):
+    in_torch = cell.in_torch
+    if in_torch is None:
         return StepScans(cell, lengths, inputs)
-    if lengths is None and cell.scan_beats_module(inputs):
+    if lengths is None and in_torch.scan_beats_module(inputs):
         lengths = torch.full(inputs.shape[:1], inputs.shape[1])
     if lengths is None or inputs.is_cuda:
         return None
-    return TorchScans(cell, lengths, inputs)
+    return TorchScans(in_torch, lengths, inputs)
 
 
 def takes_fused(cell: Cell, backend: str, inputs: Tensor, hidden_size: int, lengths: Tensor | None) -> bool:
@@ -117,6 +118,6 @@ def fused_scans(cell: Cell, lengths: Tensor | None, inputs: Tensor) -> Scans:
             importlib.import_module("rnnlab.kernels.scans")
     from rnnlab.kernels.scans import FusedScans, kernels_named
 
-    single_step = cell.torch_step if isinstance(cell, TorchCell) else None
+    single_step = None if cell.in_torch is None else cell.in_torch.torch_step
     scans: Scans = FusedScans(kernels_named(str(cell.fused)), lengths, inputs, single_step)
     return scans

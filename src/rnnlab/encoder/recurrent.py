@@ -1,21 +1,22 @@
 """The recurrent encoder: a stack of cells, one direction or both, exact and fast on right-padded batches."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, pad
 
-from rnnlab.build import taken_by
-from rnnlab.cells import cell_class, cell_named
 from rnnlab.cells.cell import Cell, State, TorchCell, Weights
 from rnnlab.encoder.arguments import check_inputs, check_lengths, check_state, shortest_and_longest
 from rnnlab.encoder.backends import check_backend, scans_for
-from rnnlab.encoder.scans import Scans, packed_pass
+from rnnlab.encoder.blocks import check_residual, fine_norms, norms_of, through_blocks
+from rnnlab.encoder.chosen import built_cell, check_sizes, checked_units, size_for
+from rnnlab.encoder.scans import Scans, TorchScans, packed_pass
 from rnnlab.encoder.trace import EncoderTrace, LayerTrace, fine, traced_layer
-from rnnlab.errors import ConfigError, nearest
+from rnnlab.errors import ConfigError
 
 
 class Direction(NamedTuple):
@@ -41,9 +42,12 @@ class RecurrentEncoder(nn.Module):
     Args:
         input_size: features of a token.
         cell: a file of :mod:`rnnlab.cells`, "rnn", "gru" or "lstm", or the dotted name of a cell of your own.
-        hidden_size: units of each layer and direction.
+        hidden_size: units of each layer and direction; None where ``parameters`` choose it.
         layers: layers on top of one another.
         bidirectional: whether a second network reads each sequence from its end.
+        residual: whether each layer's inputs are added to its outputs, see :mod:`rnnlab.encoder.blocks`.
+        norm: of each layer's inputs and of the last outputs: "none", "layer" or "rms".
+        parameters: about how many the layers shall have in all, so that cells can be compared at equal size.
         dropout: share of features dropped between layers (so it does nothing to one layer).
         nonlinearity: of a cell with a choice, such as "rnn": "tanh" or "relu".
         backend: "torch" (PyTorch's kernels), "fused" (rnnlab's own scans) or "auto".
@@ -60,7 +64,7 @@ class RecurrentEncoder(nn.Module):
         self,
         input_size: int,
         cell: str = "gru",
-        hidden_size: int = 128,
+        hidden_size: int | None = 128,
         layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
@@ -68,13 +72,17 @@ class RecurrentEncoder(nn.Module):
         backend: str = "auto",
         initialization: str = "uniform",
         forget_bias: float | None = None,
+        residual: bool = False,
+        norm: str = "none",
+        parameters: int | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
         self.cell = built_cell(type(self), cell, nonlinearity, options)
-        for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("layers", layers)):
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise ConfigError(f"model.{name} is {size!r}; expected a whole number from 1.")
+        check_sizes(input_size=input_size, layers=layers)
+        if parameters is not None:
+            hidden_size = size_for(self.cell, parameters, hidden_size, input_size, layers, 1 + bidirectional)
+        hidden_size = checked_units(self.cell, hidden_size)
         if not 0 <= dropout < 1:
             raise ConfigError(f"model.dropout is {dropout!r}; expected a share from 0 to below 1.")
         check_backend(backend, self.cell)
@@ -88,6 +96,11 @@ class RecurrentEncoder(nn.Module):
         self.output_size = self.cell.state_sizes(hidden_size)[0] * self.directions
         self.dropout = float(dropout)
         self.backend = backend
+        widths = [input_size, *[self.output_size] * layers]
+        if residual:
+            check_residual(widths)
+        self.residual = residual
+        self.norms = norms_of(norm, widths)
         self.network = self._network()
         names = self.cell.parameters(input_size, hidden_size)
         self._names = [{name: f"{name}{end}" for name in names} for end in suffixes(layers, self.directions)]
@@ -140,20 +153,28 @@ class RecurrentEncoder(nn.Module):
         self, inputs: Tensor, lengths: Tensor | None, first: int = 1
     ) -> tuple[Tensor, list[LayerTrace]]:
         """Return outputs and traces of the layers, the first of which has the number ``first``."""
-        outputs, traces = inputs, []
-        for number, directions in enumerate(self.stack(), start=first):
+        traces: list[LayerTrace] = []
+
+        def traced(number: int, directions: Sequence[Direction], read: Tensor) -> Tensor:
             found = []
             for direction, way in zip(directions, ("forward", "backward"), strict=False):
                 name = f"layer{number}" + (f"/{way}" if self.is_bidirectional else "")
                 weights = {key: fine(weight) for key, weight in direction.weights.items()}
                 reverse = way == "backward"
                 output, trace = traced_layer(
-                    self.cell, self.hidden_size, outputs, lengths, weights, reverse=reverse, name=name
+                    self.cell, self.hidden_size, read, lengths, weights, reverse=reverse, name=name
                 )
                 found.append(output)
                 traces.append(trace)
-            outputs = torch.cat(found, dim=2)
-        return outputs, traces
+            return torch.cat(found, dim=2)
+
+        layers = [partial(traced, *numbered) for numbered in enumerate(self.stack(), start=first)]
+        return through_blocks(inputs, lengths, layers, fine_norms(self.norms), self.residual), traces
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a layer reads what the one below it gives, and nothing stands between."""
+        return not self.residual and not self.norms
 
     def stack(self) -> list[list[Direction]]:
         """Return the directions (one or two) of each layer, from the inputs upwards."""
@@ -183,9 +204,10 @@ class RecurrentEncoder(nn.Module):
 
     def _network(self) -> nn.Module:
         """Return what holds the parameters: PyTorch's module where it has the cell."""
-        if not isinstance(self.cell, TorchCell):
+        in_torch = self.cell.in_torch
+        if in_torch is None:
             return Parameters(self.cell, self.input_size, self.hidden_size, self.layers, self.directions)
-        return self.cell.torch_module(
+        return in_torch.torch_module(
             self.input_size,
             self.hidden_size,
             num_layers=self.layers,
@@ -206,6 +228,8 @@ class RecurrentEncoder(nn.Module):
 
     def _encode(self, inputs: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State]:
         """Encode by the kernels that suit the batch; ``lengths`` is None where no sequence is padded."""
+        if not self.is_plain:
+            return self._walk_blocks(inputs, lengths, state)
         scans = scans_for(self.cell, self.backend, inputs, self.hidden_size, lengths)
         if scans is not None:
             return self._walk(scans, inputs, state)
@@ -220,19 +244,48 @@ class RecurrentEncoder(nn.Module):
         layer_inputs = scans.enter(inputs)
         outputs: list[Tensor] = []
         finals: list[State] = []
-        for layer, directions in enumerate(self.stack()):
+        for layer in range(self.layers):
             if layer > 0:
                 layer_inputs = scans.join(
                     [dropout(output, self.dropout, self.training) for output in outputs]
                 )
-            outputs = []
-            for way, direction in enumerate(directions):
-                index = layer * self.directions + way
-                before = tuple(part[index : index + 1] for part in state)
-                output, final = scans.scan(layer_inputs, before, direction.weights, reverse=way == 1)
-                outputs.append(output)
-                finals.append(final)
+            outputs, ends = self._walk_layer(layer, scans, layer_inputs, state)
+            finals += ends
         return scans.leave(outputs), tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
+
+    def _walk_layer(
+        self, layer: int, scans: Scans, inputs: Tensor, state: State
+    ) -> tuple[list[Tensor], list[State]]:
+        """Return outputs and final states of a layer's directions; ``state`` is that of all layers."""
+        outputs, finals = [], []
+        for way, direction in enumerate(self.stack()[layer]):
+            index = layer * self.directions + way
+            before = tuple(part[index : index + 1] for part in state)
+            output, final = scans.scan(inputs, before, direction.weights, reverse=way == 1)
+            outputs.append(output)
+            finals.append(final)
+        return outputs, finals
+
+    def _walk_blocks(
+        self, inputs: Tensor, lengths: Tensor | None, state: State | None
+    ) -> tuple[Tensor, State]:
+        """Encode layer by layer, with norms and residuals around each."""
+        before = self.initial_state(inputs.shape[0]) if state is None else state
+        finals: list[State] = []
+
+        def walked(layer: int, read: Tensor) -> Tensor:
+            scans = scans_for(self.cell, self.backend, read, self.hidden_size, lengths)
+            if scans is None:
+                every = torch.full(read.shape[:1], read.shape[1]) if lengths is None else lengths
+                scans = TorchScans(cast(TorchCell, self.cell.in_torch), every, read)
+            outputs, ends = self._walk_layer(layer, scans, scans.enter(read), before)
+            finals.extend(ends)
+            left = scans.leave(outputs)
+            return dropout(left, self.dropout, self.training) if layer + 1 < self.layers else left
+
+        layers = [partial(walked, layer) for layer in range(self.layers)]
+        outputs = through_blocks(inputs, lengths, layers, list(self.norms), self.residual)
+        return outputs, tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
 
 
 class Parameters(nn.Module):
@@ -259,30 +312,3 @@ def suffixes(layers: int, directions: int) -> list[str]:
     ['_l0', '_l0_reverse', '_l1', '_l1_reverse']
     """
     return [f"_l{layer}{way}" for layer in range(layers) for way in ("", "_reverse")[:directions]]
-
-
-def built_cell(encoder: type, name: str, nonlinearity: str, options: Mapping[str, Any]) -> Cell:
-    """Return the cell that an encoder is to be made of.
-
-    Args:
-        encoder: whose own options are named where one is misspelt.
-        name: see :func:`rnnlab.cells.cell_named`.
-        nonlinearity: handed on to a cell that has a choice.
-        options: handed on as they are.
-
-    Raises:
-        ConfigError: if there is no such cell, or it has no such option.
-    """
-    cls = cell_class(name)
-    known, takes_any = taken_by(cls)
-    chosen = {**options, "nonlinearity": nonlinearity} if "nonlinearity" in known else dict(options)
-    if chosen == options and nonlinearity != "tanh":
-        raise ConfigError(
-            f"model.nonlinearity={nonlinearity}: the {cls.name} cell has no choice of it. Leave it out."
-        )
-    unknown = [] if takes_any else [key for key in options if key not in known]
-    if unknown:
-        names = (known | taken_by(encoder)[0]) - {"input_size", "nonlinearity", "options"}
-        lines = [f"model.{key}: {cls.name} has no such option. {nearest(key, names)}" for key in unknown]
-        raise ConfigError("\n".join(lines))
-    return cell_named(name, chosen)

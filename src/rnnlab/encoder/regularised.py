@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from rnnlab.cells.cell import State
+from rnnlab.encoder.chosen import built_cell
 from rnnlab.encoder.dropout import LockedDropout, with_dropped_weights
 from rnnlab.encoder.recurrent import Direction, RecurrentEncoder
 from rnnlab.encoder.trace import EncoderTrace, LayerTrace, fine
@@ -56,6 +57,7 @@ class RegularisedEncoder(nn.Module):
         **options: Any,
     ) -> None:
         super().__init__()
+        built_cell(type(self), cell, nonlinearity, options)  # what else a stack takes is not for this one
         for name, share in (("dropout", dropout), ("weight_dropout", weight_dropout)):
             if not 0 <= share < 1:
                 raise ConfigError(f"model.{name} is {share!r}; expected a share from 0 to below 1.")

@@ -1,16 +1,88 @@
-"""Texts with coloured words as a figure: what each word did to an answer, or how surprising it was."""
+"""Words of a text on grounds as strong as their part in the answer, as an image."""
 
 import textwrap
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
+from matplotlib.transforms import Affine2D
 
-from rnnlab.figures.explanation import Explanation
-from rnnlab.figures.explanation_views import AGAINST, FOR
-from rnnlab.figures.letters import LETTER, Line, write_lines
-from rnnlab.figures.style import FAINT, INK, HouseFigure, house_style, shortened
+from rnnlab.figures.drawing import FAINT, INK, HouseFigure, house_style, shortened
+from rnnlab.figures.explanation import AGAINST, FOR, Excerpt, Explanation, excerpt
+
+POINTS = 9
+"""Size of the letters."""
+LETTER = 0.602 * POINTS / 72
+"""Width of a letter in inches: DejaVu Sans Mono, in which all are equally wide."""
+
+
+class Line(NamedTuple):
+    """A piece of text on one line.
+
+    Attributes:
+        text: without line breaks.
+        left: where its first letter begins, in inches.
+        baseline: what its letters stand on, in inches.
+    """
+
+    text: str
+    left: float
+    baseline: float
+
+
+class Letter(Line2D):
+    """One letter wherever it stands: a marker, which a canvas draws once and copies.
+
+    Attributes:
+        letter: which.
+    """
+
+    def __init__(self, letter: str, places: Sequence[tuple[float, float]], colour: str) -> None:
+        self.letter = letter
+        outline = shape(letter)
+        reach = np.abs(outline.vertices).max()  # what matplotlib takes for half a marker's size
+        across, up = zip(*places, strict=True)
+        marker = {"marker": outline, "markersize": 2 * reach, "markeredgewidth": 0}
+        super().__init__(across, up, linestyle="", color=colour, **marker)
+
+
+@lru_cache(1024)
+def shape(letter: str) -> Path:
+    """Return a letter's outline in points; where the font has none, a box."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        found = TextPath((0, 0), letter, size=POINTS, prop=FontProperties(family="DejaVu Sans Mono"))
+    share = 72 * LETTER / max(found.get_extents().width, 72 * LETTER)
+    # Outlines of upright and level strokes alone, as of "i" and ".", would be moved to whole pixels, side by
+    # side; leaning by a thousandth, all letters are drawn alike.
+    return found.transformed(Affine2D().scale(share).skew(0.001, 0.001))
+
+
+def write_lines(panel: Axes, lines: Iterable[Line], colour: str) -> None:
+    """Write text.
+
+    Args:
+        panel: what is written on; a unit of its axes is an inch.
+        lines: the text.
+        colour: of the letters.
+    """
+    places: dict[str, list[tuple[float, float]]] = {}
+    for line in lines:
+        for number, letter in enumerate(line.text):
+            if letter.isprintable() and not letter.isspace():
+                places.setdefault(letter, []).append((line.left + number * LETTER, line.baseline))
+    for letter, found in places.items():
+        panel.add_line(Letter(letter, found, colour))
+
 
 LETTERS = 92
 """Letters of a line; all are equally wide, so that the colours behind them need no measuring."""
@@ -27,37 +99,6 @@ FAINTEST = 0.03
 
 Square = tuple[tuple[tuple[float, float], ...], tuple[float, float, float, float]]
 """Corners and colour."""
-
-
-class Excerpt(NamedTuple):
-    """A part of an explained text.
-
-    Attributes:
-        words: what is shown, with an ellipsis where something is left out.
-        strengths: of each word, in [-1, 1].
-    """
-
-    words: tuple[str, ...]
-    strengths: tuple[float, ...]
-
-
-def excerpt(explanation: Explanation, letters: int) -> Excerpt:
-    """Return the stretch of about so many letters in which the words' strengths add up to most."""
-    lengths = [len(word) + len(explanation.separator) for word in explanation.words]
-    strengths = explanation.strengths()
-    best, best_weight, start, room, weight = (0, 0), -1.0, 0, 0, 0.0
-    for end, length in enumerate(lengths):
-        room, weight = room + length, weight + abs(strengths[end])
-        while room > letters and start < end:
-            room, weight, start = room - lengths[start], weight - abs(strengths[start]), start + 1
-        if weight > best_weight:
-            best, best_weight = (start, end + 1), weight
-    first, last = best
-    before, after = ("…",) * (first > 0), ("…",) * (last < len(lengths))
-    return Excerpt(
-        (*before, *explanation.words[first:last], *after),
-        (*(0.0 for _ in before), *strengths[first:last], *(0.0 for _ in after)),
-    )
 
 
 @house_style()

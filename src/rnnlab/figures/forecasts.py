@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from rnnlab.figures.style import COLOURS, FAINT, INK, colours_of, house_style, new_figure, new_panel
+from rnnlab.figures.drawing import COLOURS, FAINT, INK, colours_of, house_style, new_figure, new_panel
 
 Times = npt.NDArray[Any]
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from rnnlab.figures.style import colour, colours_of, house_style, name_lines, new_panel, note
+from rnnlab.figures.drawing import colour, colours_of, house_style, name_lines, new_panel, note
 
 Numbers = npt.NDArray[np.float64]
 

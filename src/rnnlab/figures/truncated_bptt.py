@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from rnnlab.figures.style import COLOURS, FAINT, INK, colour, house_style, new_figure, shortened
+from rnnlab.figures.drawing import COLOURS, FAINT, INK, colour, house_style, new_figure, shortened
 
 CELL = 0.46  # inches
 GAP = 1.1

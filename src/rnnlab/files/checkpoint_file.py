@@ -15,7 +15,7 @@ from torch.nn.modules import module as registration
 
 from rnnlab.errors import DamagedFileError, RunError
 from rnnlab.files.bounded import damaged, reason_of
-from rnnlab.files.shapes import DEEPEST, NotPlainError, check_plain, check_shape
+from rnnlab.files.plain_file import DEEPEST, NotPlainError, check_plain, check_shape
 from rnnlab.renamed import up_to_date
 
 CHECKPOINT_FORMAT = 1

@@ -19,7 +19,7 @@ def build_optimizer(config: Mapping[str, Any], parameters: Iterable[Any]) -> Opt
     Raises:
         ConfigError: if the class or one of its options is unknown.
     """
-    with told_as_config_error("optimizer"):
+    with told_as_config_error("optimizer"), told_of_custom("optimizer", config):
         return build(config, Optimizer, "optimizer", params=parameters)
 
 
@@ -49,11 +49,25 @@ def build_schedule(
         facts["total_steps"] = total_steps + (warm_up == 1)
     if "max_lr" in takes and "max_lr" not in options:
         facts["max_lr"] = [group["lr"] for group in optimizer.param_groups]
-    if "mode" in takes and "mode" not in options:
+    if "mode" in takes and "mode" not in options and takes["mode"].default in ("min", "max"):
         facts["mode"] = mode
-    with told_as_config_error("scheduler"):
+    with told_as_config_error("scheduler"), told_of_custom("scheduler", config):
         schedule = build(options, LRScheduler, "scheduler", **facts)
     return {"scheduler": schedule, "interval": config.get("interval", "epoch"), "monitor": monitor}
+
+
+@contextmanager
+def told_of_custom(where: str, config: Mapping[str, Any]) -> Iterator[None]:
+    """Say of options that a class does not take where they may come from: the file of another class."""
+    try:
+        yield
+    except ConfigError as error:
+        if "has no such option" not in str(error):
+            raise
+        raise ConfigError(
+            f"{error}\nThe keys of a choice stay beside another _target_; without them: "
+            f"{where}=custom {where}._target_={config['_target_']}"
+        ) from error
 
 
 @contextmanager

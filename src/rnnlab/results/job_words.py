@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rnnlab.files.shapes import NotPlainError
-from rnnlab.files.yaml_file import parsed_yaml
+from rnnlab.files.plain_file import NotPlainError, parsed_yaml
 
 Config = Mapping[str, Any]
 

@@ -7,8 +7,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from rnnlab.errors import ConfigError, nearest
+from rnnlab.figures.drawing import save
 from rnnlab.figures.metric_by_key import Point, metric_by_key_figure
-from rnnlab.figures.saved import save
 from rnnlab.results.columns import metrics_shown, short_setting
 from rnnlab.results.conditions import is_number
 from rnnlab.results.differing_keys import differing_keys, full_name, parting_keys, short_names

@@ -100,7 +100,8 @@ def evaluate_runs(
         called = dict(zip(recorders, short_names(list(recorders)), strict=True))
         first = next(iter(recorders.values()))
         first.write({called[run]: kept.scored for run, kept in recorders.items()}, curves_folder(target))
-        console.print(f"Curves   {curves_folder(target)}", markup=False)
+        if curves_folder(target).is_dir():  # of some tasks there are none
+            console.print(f"Curves   {curves_folder(target)}", markup=False)
     return report
 
 

@@ -8,6 +8,7 @@ from rnnlab.build import build, locate_class, taken_by
 from rnnlab.errors import RunError
 from rnnlab.files.bounded import glimpse
 from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
+from rnnlab.folders import command
 from rnnlab.named_classes import check_classes
 from rnnlab.tasks.answers import OpenedRun, TrainedModel
 from rnnlab.tasks.task import Task, task_arguments
@@ -134,7 +135,7 @@ def checkpoint_file(path: Path) -> Path:
         raise RunError(
             f"{path} has no best checkpoint yet: it was stopped in epoch {last['epoch'] + 1} after "
             f"{last['global_step']} steps, before its first validation. Go on with it "
-            f"(python scripts/train.py resume={path}), or name its last state, {folder.last}."
+            f"({command('train')} resume={path}), or name its last state, {folder.last}."
         )
     raise RunError(
         f"{path} has no checkpoint yet: the run was stopped in its first epoch, or is in it now."

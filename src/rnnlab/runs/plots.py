@@ -9,15 +9,11 @@ from typing import Any, NamedTuple, TypeVar
 from matplotlib.figure import Figure
 
 from rnnlab.errors import ConfigError, DamagedFileError, RnnlabError, RunError
-from rnnlab.figures.accuracy_by_length import accuracy_by_length_figure
-from rnnlab.figures.confusion import confusion_figure
+from rnnlab.figures.documents import ScoredDocuments, accuracy_by_length_figure, confusion_figure
+from rnnlab.figures.drawing import save
 from rnnlab.figures.learning_curves import Series, learning_curve_figure
-from rnnlab.figures.perplexity_by_frequency import perplexity_by_frequency_figure
-from rnnlab.figures.ranking_curves import precision_recall_figure, roc_figure
-from rnnlab.figures.reliability import reliability_figure
-from rnnlab.figures.saved import save
-from rnnlab.figures.scored_documents import ScoredDocuments
-from rnnlab.figures.scored_tokens import ScoredTokens
+from rnnlab.figures.ranking import precision_recall_figure, reliability_figure, roc_figure
+from rnnlab.figures.tokens import ScoredTokens, perplexity_by_frequency_figure
 from rnnlab.files.event_file import scalars_of
 from rnnlab.runs.named_runs import run_folders, short_names
 from rnnlab.runs.outputs import check_output
@@ -214,7 +210,7 @@ def diagnostics(run: Path) -> Iterator[Drawing]:
     """Yield the figures of a run with ``callbacks=diagnostics``."""
     if not (run / "diagnostics.json").is_file():
         return
-    from rnnlab.diagnostics.drawing import diagnostics_figures
+    from rnnlab.diagnostics.callback import diagnostics_figures
     from rnnlab.diagnostics.record import read_records
 
     try:

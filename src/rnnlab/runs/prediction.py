@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from rnnlab.atomic import written_beside
 from rnnlab.corpora.rows import Row
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.figures.explanation_views import save_page, terminal_view
+from rnnlab.figures.explanation import save_page, terminal_view
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.load import load
 from rnnlab.runs.outputs import check_output

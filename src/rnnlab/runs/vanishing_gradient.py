@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from rnnlab.cells import cell_classes
 from rnnlab.diagnostics.record import read_records
 from rnnlab.errors import RunError
-from rnnlab.figures.saved import save
-from rnnlab.figures.vanishing_gradient import Remembered, vanishing_gradient_figure
+from rnnlab.figures.drawing import save
+from rnnlab.figures.gradient_flow import Remembered, vanishing_gradient_figure
 from rnnlab.files.bounded import damaged
-from rnnlab.files.shapes import NUMBER, NotPlainError, check_shape
+from rnnlab.files.plain_file import NUMBER, NotPlainError, check_shape
 from rnnlab.training.run_folder import RunFolder
 
 NAME = "vanishing_gradient"

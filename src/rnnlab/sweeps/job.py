@@ -1,7 +1,8 @@
-"""One job of a sweep, in whatever process a launcher runs it."""
+"""One job of a sweep, in whatever process a launcher runs it, and what is to be done about it."""
 
 import logging
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,14 +14,159 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from rnnlab.command_line import Interrupted, register_resolvers
-from rnnlab.errors import RnnlabError, RunError
+from rnnlab.command_line import Interrupted, differences, register_resolvers
+from rnnlab.errors import DamagedFileError, RnnlabError, RunError
+from rnnlab.named_classes import classes_in
 from rnnlab.sweeps.attempts import Attempts
-from rnnlab.sweeps.standing import clear, standing
-from rnnlab.sweeps.threads import take_threads
+from rnnlab.sweeps.jobs import of_the_run
+from rnnlab.sweeps.parallelism import take_threads
 from rnnlab.sweeps.trial_link import Pruned, TrialLink, linked
 from rnnlab.terminal import speak_as
+from rnnlab.training.origin import Origin, changed_since, origin_of
+from rnnlab.training.resume import at, is_place
 from rnnlab.training.run_folder import RunFolder
+
+ADOPTED = ("model", "task", "tokenizer")
+"""Sections of which ``init_from`` decides what the command does not say."""
+
+NOT_KEPT = "they were made by an rnnlab that kept no fingerprint of it."
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is to be done about a job.
+
+    Attributes:
+        do: ``nothing`` (it is finished), ``wait`` (a process is at it), ``resume`` (there is a checkpoint to
+            go on from), ``start`` (anew), or ``leave`` (what lies there can't be gone on with, or was made
+            from other data or code).
+        why: the reason for leaving it, or what can't be told of a finished one.
+    """
+
+    do: Literal["nothing", "wait", "resume", "start", "leave"]
+    why: str = ""
+
+
+def standing(
+    folder: RunFolder,
+    config: Mapping[str, Any],
+    *,
+    failed_before: float,
+    owner: bool = False,
+    origin: Callable[[Mapping[str, Any]], Origin] = origin_of,
+) -> Standing:
+    """Return what is to be done about a job.
+
+    Args:
+        folder: the job's.
+        config: what the job's overrides compose to.
+        failed_before: when this invocation began, in seconds since 1970: a run that failed earlier is tried
+            again, one that failed since then (in another invocation of the same sweep) is not.
+        owner: whether this process holds the run's lock.
+        origin: tells what a configuration's run would be made from now.
+    """
+    state = folder.state(owner=owner)
+    if state.name == "running":
+        return Standing("wait", state.reason)
+    if not folder.config_file.exists():
+        if state.name == "failed" and folder.error_file.stat().st_mtime > failed_before:
+            return Standing("leave", state.reason)
+        return Standing("start")
+    try:
+        stored = folder.config()
+    except RunError as error:
+        return Standing("leave", f"{error} sweep.restart=true starts over.")
+    changed = [
+        key
+        for key in differences(as_composed(config), as_composed(stored))
+        # Whether files that lie elsewhere are the same is told by their fingerprint, where it is kept.
+        if not (folder.origin_file.is_file() and is_place(key, at(stored, key), at(config, key)))
+    ]
+    if changed:
+        return Standing("leave", other_configuration(changed, config, stored))
+    if state.name == "finished":
+        return finished(folder, config, origin)
+    if state.name == "failed" and folder.error_file.stat().st_mtime > failed_before:
+        return Standing("leave", state.reason)
+    return Standing("resume" if folder.last.is_file() or folder.previous.is_file() else "start")
+
+
+def finished(
+    folder: RunFolder, config: Mapping[str, Any], origin: Callable[[Mapping[str, Any]], Origin]
+) -> Standing:
+    """Return whether a finished run still counts: not with damaged figures, changed data or code."""
+    try:
+        folder.metrics()
+    except DamagedFileError as error:
+        return Standing("leave", str(error))
+    try:
+        before = folder.origin()
+        changed = changed_since(before, origin(config)) if before is not None else ""
+    except RnnlabError as error:
+        return Standing("nothing", f"Whether finished jobs' data has changed can't be told: {error}")
+    if before is None:
+        return Standing("nothing", f"Whether finished jobs' data has changed can't be told: {NOT_KEPT}")
+    return Standing("leave", other_origin(changed)) if changed else Standing("nothing")
+
+
+def other_origin(changed: str) -> str:
+    """Return the sentence about a run that was made from other data or code."""
+    return (
+        f"it is finished, but was made from what has changed since: {changed}. Put that back as it was, or "
+        "start over with sweep.restart=true; results.py shows it in a row of its own."
+    )
+
+
+class RememberedOrigins:
+    """Tells the origins of many configurations, reading the data that they share once.
+
+    Not for longer than one look at a sweep: files may change.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[str, Origin | RnnlabError] = {}
+
+    def __call__(self, config: Mapping[str, Any]) -> Origin:
+        """Return the origin.
+
+        Raises:
+            RnnlabError: if the data can't be read.
+        """
+        parts = [config["data"]["corpus"], config.get("init_from"), config["task"].get("vectors")]
+        key = repr([*parts, sorted({str(name) for _, name in classes_in(dict(config))})])
+        if key not in self.known:
+            try:
+                self.known[key] = origin_of(config)
+            except RnnlabError as error:
+                self.known[key] = error
+        found = self.known[key]
+        if isinstance(found, RnnlabError):
+            raise found
+        return found
+
+
+def as_composed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run's overrides compose to: less what it took over from the run that it starts from."""
+    taken_over = ADOPTED if config.get("init_from") else ()
+    return {name: section for name, section in of_the_run(config).items() if name not in taken_over}
+
+
+def other_configuration(changed: list[str], config: Mapping[str, Any], stored: Mapping[str, Any]) -> str:
+    """Return the sentence about a run that was started with another configuration."""
+    listed = ", ".join(f"{key} was {at(stored, key)} and is now {at(config, key)}" for key in changed)
+    return f"its run was started with another configuration ({listed}). Start over with sweep.restart=true."
+
+
+def clear(folder: RunFolder) -> None:
+    """Remove what a run left that never came to a checkpoint; its log and its lock stay."""
+    for path in folder.path.iterdir():
+        if path == folder.lock_file or path.suffix == ".log":
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
 
 log = logging.getLogger(__name__)
 

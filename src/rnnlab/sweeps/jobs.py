@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnnlab.errors import ConfigError
-from rnnlab.sweeps.naming import Setting, job_name
-from rnnlab.sweeps.overrides import Overrides, values_of
+from rnnlab.sweeps.overrides import Overrides, Setting, job_name, values_of
 
 NOT_OF_THE_RUN = ("hydra", "sweep", "resume", "trust")
 """Sections of a composed configuration that say how a run is started, not what it computes."""

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from rnnlab.sweeps.compared import Compared
+from rnnlab.folders import command
 from rnnlab.sweeps.job import Outcome
 from rnnlab.sweeps.jobs import Job
-from rnnlab.sweeps.sweep_folder import SweepFolder
+from rnnlab.sweeps.sweep_folder import Compared, SweepFolder
 from rnnlab.terminal import console, print_table, shown
 
 SHOWN = {"already": "finished before"}
@@ -40,7 +40,7 @@ def report(
         console.print(failures(failed))
     if any(outcome.did in ("finished", "already") for outcome in outcomes.values()):
         console.print("Next:", style="bold")
-        console.print(f"  python scripts/results.py {shown(folder.path)}", markup=False)
+        console.print(f"  {command('results')} {shown(folder.path)}", markup=False)
         console.print(f"  tensorboard --logdir {shown(folder.path)}", markup=False)
 
 

@@ -9,20 +9,20 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from rnnlab.errors import ConfigError
-from rnnlab.figures.saved import save
-from rnnlab.figures.search import history_figure, importances_figure
+from rnnlab.figures.drawing import save
+from rnnlab.figures.metric_by_key import history_figure, importances_figure
+from rnnlab.folders import command
 from rnnlab.sweeps.attempts import Attempts
-from rnnlab.sweeps.best import write_best
 from rnnlab.sweeps.dimensions import Dimension, dimension
-from rnnlab.sweeps.hydra_side import HydraSide
-from rnnlab.sweeps.job import Did, Outcome
+from rnnlab.sweeps.job import Did, Outcome, RememberedOrigins, finished
 from rnnlab.sweeps.jobs import Job
+from rnnlab.sweeps.launching import HydraSide
 from rnnlab.sweeps.overrides import Overrides
+from rnnlab.sweeps.parallelism import together
 from rnnlab.sweeps.report import report
 from rnnlab.sweeps.settling import POLL
-from rnnlab.sweeps.standing import RememberedOrigins, finished
 from rnnlab.sweeps.sweep import Sweep, begin, compose_all, end_by, facts_of, placed, run_jobs, working
-from rnnlab.sweeps.together import together
+from rnnlab.sweeps.sweep_folder import write_best
 from rnnlab.sweeps.trials import Trials, open_study, pruner_of, space_of
 from rnnlab.terminal import console, shown
 
@@ -165,7 +165,7 @@ def conclude(this: Sweep, trials: Trials, outcomes: Mapping[str, Outcome]) -> No
         write_best(file, f"{about}.", this.overrides, trials.settings_of(best), this.hydra.is_group)
         console.print(
             f"Best: {about}, with {' '.join(trials.chosen_words(best))}\n"
-            f"Train with it: python scripts/train.py --config-dir {shown(file.parents[1])} experiment=best",
+            f"Train with it: {command('train')} --config-dir {shown(file.parents[1])} experiment=best",
             markup=False,
         )
     end_by(outcomes)

@@ -14,19 +14,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnlab.command_line import ENDED_BY_SIGNAL, Interrupted, JobsFailed
 from rnnlab.errors import ConfigError, nearest
+from rnnlab.folders import command
 from rnnlab.sweeps.attempts import Attempts, new_attempts
-from rnnlab.sweeps.compared import Compared, compared_by
-from rnnlab.sweeps.hydra_side import HydraSide
-from rnnlab.sweeps.job import Outcome, SweepJob
+from rnnlab.sweeps.job import Outcome, RememberedOrigins, SweepJob, standing
 from rnnlab.sweeps.jobs import Composed, Job, composed, grid
-from rnnlab.sweeps.launching import Launching
-from rnnlab.sweeps.naming import sweep_name
-from rnnlab.sweeps.overrides import Overrides, read_overrides
+from rnnlab.sweeps.launching import HydraSide, Launching
+from rnnlab.sweeps.overrides import Overrides, read_overrides, sweep_name
+from rnnlab.sweeps.parallelism import together
 from rnnlab.sweeps.report import report
 from rnnlab.sweeps.settling import settle, stopping_cleanly
-from rnnlab.sweeps.standing import RememberedOrigins, standing
-from rnnlab.sweeps.sweep_folder import SweepFolder
-from rnnlab.sweeps.together import together
+from rnnlab.sweeps.sweep_folder import Compared, SweepFolder, compared_by
 from rnnlab.sweeps.trial_link import TrialLink
 from rnnlab.terminal import console, shown
 from rnnlab.training.run_folder import RunFolder
@@ -177,7 +174,7 @@ def begin(this: Sweep, jobs: Sequence[Job]) -> None:
 def facts_of(this: Sweep) -> dict[str, Any]:
     """Return what the sweep is about, for its ``sweep.yaml``."""
     return {
-        "command": command(),
+        "command": same_command(),
         "jobs_by": this.settings["jobs_by"],
         "fixed": this.overrides.fixed_words(),
         "swept": this.overrides.swept_keys(),
@@ -197,7 +194,7 @@ def working(this: Sweep) -> Iterator[Attempts]:
         with new_attempts(this.folder.attempts) as attempts, stopping_cleanly(attempts):
             yield attempts
     except (Interrupted, KeyboardInterrupt) as stop:
-        told = f"The sweep is stopped; it is in {shown(this.folder.path)}.\nGo on with: {command()}"
+        told = f"The sweep is stopped; it is in {shown(this.folder.path)}.\nGo on with: {same_command()}"
         by = stop.status - ENDED_BY_SIGNAL if isinstance(stop, Interrupted) else signal.SIGINT
         raise Interrupted(told, by) from stop
 
@@ -239,10 +236,10 @@ def end_by(outcomes: Mapping[str, Outcome]) -> None:
     """
     failed = sum(outcome.did == "failed" for outcome in outcomes.values())
     if failed:
-        raise JobsFailed(f"{failed} of {len(outcomes)} jobs failed. Try them again with: {command()}")
+        raise JobsFailed(f"{failed} of {len(outcomes)} jobs failed. Try them again with: {same_command()}")
 
 
-def command() -> str:
+def same_command() -> str:
     """Return the command that goes on with the sweep."""
-    words = [word for word in sys.argv if not word.startswith("sweep.restart=")]
-    return shlex.join(["python", *words])
+    words = [word for word in sys.argv[1:] if not word.startswith("sweep.restart=")]
+    return f"{command('train')} {shlex.join(words)}"

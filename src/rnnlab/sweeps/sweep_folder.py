@@ -1,6 +1,7 @@
-"""The folder of a sweep: what lies where, and how it is read and written."""
+"""The folder of a sweep: what lies where, by what its jobs are compared, and the best one kept."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +12,13 @@ import yaml
 from filelock import FileLock
 
 from rnnlab.atomic import write_text
-from rnnlab.errors import RunError
+from rnnlab.errors import DamagedFileError, RunError
+from rnnlab.folders import command
 from rnnlab.sweeps.jobs import Job
+from rnnlab.sweeps.overrides import Overrides, Setting
+from rnnlab.tasks.choosing import Choice, choice_of, stated_by
+from rnnlab.terminal import shown
+from rnnlab.training.resume import put
 from rnnlab.training.run_folder import SWEEP_FILE, RunFolder, read_sweep
 
 
@@ -103,3 +109,102 @@ class SweepFolder:
         aside = self.path.with_name(f"{self.path.name}.before-{datetime.now():%Y-%m-%d_%H-%M-%S}")
         self.path.rename(aside)
         return aside
+
+
+HEADER = """\
+# @package _global_
+# {about}
+#   {train} --config-dir {groups} experiment=best
+# To keep it, copy this file into conf/experiment under a name of its own.
+"""
+LACKING = "# The search's command also had {words}, which a file can't say.\n"
+
+
+def write_best(
+    file: Path, about: str, overrides: Overrides, chosen: Sequence[Setting], is_group: Callable[[str], bool]
+) -> None:
+    """Write the best trial's configuration as ``experiment=best``.
+
+    Args:
+        file: where; its folder's folder is what ``--config-dir`` takes.
+        about: the comment's first line.
+        overrides: of the search's command.
+        chosen: the best values of the swept keys.
+        is_group: tells whether a key chooses among configuration files.
+    """
+    content = experiment([*overrides.fixed_settings(), *chosen], is_group)
+    head = HEADER.format(about=about, train=command("train"), groups=shown(file.parents[1]))
+    removed = [str(override.input_line) for override in overrides.fixed if override.is_delete()]
+    if removed:
+        head += LACKING.format(words=" ".join(removed))
+    write_text(file, head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+def experiment(settings: Sequence[Setting], is_group: Callable[[str], Any]) -> dict[str, Any]:
+    """Return overrides as the content of an experiment's file.
+
+    >>> groups = ["experiment", "model"]
+    >>> experiment([("experiment", "a"), ("model", "gru"), ("model.layers", 2)], groups.count)
+    {'defaults': ['a', {'override /model': 'gru'}], 'model': {'layers': 2}}
+    """
+    defaults: list[Any] = []
+    values: dict[str, Any] = {}
+    for key, value in settings:
+        if key.startswith("~"):
+            continue
+        name = key.lstrip("+")
+        if name == "experiment":
+            defaults.insert(0, value)
+        elif is_group(name):
+            defaults.append({f"override /{name}": value})
+        else:
+            put(values, name, value)
+    return {"defaults": defaults, **values} if defaults else values
+
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Compared(Choice):
+    """The validation metric by which jobs are compared."""
+
+    def value(self, metrics_file: Path) -> float | None:
+        """Return the metric of a finished run; ``None`` of others, and, with a warning, of damaged ones."""
+        folder = RunFolder(metrics_file.parent)
+        if not folder.metrics_file.exists():
+            return None
+        split, _, name = self.monitor.partition("/")
+        try:
+            found = (folder.metrics().get(split) or {}).get(name)
+        except DamagedFileError as error:
+            log.warning("%s", error)
+            return None
+        return None if found is None else float(found)
+
+
+def compared_by(config: Mapping[str, Any]) -> Compared:
+    """Return the metric by which runs of this configuration choose their best checkpoint.
+
+    Raises:
+        ConfigError: if the configuration says one whose mode is not known.
+    """
+    settings = config.get("callbacks", {}).get("checkpoint", {})
+    choice = choice_of(settings, own_choice(config["task"]["_target_"]), "callbacks.checkpoint")
+    return Compared(choice.monitor, choice.mode)
+
+
+def own_choice(target: str) -> Choice:
+    """Return the metric that a task states.
+
+    Importing the class takes half of the time that a sweep in several processes, which import torch and
+    Lightning once more, needs to begin: of rnnlab's tasks the package says it.
+    """
+    stated = stated_by(target)
+    if stated is not None:
+        return stated
+    from rnnlab.build import locate_class
+    from rnnlab.tasks.task import Task
+
+    task = locate_class(target, Task, "task")
+    return Choice(task.monitor, task.mode)

@@ -17,12 +17,11 @@ from rnnlab.errors import ConfigError, nearest
 from rnnlab.files.bounded import damaged, reason_of
 from rnnlab.files.database_file import check_database
 from rnnlab.sweeps.attempts import is_alive
-from rnnlab.sweeps.compared import Compared
 from rnnlab.sweeps.dimensions import Dimension
 from rnnlab.sweeps.job import Outcome
 from rnnlab.sweeps.jobs import Job
-from rnnlab.sweeps.naming import Setting, trial_name
-from rnnlab.sweeps.sweep_folder import SweepFolder
+from rnnlab.sweeps.overrides import Setting, trial_name
+from rnnlab.sweeps.sweep_folder import Compared, SweepFolder
 from rnnlab.sweeps.trial_link import TrialLink
 
 STUDY = "sweep"

@@ -3,20 +3,24 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnlab.atomic import write_text
+import numpy as np
+import numpy.typing as npt
+
+from rnnlab.atomic import write_text, written_beside
 from rnnlab.errors import DamagedFileError
-from rnnlab.files.json_file import read_json
-from rnnlab.files.shapes import NUMBER
+from rnnlab.files.array_file import Kind, read_packed
+from rnnlab.files.plain_file import NUMBER, read_json
 from rnnlab.folders import cache_folder
 
 log = logging.getLogger(__name__)
 
 LONGEST = 300  # characters of a reason
 Figures = dict[str, dict[str, float]]
+Arrays = dict[str, npt.NDArray[Any]]
 
 
 def had(name: str, compute: Callable[[], Figures]) -> Figures:
@@ -42,13 +46,42 @@ def kept(name: str, inputs: dict[str, Any], compute: Callable[[], Figures]) -> F
         inputs: plain data that decides the result: the corpus's fingerprint, the split, the settings.
         compute: does the work.
     """
-    digest = hashlib.sha256(json.dumps([name, inputs], sort_keys=True).encode()).hexdigest()
-    path = cache_folder() / "baselines" / f"{name}-{digest[:24]}.json"
+    path = place(name, inputs, "json")
     found = read(path)
     if found is None:
         found = compute()
         write_text(path, json.dumps(found, indent=1))
     return found
+
+
+def kept_arrays(
+    name: str, inputs: dict[str, Any], kinds: Mapping[str, Kind], compute: Callable[[], Arrays]
+) -> Arrays:
+    """Return ``compute()``, or what it returned when it was last asked for the same: a baseline's answers.
+
+    Args:
+        name: of the baseline, part of the file's name.
+        inputs: as for :func:`kept`.
+        kinds: what the arrays are, by name.
+        compute: does the work.
+    """
+    path = place(name, inputs, "npz")
+    try:
+        return read_packed(path, kinds, mend="The baseline is computed again.")
+    except FileNotFoundError:
+        pass
+    except DamagedFileError as error:
+        log.warning("%s", error)
+    found = compute()
+    with written_beside(path) as unfinished:
+        np.savez(unfinished, **found)  # type: ignore[arg-type]
+    return found
+
+
+def place(name: str, inputs: dict[str, Any], ending: str) -> Path:
+    """Return the file of what was computed from these inputs."""
+    digest = hashlib.sha256(json.dumps([name, inputs], sort_keys=True).encode()).hexdigest()
+    return cache_folder() / "baselines" / f"{name}-{digest[:24]}.{ending}"
 
 
 def read(path: Path) -> Figures | None:

@@ -109,6 +109,15 @@ class Task(lightning.LightningModule):
         """Return what keeps the answers while a prepared split is scored; None where nothing does."""
         return None
 
+    def together(self, data: "TaskData", recorders: "Mapping[str, Recorder]") -> dict[str, dict[str, float]]:
+        """Return the figures of the network mixed with a baseline on test, by what it is called.
+
+        Args:
+            data: prepared.
+            recorders: what kept the answers of validation and test, see :meth:`recorder`.
+        """
+        return {}
+
     def choice(self, settings: Mapping[str, Any], where: str) -> Choice:
         """Return the metric that a section of the configuration chooses by, this task's where it says none.
 

@@ -26,7 +26,7 @@ from rnnlab.corpora.corpus import Corpus, Document, known_by
 from rnnlab.errors import ConfigError, DataError, RnnlabError
 from rnnlab.files.array_file import open_array
 from rnnlab.files.bounded import damaged
-from rnnlab.files.json_file import read_json
+from rnnlab.files.plain_file import read_json
 from rnnlab.folders import cache_folder, within
 from rnnlab.text import encoding_pass
 from rnnlab.text.encoding_pass import part
@@ -138,7 +138,7 @@ def encoded_corpus(
         vocabulary_splits: those of ``splits`` whose text the vocabulary is built from.
         max_size: the most entries of the vocabulary, both symbols included; None for no limit.
         min_frequency: the fewest occurrences of a token in the vocabulary. It does not bind a tokenizer that
-            learnt a set of tokens which can spell every text: all of them are in.
+            has, or learnt, a set of tokens which can spell every text: all of them are in.
         closed: whether a token that the vocabulary lacks is an error.
         vocabulary: encode with this one, of a trained model; nothing is then built or learnt, and the four
             arguments before it do not count.
@@ -289,18 +289,23 @@ def _vocabulary(
             f"{corpus}: {' and '.join(wanted.vocabulary_splits)} has no documents, so there is no text "
             "to build the vocabulary from."
         )
-    if not isinstance(tokenizer, TrainedTokenizer):
+    symbols = getattr(tokenizer, "symbols", None)
+    if symbols is None:
         return Vocabulary.build(
             counts, max_size=wanted.max_size, min_frequency=wanted.min_frequency, closed=wanted.closed
         )
-    symbols = tokenizer.symbols or ()
+    is_trained = isinstance(tokenizer, TrainedTokenizer)
     size = len(SPECIALS) + len(symbols)
     if wanted.max_size is not None and size > wanted.max_size:
+        or_fewer = f", or the tokenizer's vocab_size to {wanted.max_size - len(SPECIALS)} or less"
+        verb = "learnt" if is_trained else "has"
         raise ConfigError(
             f"The vocabulary's max_size={wanted.max_size} has no room for the {len(symbols)} tokens that the "
-            f"{tokenizer.name} tokenizer learnt and the {len(SPECIALS)} symbols. Set max_size to null, or "
-            f"the tokenizer's vocab_size to {wanted.max_size - len(SPECIALS)} or less."
+            f"{tokenizer.name} tokenizer {verb} and the {len(SPECIALS)} symbols. "
+            f"Set max_size to null{or_fewer if is_trained else ''}."
         )
+    if not is_trained:
+        return Vocabulary((*SPECIALS, *symbols), closed=wanted.closed)
     return Vocabulary.build({**dict.fromkeys(symbols, 0), **counts}, min_frequency=0, closed=wanted.closed)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rnnlab.errors import DamagedFileError
 from rnnlab.files.bounded import is_name
-from rnnlab.files.json_file import read_json
+from rnnlab.files.plain_file import read_json
 
 _MANIFEST = "manifest.json"
 _CHUNK = 1 << 22

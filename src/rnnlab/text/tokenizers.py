@@ -211,6 +211,40 @@ class Characters:
 
 
 @register
+class Bytes:
+    """Every byte of the text's UTF-8 is a token: 256 of them, whatever the language, and nothing unknown.
+
+    A token is the character of Latin-1 with that number: ASCII is itself, ``é`` is ``Ã`` and ``©``.
+    """
+
+    name: ClassVar[str] = "byte"
+    symbols: ClassVar[tuple[str, ...]] = tuple(map(chr, range(256)))
+    """Every token, in the order of the bytes, which is that of the ids."""
+
+    def encode(self, text: str) -> list[str]:
+        """Return the bytes."""
+        return list(text.encode("utf-8", "surrogatepass").decode("latin-1"))
+
+    def decode(self, tokens: Sequence[str]) -> str:
+        """Return the text that was encoded; bytes that are no UTF-8 become replacement characters."""
+        parts = ("\n" if token == EOS else token for token in tokens)
+        content = "".join(parts).encode("latin-1")
+        try:
+            return content.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            return content.decode("utf-8", "replace")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the name: there is nothing else."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Bytes":
+        """Return the tokenizer."""
+        return cls()
+
+
+@register
 class BytePairs:
     """Byte-level byte-pair encoding, learnt from the training text by Hugging Face ``tokenizers``.
 

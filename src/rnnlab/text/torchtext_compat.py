@@ -17,10 +17,12 @@ code (SentencePiece, the GPT-2, CLIP, BERT and regex tokenizers, TorchScript of 
 ImportError that says so when it is used. A vocabulary pickled under one half loads under the other.
 
 This file depends on nothing but torch and torchtext, and imports them only when :func:`enable` is called:
-copy it into your own project as it is (Python 3.10 or later).
+copy it into your own project as it is (Python 3.10 or later). From Python 3.13 on there is no torchtext:
+within rnnlab ``rnnlab.text.torchtext_parts`` then takes its name, with vectors, tokenizer and vocabularies.
 """
 
 import importlib
+import importlib.util
 import operator
 import sys
 import threading
@@ -49,17 +51,26 @@ def enable() -> bool:
     Also tells torchtext, by its own switch, not to warn at every import that it is deprecated.
 
     Returns:
-        True where torchtext runs on its own compiled half, False where the stand-in is in use.
+        True where torchtext runs on its own compiled half, False where a stand-in is in use.
 
     Raises:
         ImportError: if torch or torchtext is not installed, or torchtext fails for another reason than its
             compiled half; ``sys.modules`` is then as it was.
     """
     with _enabling:
+        if _is_of_a_python_without_torchtext():
+            sys.modules.update(importlib.import_module("rnnlab.text.torchtext_parts").modules())
+            return False
         error = _import_as_it_is()
         if error is not None:
             _import_with_stand_in(error)
         return getattr(sys.modules.get(_COMPILED), "__file__", None) is not None
+
+
+def _is_of_a_python_without_torchtext() -> bool:
+    """Return whether this Python has no torchtext and can have none, and nothing took its name yet."""
+    wanted = sys.version_info >= (3, 13) and importlib.util.find_spec("rnnlab") is not None
+    return wanted and "torchtext" not in sys.modules and importlib.util.find_spec("torchtext") is None
 
 
 def _import_as_it_is() -> Exception | None:

@@ -347,6 +347,12 @@ def check_validated(folder: RunFolder, trainer: lightning.Trainer) -> None:
         )
 
 
+def recorders_of(task: Task, data: TaskData, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what keeps the answers of a run that draws none of them, for its mixture with a baseline."""
+    found = {split: task.recorder(data, split) for split in SPLITS if config["baselines"]}
+    return {split: recorder for split, recorder in found.items() if recorder is not None}
+
+
 def finish(
     config: Mapping[str, Any],
     task: Task,
@@ -358,7 +364,7 @@ def finish(
     """Score the best checkpoint; write the figures into the run's folder and its loggers, and show them."""
     task.load_state_dict(read_checkpoint(folder.best)["state_dict"])
     drawn = task.figures(data, LoggerSettings.of(config).words) if trainer.loggers else None
-    recorders: Mapping[str, Callback] = drawn.recorders if drawn else {}
+    recorders: Mapping[str, Any] = drawn.recorders if drawn else recorders_of(task, data, config)
     device = device_name(trainer.strategy.root_device)  # scoring leaves the task on the CPU
     scores = {
         split: evaluate(
@@ -370,6 +376,7 @@ def finish(
         "test": scores["test"],
         "validation": scores["validation"],
         "baselines": had("baseline", data.baselines) if config["baselines"] else {},
+        "together": had("mixture", lambda: task.together(data, recorders)) if config["baselines"] else {},
         "labels": list(data.labels()),
         "monitor": task.monitor,
         "seconds_per_epoch": clock.seconds_per_epoch,

@@ -11,6 +11,7 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from rnnlab.command_line import Interrupted
+from rnnlab.folders import command
 from rnnlab.terminal import console, shown
 from rnnlab.training.run_folder import RunFolder
 
@@ -89,7 +90,7 @@ class StopCleanly(Callback):
             kept = f"{shown(self.folder.last)} is kept"
         else:
             kept = "there is no checkpoint yet"
-        how = f"python scripts/train.py resume={shown(self.folder.path)}"
+        how = f"{command('train')} resume={shown(self.folder.path)}"
         if not self.folder.config_file.is_file():
             how = "the same command"
         return Interrupted(f"Stopped by {name} {where}; {kept}.\nGo on with: {how}", signal.Signals[name])

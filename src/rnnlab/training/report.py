@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rnnlab.folders import command
 from rnnlab.named_classes import trust_needed
 from rnnlab.tasks.task import Task
 from rnnlab.terminal import console, print_table, shown
@@ -30,7 +31,7 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
         folder: where the run lies.
         limit: ``trainer.limit_test_batches``, 1.0 for all.
     """
-    rows = {"this run": metrics["test"], **metrics["baselines"]}
+    rows = {"this run": metrics["test"], **metrics["together"], **metrics["baselines"]}
     names, labels = over_all(metrics["test"], metrics["labels"]), metrics["labels"]
     title = f"Test split{part_of_it(limit)}, scored once with the best checkpoint"
     table = table_of(title, "", [called(name, labels) for name in names])
@@ -38,6 +39,10 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
         cells = [figure(name, values[name]) if name in values else "" for name in names]
         table.add_row(row, *cells, style="bold" if row == "this run" else None)
     print_table(table)
+    for row, values in metrics["together"].items():
+        console.print(
+            f"{row}: mixed by {values['weight']:.2f}, chosen on the validation split.", markup=False
+        )
     by_class = table_by_class({name: figure(name, value) for name, value in metrics["test"].items()}, labels)
     if by_class is not None:
         print_table(by_class)
@@ -53,8 +58,8 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
     for name, path in places(folder):
         console.print(f"{name:<17}{shown(path)}", markup=False)
     console.print("Next:", style="bold")
-    for command in next_commands(task, folder):
-        console.print(f"  {command}", markup=False)
+    for line in next_commands(task, folder):
+        console.print(f"  {line}", markup=False)
 
 
 def places(folder: RunFolder) -> list[tuple[str, Path]]:
@@ -71,11 +76,11 @@ def places(folder: RunFolder) -> list[tuple[str, Path]]:
 def next_commands(task: Task, folder: RunFolder) -> list[str]:
     """Return the commands that a person may want to type after a run."""
     trust = trust_needed(folder.config())
-    asking = [f"python scripts/evaluate.py run={shown(folder.path)}", *task.questions(folder.path)]
-    going_on = f"python scripts/train.py resume={shown(folder.path)}"
+    asking = [f"{command('evaluate')} run={shown(folder.path)}", *task.questions(folder.path)]
+    going_on = f"{command('train')} resume={shown(folder.path)}"
     return [
         f"tensorboard --logdir {shown(folder.path.parent)}",
-        *(f"{command} {trust}".rstrip() for command in asking),
+        *(f"{line} {trust}".rstrip() for line in asking),
         " ".join(filter(None, [going_on, trust, "trainer.max_epochs=..."])),
     ]
 

@@ -12,9 +12,7 @@ import yaml
 from rnnlab.atomic import write_text
 from rnnlab.errors import RnnlabError, RunError
 from rnnlab.files.bounded import damaged, is_name
-from rnnlab.files.json_file import read_json
-from rnnlab.files.shapes import NUMBER
-from rnnlab.files.yaml_file import read_yaml
+from rnnlab.files.plain_file import NUMBER, read_json, read_yaml
 from rnnlab.renamed import up_to_date
 from rnnlab.training.run_lock import held
 from rnnlab.training.run_state import RunState, state_of
@@ -26,6 +24,7 @@ CONFIG = {f"{section}?": {str: object} for section in SECTIONS} | {"task?": {"na
 """The shape of ``config.yaml``; what else a section must hold, who reads it knows."""
 METRICS = {
     **{"validation?": {str: NUMBER}, "test?": {str: NUMBER}, "baselines?": {str: {str: NUMBER}}},
+    "together?": {str: {str: NUMBER}},
     **{"wall_seconds?": NUMBER, "tokens_per_second?": NUMBER, "monitor?": str},
 }
 """The shape of ``metrics.json``."""

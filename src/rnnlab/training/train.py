@@ -18,6 +18,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from rnnlab.added_configurations import check_added
 from rnnlab.command_line import explained, hydra_job, register_resolvers
 from rnnlab.errors import ConfigError
 from rnnlab.folders import conf_folder
@@ -32,7 +33,11 @@ PRIMARY = "train"
 
 
 def train(
-    overrides: Sequence[str] = (), folder: str | Path | None = None, *, conf: str | Path | None = None
+    overrides: Sequence[str] = (),
+    folder: str | Path | None = None,
+    *,
+    conf: str | Path | None = None,
+    config_dir: str | Path | None = None,
 ) -> Path:
     """Train one run as ``python scripts/train.py OVERRIDES`` does, and return its folder.
 
@@ -41,7 +46,8 @@ def train(
     Args:
         overrides: the words of the command, such as ``["model=lstm", "seed=2"]``.
         folder: where the run goes; None takes the command's own place, in ``logs`` of the working folder.
-        conf: the folder of configuration files; None takes that of the checkout.
+        conf: the folder of configuration files; None takes rnnlab's own.
+        config_dir: a folder of further ones, such as ``experiment/mine.yaml``, as ``--config-dir`` takes it.
 
     Returns:
         The run folder, for ``rnnlab.load``; relative to the working folder where it lies within.
@@ -56,6 +62,9 @@ def train(
     if folder is not None:
         quoted = QuotedString(str(folder), Quote.single).with_quotes()
         words.append(f"hydra.run.dir={quoted}")
+    if config_dir is not None:
+        check_added([*words, "--config-dir", str(config_dir)])
+        words.append(f"hydra.searchpath=['file://{Path(config_dir).resolve()}']")
 
     def work(config: dict[str, Any], run: Path, said: list[str]) -> Path:
         train_one(config, run, said, place)
@@ -76,7 +85,7 @@ def configuration(overrides: Sequence[str] = (), *, conf: str | Path | None = No
 
     Args:
         overrides: the words of the command.
-        conf: the folder of configuration files; None takes that of the checkout.
+        conf: the folder of configuration files; None takes rnnlab's own.
 
     Raises:
         ConfigError: if it can't be composed.

@@ -4,7 +4,6 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
-from rnnlab.cells.cell import TorchCell
 from rnnlab.encoder.pooling import Pooling
 from rnnlab.encoder.recurrent import Direction
 from rnnlab.errors import ConfigError
@@ -20,13 +19,18 @@ def stacked(encoder: object, form: str) -> list[list[Direction]]:
         form: the export's name, for the error.
 
     Raises:
-        ConfigError: if the encoder is not one of rnnlab's.
+        ConfigError: if the encoder is not one of rnnlab's, or something stands between its layers.
     """
     stack = getattr(encoder, "stack", None)
     if stack is None:
         raise ConfigError(
             f"format={form}: only rnnlab's own encoders can be written so; this one is "
             f"{type(encoder).__name__}. Use format=safetensors."
+        )
+    if not getattr(encoder, "is_plain", True):
+        raise ConfigError(
+            f"format={form}: norms and residuals between the layers (model.norm, model.residual) can't be "
+            "written so. Use format=safetensors."
         )
     found: list[list[Direction]] = stack()
     return found
@@ -65,8 +69,7 @@ def module_of(direction: Direction) -> nn.RNNBase:
     Raises:
         ConfigError: if PyTorch has none of its cell.
     """
-    cell = direction.cell
-    torch_cell = needed(cell if isinstance(cell, TorchCell) else None, direction, "torchscript")
+    torch_cell = needed(direction.cell.in_torch, direction, "torchscript")
     made = torch_cell.torch_module(direction.weights["weight_ih"].shape[1], direction.hidden_size)
     for parameter, weight in zip(made.all_weights[0], direction.weights.values(), strict=True):
         parameter.data.copy_(weight.detach())

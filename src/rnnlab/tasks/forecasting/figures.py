@@ -14,6 +14,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from rnnlab.atomic import write_text
 from rnnlab.corpora.frequency import told
+from rnnlab.figures.drawing import publish, save
 from rnnlab.figures.forecasts import (
     DrawnForecast,
     coverage_figure,
@@ -21,7 +22,6 @@ from rnnlab.figures.forecasts import (
     forecasts_figure,
     residuals_figure,
 )
-from rnnlab.figures.saved import publish, save
 from rnnlab.tasks.figures import SPLITS, Recorder, TaskFigures, gathered
 from rnnlab.tasks.forecasting.baselines import last_season, last_value
 from rnnlab.tasks.forecasting.conformal import spread_over

@@ -159,7 +159,7 @@ class ForecastGraph:
         return graph.add("Reshape", said, graph.constant([-1, shape.horizon, shape.targets, shape.size]))
 
     def segments(self, decoder: Segments, seen: str) -> str:
-        """Add SegRNN's decoder: the state after the look-back takes one step for each later segment."""
+        """Add SegRNN's decoder: from the state after the look-back a step for each segment ahead."""
         graph, shape, later = self.graph, self.shape, decoder.ahead_segments
         embedded = self.embedded(decoder, seen)  # (segments, batch * targets, embedding)
         width = graph.add("Slice", graph.add("Shape", embedded), graph.constant([1]), graph.constant([2]))

@@ -9,6 +9,7 @@ import torch
 
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.figures.explanation import Explanation
+from rnnlab.folders import command
 from rnnlab.tasks.answers import OpenedRun, TrainedModel
 from rnnlab.tasks.language_model.generation import TextGenerator
 from rnnlab.tasks.language_model.sampling import Sampling
@@ -43,8 +44,8 @@ class TrainedLanguageModel(TrainedModel):
     def refusal(self, ability: str, tasks: str) -> RunError:
         """Return the error for what it can't do, and what it can."""
         return RunError(
-            f"{super().refusal(ability, tasks)} Write with this one (scripts/generate.py), or see each "
-            "word's surprise (scripts/predict.py text=… explain=true)."
+            f"{super().refusal(ability, tasks)} Write with this one ({command('generate')}), or see "
+            f"each word's surprise ({command('predict')} text=… explain=true)."
         )
 
     def streams(self, prompt: str = "", **options: Any) -> Iterator[Iterator[str]]:

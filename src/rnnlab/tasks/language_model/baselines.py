@@ -1,48 +1,74 @@
 """The baseline of language modelling: a Kneser-Ney trigram model of the same ids."""
 
 import logging
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.tasks.kept_baselines import Figures, kept
+from rnnlab.errors import DataError
+from rnnlab.files.array_file import Kind
+from rnnlab.tasks.kept_baselines import Arrays, kept_arrays
 from rnnlab.tasks.language_model.kneser_ney import KneserNey
+from rnnlab.tasks.together import Mixture, Reals, best_weight, mixed_losses
 
 log = logging.getLogger(__name__)
 
+ANSWERS = {"validation": Kind("f", 1), "test": Kind("f", 1), "perplexity": Kind("f", 1)}
+"""Losses ``(tokens,)`` of two texts in nats, and the perplexity on test."""
 _LARGEST_VOCABULARY = 2_000_000  # a trigram's key is a cube of it and must fit 63 bits
 
 
-def language_baselines(
+def trigram_answers(
     train: NDArray[np.integer[Any]],
+    validation: NDArray[np.integer[Any]],
     test: NDArray[np.integer[Any]],
     *,
     vocabulary_size: int,
     before: int,
     key: str,
-) -> Figures:
-    """Return ``{name: {"perplexity": …}}`` on the test text, fitted on the training text.
+) -> Arrays | None:
+    """Return what Kneser-Ney's trigrams say of two texts, see ``ANSWERS``; None for too large a vocabulary.
 
     It takes a second a million tokens the first time; the result is kept in the cache.
 
     Args:
         train: (total,) ids.
+        validation: (total,) ids.
         test: (total,) ids.
         vocabulary_size: how many ids there are.
         before: the id that stands before a text's first token, ``<eos>``.
         key: of the encoded corpus, which decides both texts.
     """
     if vocabulary_size > _LARGEST_VOCABULARY:
-        return {}
-    inputs = {"encoded": key, "version": 1}
-    return kept("language", inputs, lambda: computed(train, test, vocabulary_size, before))
+        return None
+
+    def computed() -> Arrays:
+        log.info("Fitting the Kneser-Ney trigrams on %s tokens, once for this corpus.", f"{len(train):,}")
+        model = KneserNey(train, vocabulary_size, before=before)
+        losses = {"validation": model.losses(validation), "test": model.losses(test)}
+        perplexity = np.exp(losses["test"].mean(keepdims=True))
+        return {**{name: part.astype(np.float32) for name, part in losses.items()}, "perplexity": perplexity}
+
+    return kept_arrays("trigrams", {"encoded": key, "version": 2}, ANSWERS, computed)
 
 
-def computed(
-    train: NDArray[np.integer[Any]], test: NDArray[np.integer[Any]], vocabulary_size: int, before: int
-) -> Figures:
-    """Fit and score the model."""
-    log.info("Fitting the Kneser-Ney trigram baseline on %s tokens, once for this corpus.", f"{len(train):,}")
-    model = KneserNey(train, vocabulary_size, before=before)
-    return {"Kneser-Ney trigram": {"perplexity": model.perplexity(test)}}
+def mixed(losses: Mapping[str, Reals], answers: Arrays) -> Mixture:
+    """Return a network and the trigrams as one, by the mean of their probabilities.
+
+    Args:
+        losses: of the network, of each token of validation and test ``(tokens,)`` in nats.
+        answers: of the trigrams, see ``ANSWERS``.
+
+    Raises:
+        DataError: if only a part of a text was scored.
+    """
+    if any(len(part) != len(answers[split]) for split, part in losses.items()):
+        raise DataError("only a part of a text was scored")
+    weight = best_weight(
+        lambda share: float(mixed_losses(losses["validation"], answers["validation"], share).mean())
+    )
+    loss = float(mixed_losses(losses["test"], answers["test"], weight).mean())
+    return Mixture(weight, {"perplexity": math.exp(loss), "loss": loss})

@@ -12,13 +12,10 @@ from torch.utils.tensorboard import SummaryWriter
 from rnnlab.data.streams import StreamBatch
 from rnnlab.data.task_data import TaskData
 from rnnlab.figures.coloured_words import coloured_words_figure
-from rnnlab.figures.explained_texts import as_markdown
-from rnnlab.figures.explanation import Explanation
-from rnnlab.figures.explanation_views import save_pages
-from rnnlab.figures.perplexity_by_frequency import perplexity_by_frequency_figure
+from rnnlab.figures.drawing import publish
+from rnnlab.figures.explanation import Explanation, as_markdown, save_pages
 from rnnlab.figures.projector import write_projector
-from rnnlab.figures.saved import publish
-from rnnlab.figures.scored_tokens import ScoredTokens
+from rnnlab.figures.tokens import ScoredTokens, perplexity_by_frequency_figure
 from rnnlab.tasks.figures import SPLITS, Recorder, TaskFigures, gathered, word_vectors
 from rnnlab.tasks.language_model.data import LanguageData
 from rnnlab.tasks.language_model.task import LanguageModel
@@ -47,6 +44,10 @@ class PredictedText(NamedTuple):
     nats: npt.NDArray[np.float32]
     valid: npt.NDArray[np.bool_]
 
+    def in_order(self) -> npt.NDArray[np.float32]:
+        """Return the nats of every token in the order of the text ``(tokens,)``."""
+        return self.nats[self.valid]
+
     def sums(self, frequencies: npt.NDArray[np.int64]) -> ScoredTokens:
         """Return counts and nats of each id.
 
@@ -66,12 +67,12 @@ class RecordedTokens(Recorder):
     """Keeps the losses that the steps of a validation or a test return.
 
     Attributes:
-        text: the columns of all processes; there when the split has been scored.
+        scored: the columns of all processes; there when the split has been scored.
     """
 
     def __init__(self) -> None:
         self.windows: list[PredictedText] = []
-        self.text: PredictedText
+        self.scored: PredictedText
 
     def begin(self, loader: Any) -> None:
         """Forget what was kept."""
@@ -86,7 +87,7 @@ class RecordedTokens(Recorder):
 
     def end(self, trainer: lightning.Trainer) -> None:
         """Join the windows, and the columns of all processes."""
-        self.text = stacked(gathered(joined(self.windows), trainer))
+        self.scored = stacked(gathered(joined(self.windows), trainer))
 
 
 def joined(windows: Sequence[PredictedText]) -> PredictedText:
@@ -118,7 +119,7 @@ class LanguageFigures(TaskFigures):
     def publish(self, run: Path, writer: SummaryWriter | None, step: int) -> None:
         """See :class:`TaskFigures`."""
         folder = run / "figures"
-        scored = {split: recorder.text.sums(self.frequencies) for split, recorder in self.recorders.items()}
+        scored = {split: recorder.scored.sums(self.frequencies) for split, recorder in self.recorders.items()}
         for split, found in scored.items():
             found.save(folder / f"tokens_{split}.npz")
         publish(perplexity_by_frequency_figure(scored), folder, "perplexity_by_frequency", writer, step)
@@ -129,7 +130,7 @@ class LanguageFigures(TaskFigures):
     def show_surprising(self, folder: Path, writer: SummaryWriter | None, step: int) -> None:
         """Show the most surprising words in their context: coloured as figure and page, and as text."""
         title = "Most surprising words, validation"
-        text = self.recorders["validation"].text
+        text = self.recorders["validation"].scored
         explanations = [
             self.explained(text, column, place, number)
             for number, (column, place) in enumerate(most_surprising(text, WORDS), start=1)

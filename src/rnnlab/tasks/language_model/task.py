@@ -16,6 +16,7 @@ from rnnlab.encoder.dropout import LockedDropout, check_shares
 from rnnlab.encoder.embedding import WordEmbedding
 from rnnlab.encoder.encoder import build_encoder
 from rnnlab.errors import ConfigError
+from rnnlab.folders import command
 from rnnlab.tasks.language_model import OBJECTIVE
 from rnnlab.tasks.language_model.decoders import build_decoder
 from rnnlab.tasks.language_model.token_scores import TokenScores
@@ -25,6 +26,7 @@ from rnnlab.tasks.task import Task
 from rnnlab.terminal import shown
 
 if TYPE_CHECKING:
+    from rnnlab.tasks.figures import Recorder
     from rnnlab.tasks.language_model.answers import TrainedLanguageModel
     from rnnlab.tasks.language_model.figures import LanguageFigures
 
@@ -126,7 +128,7 @@ class LanguageModel(Task):
     @classmethod
     def questions(cls, run: Path) -> Sequence[str]:
         """Return a command that lets it write."""
-        return (f'python scripts/generate.py run={shown(run)} prompt="The film"',)
+        return (f'{command("generate")} run={shown(run)} prompt="The film"',)
 
     def logging_callbacks(self, logger: Mapping[str, Any]) -> list[Callback]:
         """Return what writes a text after each validation."""
@@ -139,6 +141,22 @@ class LanguageModel(Task):
         from rnnlab.tasks.language_model.figures import LanguageFigures  # matplotlib takes a while to import
 
         return LanguageFigures(self, data, words)
+
+    def recorder(self, data: Any, split: str) -> "Recorder":
+        """Return what keeps the losses of each token."""
+        from rnnlab.tasks.language_model.figures import RecordedTokens  # matplotlib takes a while to import
+
+        return RecordedTokens()
+
+    def together(self, data: Any, recorders: "Mapping[str, Recorder]") -> dict[str, dict[str, float]]:
+        """Return the figures of the network and the trigrams as one: the mean of their probabilities."""
+        from rnnlab.tasks.language_model.baselines import mixed
+
+        answers = data.trigram_answers()
+        if answers is None:
+            return {}
+        losses = {split: recorder.scored.in_order() for split, recorder in recorders.items()}
+        return {"with the trigrams": mixed(losses, answers).as_row()}
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return the hidden states ``(batch, time, output_size)`` and the state after the last token.

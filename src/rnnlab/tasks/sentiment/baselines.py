@@ -1,15 +1,24 @@
-"""Two baselines for classification: the majority class, and a bag of bigrams with logistic regression."""
+"""Two baselines for classification: the majority class, and a bag of bigrams with logistic regression.
+
+The second answers the validation split, too, so that a network can be mixed with it.
+"""
 
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rnnlab.corpora.corpus import Corpus, known_by
 from rnnlab.errors import DataError
-from rnnlab.tasks.kept_baselines import Figures, had, kept
-from rnnlab.text.tokenizers import BasicEnglish, Characters, Tokenizer
+from rnnlab.figures.documents import ScoredDocuments
+from rnnlab.files.array_file import Kind
+from rnnlab.tasks.kept_baselines import Arrays, Figures, had, kept, kept_arrays
+from rnnlab.tasks.together import Mixture, Reals, best_weight, mixed_log_odds
+from rnnlab.text.tokenizers import BasicEnglish, Bytes, Characters, Tokenizer
 from rnnlab.text.whole_lines import cut_of
 
 log = logging.getLogger(__name__)
@@ -19,6 +28,9 @@ MARKS = re.compile("[!-/:-@\\[-^`{-~\u00a1-\u00bf\u2010-\u2027\u2030-\u205e\u300
 """Punctuation, which parts words as spaces do."""
 LATIN = "\u0250"
 """The first character behind the Latin alphabets, in which a single letter is hardly a word."""
+
+ANSWERS = {"validation": Kind("f", 2), "test": Kind("f", 2), "accuracy": Kind("f", 1)}
+"""Of the bag of bigrams: probabilities ``(documents, classes)`` of two splits, and the accuracy on test."""
 
 Words = Callable[[str], list[str]]
 Documents = tuple[list[str], list[int]]
@@ -37,21 +49,33 @@ def sentiment_baselines(corpus: Corpus, tokenizer: Tokenizer, encoded: str) -> F
         tokenizer: the run's, trained if it is of that kind.
         encoded: the key of the encoded corpus, by which a tokenizer of the user's own is known.
     """
+    inputs = inputs_of(corpus, tokenizer, encoded)
+
+    def bigrams() -> Figures:
+        answers = bigram_answers(corpus, tokenizer, encoded)
+        return {"bag of bigrams": {"accuracy": float(answers["accuracy"][0])}}
+
+    return {
+        **had("majority class", lambda: kept("majority", inputs, lambda: majority_class(corpus))),
+        **had("bag of bigrams", bigrams),
+    }
+
+
+def inputs_of(corpus: Corpus, tokenizer: Tokenizer, encoded: str) -> dict[str, Any]:
+    """Return what decides the baselines."""
     is_ours = type(tokenizer).__module__.startswith("rnnlab.")
-    inputs = {
+    return {
         "corpus": known_by(corpus),
         "words": tokenizer.to_dict() if is_ours else encoded,
         "inverse_regularisation": INVERSE_REGULARISATION,
-        "version": 2,
+        "version": 3,
     }
-    documents = cache(lambda: {split: documents_of(corpus, split) for split in ("train", "test")})
-    return {
-        **had("majority class", lambda: kept("majority", inputs, lambda: majority_class(documents()))),
-        **had(
-            "bag of bigrams",
-            lambda: kept("bigrams", inputs, lambda: bag_of_bigrams(documents(), tokenizer)),
-        ),
-    }
+
+
+def bigram_answers(corpus: Corpus, tokenizer: Tokenizer, encoded: str) -> Arrays:
+    """Return what the bag of bigrams says of each document, see ``ANSWERS``; arguments as above."""
+    inputs = inputs_of(corpus, tokenizer, encoded)
+    return kept_arrays("bigrams", inputs, ANSWERS, lambda: bag_of_bigrams(corpus, tokenizer))
 
 
 def documents_of(corpus: Corpus, split: str) -> Documents:
@@ -67,20 +91,20 @@ def documents_of(corpus: Corpus, split: str) -> Documents:
     return texts, labels
 
 
-def majority_class(documents: dict[str, Documents]) -> Figures:
+def majority_class(corpus: Corpus) -> Figures:
     """Score the answer that is the most frequent in training."""
-    (_, train), (_, test) = documents["train"], documents["test"]
+    (_, train), (_, test) = documents_of(corpus, "train"), documents_of(corpus, "test")
     majority, _ = Counter(train).most_common(1)[0]
     return {"majority class": {"accuracy": sum(label == majority for label in test) / len(test)}}
 
 
-def bag_of_bigrams(documents: dict[str, Documents], tokenizer: Tokenizer) -> Figures:
-    """Fit and score the bag of bigrams."""
+def bag_of_bigrams(corpus: Corpus, tokenizer: Tokenizer) -> Arrays:
+    """Fit the bag of bigrams, and ask it."""
     # Here, and not above: scikit-learn takes a second to import and most runs find the figures kept.
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    (texts, labels), (test_texts, test_labels) = documents["train"], documents["test"]
+    texts, labels = documents_of(corpus, "train")
     log.info("Fitting the bag-of-bigrams baseline on %d documents, once for this corpus.", len(texts))
     features = TfidfVectorizer(
         tokenizer=words_by(tokenizer, texts),
@@ -92,16 +116,46 @@ def bag_of_bigrams(documents: dict[str, Documents], tokenizer: Tokenizer) -> Fig
     )
     classifier = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=1000)
     classifier.fit(features.fit_transform(texts), labels)
-    accuracy = classifier.score(features.transform(test_texts), test_labels)
-    return {"bag of bigrams": {"accuracy": float(accuracy)}}
+
+    def answers(split: str) -> tuple[Any, float]:
+        asked, right = documents_of(corpus, split)
+        weights = features.transform(asked)
+        probabilities = np.zeros((len(asked), len(corpus.labels)))
+        probabilities[:, classifier.classes_] = classifier.predict_proba(weights)
+        return probabilities, float(classifier.score(weights, right))
+
+    validation, (test, accuracy) = answers("validation")[0], answers("test")
+    return {"validation": validation, "test": test, "accuracy": np.array([accuracy])}
+
+
+def mixed(scored: Mapping[str, ScoredDocuments], answers: Arrays) -> Mixture:
+    """Return a network and the bag of bigrams as one, by the mean of their log-odds.
+
+    Args:
+        scored: what the network says of validation and test.
+        answers: of the bag of bigrams, see ``ANSWERS``.
+    """
+
+    def log_probabilities(split: str, weight: float) -> tuple[Reals, NDArray[np.int64]]:
+        known = scored[split].known
+        return mixed_log_odds(known.probabilities, answers[split][known.documents], weight), known.labels
+
+    def loss(split: str, weight: float) -> float:
+        logs, labels = log_probabilities(split, weight)
+        return float(-logs[np.arange(len(labels)), labels].mean())
+
+    weight = best_weight(lambda share: loss("validation", share))
+    logs, labels = log_probabilities("test", weight)
+    accuracy = float((logs.argmax(axis=1) == labels).mean())
+    return Mixture(weight, {"accuracy": accuracy, "loss": loss("test", weight)})
 
 
 def words_by(tokenizer: Tokenizer, texts: list[str]) -> Words:
     """Return what the bag of bigrams takes for words: the run's tokens, or characters where they are lines.
 
-    Of a run on single characters it is words, too, where there are any: pairs of letters say little.
+    Of a run on single characters or bytes it is words, too, where there are any: pairs of letters say little.
     """
-    if isinstance(tokenizer, Characters):
+    if isinstance(tokenizer, Characters | Bytes):
         tokenizer = BasicEnglish()
     if cut_of(tokenizer.encode, texts).is_whole_lines:
         log.info("Without spaces there are no words: the bag of bigrams is one of characters.")

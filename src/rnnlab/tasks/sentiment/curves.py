@@ -11,11 +11,18 @@ import numpy.typing as npt
 
 from rnnlab.atomic import write_text
 from rnnlab.errors import ConfigError
-from rnnlab.figures.ranking import Curve, precision_recall, roc, thinned
-from rnnlab.figures.ranking_curves import precision_recall_figure, roc_figure
-from rnnlab.figures.reliability import calibration, reliability_figure
-from rnnlab.figures.saved import save
-from rnnlab.figures.scored_documents import ScoredDocuments
+from rnnlab.figures.documents import ScoredDocuments
+from rnnlab.figures.drawing import save
+from rnnlab.figures.ranking import (
+    Curve,
+    calibration,
+    precision_recall,
+    precision_recall_figure,
+    reliability_figure,
+    roc,
+    roc_figure,
+    thinned,
+)
 
 FIGURES = {
     "roc": roc_figure,

@@ -13,6 +13,7 @@ from rnnlab.data.bucketing import BucketedBatches
 from rnnlab.data.documents import DocumentLoader, Truncate, check_truncation, collate, truncated_lengths
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError, DataError
+from rnnlab.tasks.kept_baselines import Arrays
 from rnnlab.text.tokenizers import Tokenizer
 
 LISTED = 20
@@ -155,3 +156,9 @@ class SentimentData(TextData):
         from rnnlab.tasks.sentiment.baselines import sentiment_baselines
 
         return sentiment_baselines(self.corpus, self.encoded.tokenizer, self.encoded.key)
+
+    def bigram_answers(self) -> Arrays:
+        """Return what the bag of bigrams says of the documents of validation and test."""
+        from rnnlab.tasks.sentiment.baselines import bigram_answers
+
+        return bigram_answers(self.corpus, self.encoded.tokenizer, self.encoded.key)

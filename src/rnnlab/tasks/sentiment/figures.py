@@ -9,17 +9,12 @@ from torch.utils.tensorboard import SummaryWriter
 
 from rnnlab.data.documents import collate
 from rnnlab.data.task_data import TaskData
-from rnnlab.figures.accuracy_by_length import accuracy_by_length_figure
 from rnnlab.figures.coloured_words import coloured_words_figure
-from rnnlab.figures.confusion import confusion_figure
-from rnnlab.figures.explained_texts import as_markdown
-from rnnlab.figures.explanation import Explanation
-from rnnlab.figures.explanation_views import save_pages
+from rnnlab.figures.documents import ScoredDocuments, accuracy_by_length_figure, confusion_figure
+from rnnlab.figures.drawing import publish
+from rnnlab.figures.explanation import Explanation, as_markdown, save_pages
 from rnnlab.figures.projector import write_projector
-from rnnlab.figures.ranking_curves import precision_recall_figure, roc_figure
-from rnnlab.figures.reliability import reliability_figure
-from rnnlab.figures.saved import publish
-from rnnlab.figures.scored_documents import ScoredDocuments
+from rnnlab.figures.ranking import precision_recall_figure, reliability_figure, roc_figure
 from rnnlab.tasks.figures import SPLITS, TaskFigures, word_vectors
 from rnnlab.tasks.sentiment.data import SentimentData
 from rnnlab.tasks.sentiment.recorded_documents import RecordedDocuments

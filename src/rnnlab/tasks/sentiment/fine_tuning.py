@@ -18,8 +18,9 @@ from rnnlab.tasks.task import Task
 Layers = Sequence[Sequence[nn.Parameter]]
 """Trainable parameters, each in one layer, the layers from the bottom to the top."""
 
-# ``layers.2.network.weight_ih_l0`` is of the encoder's layer 2, ``network.weight_hh_l1_reverse`` of 1.
-_LAYER = re.compile(r"(?:^|\.)layers\.(\d+)\.|_l(\d+)(?:_reverse)?$")
+# ``layers.2.network.weight_ih_l0`` is of the encoder's layer 2, ``network.weight_hh_l1_reverse`` of 1, and so
+# is ``norms.2.weight``, the norm that stands on it.
+_LAYER = re.compile(r"(?:^|\.)layers\.(\d+)\.|_l(\d+)(?:_reverse)?$|(?:^|\.)norms\.(\d+)\.")
 
 
 def layers_from_bottom(task: nn.Module) -> list[list[nn.Parameter]]:
@@ -50,11 +51,13 @@ def layer_number(name: str) -> int:
 
     >>> layer_number("layers.2.network.weight_ih_l0"), layer_number("network.bias_hh_l1_reverse")
     (2, 1)
-    >>> layer_number("attention.weight")
-    0
+    >>> layer_number("attention.weight"), layer_number("norms.0.weight"), layer_number("norms.2.weight")
+    (0, 0, 1)
     """
     found = _LAYER.search(name)
-    return int(found[1] or found[2]) if found else 0
+    if found is None:
+        return 0
+    return int(found[1] or found[2]) if found[3] is None else max(0, int(found[3]) - 1)
 
 
 def discriminative_groups(layers: Layers, rate: float, factor: float) -> list[dict[str, Any]]:

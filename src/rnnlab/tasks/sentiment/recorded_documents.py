@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rnnlab.data.batch import Batch
 from rnnlab.data.documents import DocumentLoader
-from rnnlab.figures.scored_documents import ScoredDocuments
+from rnnlab.figures.documents import ScoredDocuments
 from rnnlab.tasks.figures import Recorder, gathered
 from rnnlab.tasks.sentiment.curves import write_curves
 

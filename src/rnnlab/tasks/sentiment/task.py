@@ -20,6 +20,7 @@ from rnnlab.encoder.padding import turned_round
 from rnnlab.encoder.pooling import build_pooling
 from rnnlab.encoder.shapley import ORDERS, shapley_values
 from rnnlab.errors import ConfigError, nearest
+from rnnlab.folders import command
 from rnnlab.tasks.running_mean import RunningMean
 from rnnlab.tasks.sentiment import OBJECTIVE
 from rnnlab.tasks.sentiment.fine_tuning import FineTunedTask
@@ -66,6 +67,8 @@ class SentimentClassifier(FineTunedTask):
         class_weights: what a training document of each class counts for in the loss, in the classes' order;
             ``balanced`` for the inverse of each class's share, so that all classes count for the same; None
             for 1. Validation and test losses are never weighted.
+        label_smoothing: the share of a training document's target that all classes have in equal parts
+            (Szegedy et al. 2016). Validation and test losses are never smoothed.
         optimizer: the optimizer's configuration; ``None`` for a model that only answers.
         scheduler: the learning-rate schedule's configuration, or ``None``.
 
@@ -96,6 +99,7 @@ class SentimentClassifier(FineTunedTask):
         discriminative_factor: float = 1.0,
         language_loss: Mapping[str, Any] | None = None,
         class_weights: str | Sequence[float] | None = None,
+        label_smoothing: float = 0.0,
         optimizer: Mapping[str, Any] | None = None,
         scheduler: Mapping[str, Any] | None = None,
     ) -> None:
@@ -103,6 +107,7 @@ class SentimentClassifier(FineTunedTask):
         if len(labels) < 2:
             raise ConfigError(f"task=sentiment needs at least two classes; the corpus has {list(labels)}.")
         check_shares(dropout=dropout, embedding_dropout=embedding_dropout, word_dropout=word_dropout)
+        check_shares(label_smoothing=label_smoothing)
         self.labels = tuple(labels)
         self.embedding = WordEmbedding(
             vocabulary_size, embedding_size, dropout=embedding_dropout, word_dropout=word_dropout
@@ -117,6 +122,7 @@ class SentimentClassifier(FineTunedTask):
         self.language_loss, self.language_weight = build_language_loss(
             language_loss or {}, self.encoder, self.embedding.weight
         )
+        self.label_smoothing = label_smoothing
         self.balances = class_weights == BALANCED
         given = None if class_weights is None or self.balances else weights_of(class_weights, self.labels)
         self.register_buffer("class_weights", given, persistent=False)
@@ -144,7 +150,7 @@ class SentimentClassifier(FineTunedTask):
     @classmethod
     def questions(cls, run: Path) -> Sequence[str]:
         """Return a command that explains an answer."""
-        return (f'python scripts/predict.py run={shown(run)} text="A moving film." explain=true',)
+        return (f'{command("predict")} run={shown(run)} text="A moving film." explain=true',)
 
     def prepare(self, config: Mapping[str, Any], data: Any) -> None:
         """Start the embedding from pretrained vectors, and report how much of the vocabulary they cover."""
@@ -169,6 +175,13 @@ class SentimentClassifier(FineTunedTask):
         from rnnlab.tasks.sentiment.recorded_documents import RecordedDocuments
 
         return RecordedDocuments(data.encoded.splits[split].lengths, self.labels)
+
+    def together(self, data: Any, recorders: "Mapping[str, Recorder]") -> dict[str, dict[str, float]]:
+        """Return the figures of the network and the bag of bigrams as one: the mean of their log-odds."""
+        from rnnlab.tasks.sentiment.baselines import mixed
+
+        scored = {split: recorder.scored for split, recorder in recorders.items()}
+        return {"with the bag of bigrams": mixed(scored, data.bigram_answers()).as_row()}
 
     @property
     def is_binary(self) -> bool:
@@ -209,11 +222,18 @@ class SentimentClassifier(FineTunedTask):
         return logits.squeeze(-1) if self.is_binary else logits
 
     def training_losses_of(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return what training makes small for each document ``(batch,)``: here what is reported, too.
+        """Return what training makes small for each document ``(batch,)``: what is reported, smoothed.
 
-        What is to change training alone (label smoothing, weights of classes) belongs here.
+        What is to change training alone belongs here.
         """
-        return self.losses_of(logits, labels)
+        losses = self.losses_of(logits, labels)
+        if not self.label_smoothing:
+            return losses
+        if self.is_binary:
+            others = (losses + self.losses_of(logits, 1 - labels)) / 2
+        else:
+            others = -F.log_softmax(logits, dim=-1).mean(dim=-1)
+        return (1 - self.label_smoothing) * losses + self.label_smoothing * others
 
     def losses_of(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return each document's cross-entropy ``(batch,)`` in nats, as validation and test report it."""

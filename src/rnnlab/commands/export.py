@@ -1,0 +1,51 @@
+"""Write a trained model for use without rnnlab."""
+
+import sys
+from dataclasses import asdict, dataclass
+
+from rnnlab.command_line import exit_by, explained
+from rnnlab.folders import conf_folder
+from rnnlab.plain_arguments import option, parsed
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Export a trained model for use without rnnlab, its vocabulary and tokenizer beside it as JSON.
+
+    python scripts/export.py run=<run folder> format=onnx output=film.onnx       (writes film.json, too)
+    python scripts/export.py run=<run folder> format=int8 data=mine.csv          (scored on all of its rows)
+    python scripts/export.py run=<run folder> format=torchscript output=film.pt overwrite=true
+    """
+
+    run: str = option("a run folder, or a checkpoint file")
+    format: str = option(
+        "onnx, torchscript, safetensors (the weights alone), or int8 (a smaller onnx)", "onnx"
+    )
+    output: str | None = option("the file; null: model.onnx, model.pt… here", None)
+    overwrite: bool = option("whether the files may exist", False)
+    split: str | None = option("int8 is scored on it beside the original: test, validation or null", "test")
+    data: str | None = option("other data to score int8 on, as scripts/evaluate.py takes it", None)
+    labels: str | None = option("what the other data calls the model's classes, in their order: a,b", None)
+    trust: str | None = option("packages besides rnnlab whose classes the checkpoint may name: a,b", None)
+
+
+def export_model(words: list[str]) -> None:
+    """Take the words apart and do what they ask."""
+    data_keys = [word for word in words if word.startswith("data.")]
+    options = asdict(parsed(Arguments, [word for word in words if word not in data_keys]))
+    # Here, and not above: torch takes seconds to import, and --help needs none of it.
+    from rnnlab.runs.data_section import data_section
+    from rnnlab.runs.exports.export import export
+
+    options["data"] = data_section(conf_folder(), options["data"], data_keys)
+    export(**options)
+
+
+def message(error: Exception) -> str:
+    """Return what a person needs to know about a mistake."""
+    return explained(error, conf_folder(), "train")
+
+
+def main() -> None:
+    """Do what the words of the command line ask, and exit."""
+    exit_by(lambda: export_model(sys.argv[1:]), explain=message)

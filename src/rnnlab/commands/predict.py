@@ -1,0 +1,78 @@
+"""Answer texts, one, a table or a stream; explain an answer."""
+
+import signal
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from rnnlab.command_line import exit_by
+from rnnlab.plain_arguments import option, parsed
+
+TABLE_KEYS = ("data.corpus.text_column=", "data.corpus.quotes=")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Predict the class of texts, with the probability of each class, or what comes next in series.
+
+    python scripts/predict.py run=<run folder> text="A moving film."
+    python scripts/predict.py run=<run folder> text="A moving film." explain=true
+    python scripts/predict.py run=<run folder> input=reviews.csv output=predictions.csv
+    python scripts/predict.py run=<run folder> input=series.csv output=forecast.csv horizon=24
+    python scripts/predict.py run=<run folder> input=series.csv output=shares.csv explain=true
+    ... | python scripts/predict.py run=<run folder>         a text a line in, a JSON object a line out
+    """
+
+    run: str = option("a run folder, or a checkpoint file")
+    text: str | None = option("one text", None)
+    input: str | None = option(
+        "a table (.csv, .tsv, .jsonl; of series also .parquet) or plain text (.txt, a text a line)", None
+    )
+    output: str | None = option(
+        "where the predictions go (.csv, .tsv, .jsonl), or the explanation (.html)", None
+    )
+    text_column: str = option("the column of the text", "text")
+    quotes: bool | None = option(
+        "false: quotation marks are plain characters in the table; true: they enclose fields; null: they do, "
+        "but a field that looks like several rows is refused",
+        None,
+    )
+    overwrite: bool = option("whether the output may exist", False)
+    horizon: int | None = option("steps to forecast, at most those of training; null: all", None)
+    explain: bool = option(
+        "show what each word of text=... did to the answer, and save it as a page; of input=... with series, "
+        "write what each step and column did to the forecast",
+        False,
+    )
+    label: str | None = option(
+        "explain for this class, or target; null: the predicted class, or the first target", None
+    )
+    device: str = option("auto (a GPU where there is one), cpu or gpu", "auto")
+    safe_cells: bool | None = option(
+        "put ' before cells that a spreadsheet takes for formulas; null: before predicted labels alone", None
+    )
+    trust: str | None = option("packages besides rnnlab whose classes the checkpoint may name: a,b", None)
+
+
+def predict(arguments: Arguments) -> None:
+    """Do what the arguments ask."""
+    # Here, and not above: torch takes seconds to import, and --help needs none of it.
+    from rnnlab.runs.prediction import answer
+
+    answer(**vars(arguments))
+
+
+def plain_key(word: str) -> str:
+    """Return a key of the table as this command calls it: those of training and evaluation are taken, too."""
+    return word.removeprefix("data.corpus.") if word.startswith(TABLE_KEYS) else word
+
+
+def stopped(*_: Any) -> None:
+    """Leave as on Ctrl-C, so that nothing half-written stays."""
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Do what the words of the command line ask, and exit."""
+    signal.signal(signal.SIGTERM, stopped)
+    exit_by(lambda: predict(parsed(Arguments, [plain_key(word) for word in sys.argv[1:]])))

@@ -1,0 +1,52 @@
+"""Show many runs as one table."""
+
+import sys
+from dataclasses import asdict, dataclass
+
+from rnnlab.command_line import exit_by
+from rnnlab.errors import ConfigError
+from rnnlab.plain_arguments import option, parsed
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Show every run under folders as one table: what differs, metrics over seeds, time, status.
+
+    python scripts/results.py logs/sweeps
+    python scripts/results.py logs where=cell=lstm where='hidden_size>=64' sort=-test/accuracy
+    python scripts/results.py logs/sweeps group=model.cell metrics=accuracy,loss
+    python scripts/results.py logs/sweeps output=results.csv plot=rates.png x=optimizer.lr,model.cell
+    """
+
+    where: str | None = option("which runs: a key, one of = != < <= > >=, a value; may be given again", None)
+    group: str | None = option("keys that make a row, a,b; null: x, or all that differ but the seed", None)
+    each: bool = option("a row for each run, not for all seeds together", False)
+    sort: str | None = option("a key, a metric, seconds…; -key for falling order; null: by the keys", None)
+    metrics: str | None = option("accuracy,test/loss…, or all; null: what chooses the best checkpoint", None)
+    format: str = option("table, csv or markdown", "table")
+    output: str | None = option("a file for the table (.csv, .md); null: the terminal", None)
+    plot: str | None = option("a file for a figure (.png and .svg): a metric against settings", None)
+    x: str | None = option("the figure's key, or two of them: the second makes lines", None)
+    metric: str | None = option("the figure's metric; null: what chooses the best checkpoint", None)
+    baseline: str | None = option("a simple method to draw beside the runs: 'bag of bigrams'…", None)
+    overwrite: bool = option("whether the outputs may exist", False)
+
+
+def show(words: list[str]) -> None:
+    """Take the words apart and do what they ask."""
+    asked = {"--help", "-h"} & set(words)
+    places = [word for word in words if "=" not in word and word not in asked]
+    where = [word.removeprefix("where=") for word in words if word.startswith("where=")]
+    others = [word for word in words if "=" in word and not word.startswith("where=")]
+    options = asdict(parsed(Arguments, [*asked, *others]))
+    del options["where"]
+    if not places:
+        raise ConfigError("Name a folder of runs, such as logs. All keys: --help.")
+    from rnnlab.results.report import results
+
+    results(places, where, **options)
+
+
+def main() -> None:
+    """Do what the words of the command line ask, and exit."""
+    exit_by(lambda: show(sys.argv[1:]))

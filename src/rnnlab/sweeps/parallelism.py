@@ -1,0 +1,82 @@
+"""How many jobs run at the same time, and with how many threads each."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def share(jobs_at_once: int) -> int:
+    """Return the threads of each job, so that all together have one for each processor."""
+    return max(1, processors() // max(1, jobs_at_once))
+
+
+def take_threads(count: int) -> None:
+    """Work with so many threads, in this process and in those that it starts."""
+    # Before torch is imported, which may be now: its libraries read these once.
+    os.environ.update(dict.fromkeys(VARIABLES, str(count)))
+    import torch
+
+    torch.set_num_threads(count)
+
+
+@dataclass(frozen=True)
+class Together:
+    """How jobs run side by side.
+
+    Attributes:
+        at_once: jobs that run at the same time.
+        hand_over: jobs that the launcher is given together; ``None`` for all.
+        threads: of each job; ``None`` to leave them as they are.
+    """
+
+    at_once: int
+    hand_over: int | None
+    threads: int | None
+
+
+def together(launcher: Mapping[str, Any], settings: Mapping[str, Any], jobs: int) -> Together:
+    """Return how ``jobs`` jobs run side by side.
+
+    Args:
+        launcher: the configuration of Hydra's launcher.
+        settings: the section ``sweep``, of which ``at_once`` and ``threads`` come first.
+        jobs: how many there are to run.
+    """
+    kind = str(launcher["_target_"]).rpartition(".")[2]
+    limit = settings["at_once"] or limit_of(kind, launcher)
+    at_once = max(1, min(limit, jobs))
+    # submitit_local alone begins all that it is given at the same time.
+    hand_over = limit if kind == "LocalLauncher" else settings["at_once"]
+    shares_processors = kind in ("JoblibLauncher", "LocalLauncher")
+    threads = settings["threads"] or (share(at_once) if shares_processors else None)
+    return Together(at_once, hand_over, threads)
+
+
+def limit_of(kind: str, launcher: Mapping[str, Any]) -> int:
+    """Return how many jobs a launcher runs at the same time by itself.
+
+    Args:
+        kind: the name of its class.
+        launcher: its configuration.
+    """
+    if kind == "JoblibLauncher":
+        wanted = int(launcher.get("n_jobs", -1))
+        return wanted if wanted > 0 else max(1, processors() + 1 + wanted)
+    if kind == "LocalLauncher":
+        return max(1, processors() // (launcher.get("cpus_per_task") or 1))
+    if kind == "SlurmLauncher":
+        return int(launcher.get("array_parallelism") or 1)
+    if kind == "RayLauncher":
+        needs = launcher.get("ray", {}).get("remote", {}).get("num_cpus") or 1
+        return max(1, int(processors() // needs))
+    return 1

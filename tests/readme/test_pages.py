@@ -1,0 +1,40 @@
+"""The README stays short and links its pages; what others know is here by the name that a page says."""
+
+import re
+
+import pytest
+
+from rnnlab.training.train import configuration
+from tests.readme.text import PAGES, ROOT
+
+FIRST = (ROOT / "README.md").read_text(encoding="utf-8")
+COMING_FROM = (ROOT / ".readme" / "coming_from.md").read_text(encoding="utf-8")
+TABLES = {
+    heading: re.findall(r"^\| .*\| `([^`]+)` \|$", table, re.MULTILINE)
+    for heading, table in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", COMING_FROM, re.MULTILINE | re.DOTALL)
+}
+
+
+def test_the_first_page_is_short() -> None:
+    assert len(FIRST.splitlines()) <= 220
+
+
+def test_every_page_is_linked_and_every_link_leads_somewhere() -> None:
+    assert len(PAGES) > 5
+    assert [page.name for page in PAGES if f"(.readme/{page.name})" not in FIRST] == []
+    for file in (ROOT / "README.md", *PAGES):
+        links = re.findall(r"\]\(([^)#:]+)\)", file.read_text(encoding="utf-8"))
+        assert links
+        assert [link for link in links if not (file.parent / link).exists()] == []
+
+
+def test_there_are_ten_lines_for_each() -> None:
+    assert list(TABLES) == ["Lightning, and its Hydra template", "Hugging Face", "fastai", "Keras"]
+    assert all(len(lines) >= 10 for lines in TABLES.values())
+
+
+@pytest.mark.parametrize(
+    "words", [line for name, lines in TABLES.items() for line in lines if name != "Keras"]
+)
+def test_what_is_said_of_others_composes(words: str) -> None:
+    assert configuration(words.split())
