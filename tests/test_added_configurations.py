@@ -1,8 +1,11 @@
 """Files that ``--config-dir`` adds say what a run is, and neither call nor import anything."""
 
+import argparse
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hydra._internal.utils import get_args_parser
 
 from rnnlab.added_configurations import check_added
 from rnnlab.errors import RunError
@@ -63,3 +66,26 @@ def test_what_a_search_writes_and_what_the_command_says_pass(tmp_path: Path) -> 
     check_added([*folder, "trust=my_cell"])
     file.write_text(f"{GLOBAL}hydra: {{launcher: {{timeout_min: 5}}}}\nseed: '${{oc.env:SEED}}'\n")
     check_added([*folder, "trust=hydra"])
+
+
+def test_hydras_arguments_are_made_where_argparse_checks_their_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Python 3.14 does."""
+
+    def check(parser: argparse.ArgumentParser, action: argparse.Action) -> None:
+        if action.help and "%" in action.help:
+            assert action.help % {"default": "", "prog": ""}
+
+    monkeypatch.setattr(argparse.ArgumentParser, "_check_help", check, raising=False)
+    add = argparse.ArgumentParser.add_argument
+
+    def add_argument(parser: argparse.ArgumentParser, *names: Any, **settings: Any) -> argparse.Action:
+        action = add(parser, *names, **settings)
+        parser._check_help(action)  # type: ignore[attr-defined]
+        return action
+
+    monkeypatch.setattr(argparse.ArgumentParser, "add_argument", add_argument)
+    with pytest.raises(TypeError):
+        get_args_parser()
+    check_added(["model=gru"])
+    with pytest.raises(ValueError, match="incomplete format"):
+        argparse.ArgumentParser().add_argument("--share", help="100 %")

@@ -72,8 +72,12 @@ def test_a_file_gets_plain_lines(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_reviews(tmp_path / "reviews.csv")
-    assert command("train", *QUICK) == 0
+    assert command("train", *QUICK, "logger=tensorboard") == 0
     told = capsys.readouterr()
+    begun = re.search(r"^Run folder (\S+); watch it: tensorboard --logdir (\S+)$", told.out, re.MULTILINE)
+    assert begun
+    assert Path(begun[1]).parent == Path(begun[2])
+    assert begun.start() < told.out.index("Epoch 1/1")
     assert not re.search(r"[\x1b\r\b]", told.out + told.err)
     assert "Epoch 1/1: train loss" in told.out
 

@@ -5,6 +5,7 @@ section says, all before rnnlab sees a configuration; and a resolver, ``${name:.
 are looked at first. Those of ``conf/`` are the user's own.
 """
 
+import argparse
 import os
 import re
 import sys
@@ -47,6 +48,7 @@ def check_added(words: Sequence[str]) -> None:
     Raises:
         RunError: naming the first file that says more.
     """
+    check_help_that_is_text()
     folder = get_args_parser().parse_known_args(list(words))[0].config_dir
     values = {word.partition("=")[2] for word in words}
     trust = [package for word in words if word.startswith("trust=") for package in trusted_packages(word[6:])]
@@ -62,6 +64,22 @@ def check_added(words: Sequence[str]) -> None:
             raise refused(
                 file, f"it says how Hydra works, not what a run is ({printable(instruction)})", "hydra"
             )
+
+
+def check_help_that_is_text() -> None:
+    """Let argparse check the help of arguments only where it is text.
+
+    From Python 3.14 on it does so as an argument is added, and Hydra 1.3 has one whose help is made later.
+    """
+    check = getattr(argparse.ArgumentParser, "_check_help", None)
+    if check is None or check.__module__ == __name__:
+        return
+
+    def checked(parser: argparse.ArgumentParser, action: argparse.Action) -> None:
+        if isinstance(action.help, str):
+            check(parser, action)
+
+    argparse.ArgumentParser._check_help = checked  # type: ignore[attr-defined]
 
 
 def configurations(folder: Path) -> Iterator[Path]:

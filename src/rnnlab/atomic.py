@@ -1,37 +1,24 @@
 """Write beside, then rename: a file is either whole or not there."""
 
-import errno
 import os
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from rnnlab.errors import RnnlabError
+from filelock import FileLock, Timeout
 
+from rnnlab.shortage import told_when_short
 
-@contextmanager
-def told_when_full(where: Path) -> Iterator[None]:
-    """Turn 'no space left' and 'no permission' into an error that names the place.
-
-    Raises:
-        RnnlabError: if the disk or the quota is full, or ``where`` can't be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RnnlabError(
-                f"The disk is full: could not write {where}. Nothing half-written was left behind. "
-                "Free some space, or name another place: RNNLAB_CACHE_DIR for caches, hydra.run.dir for runs."
-            ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise RnnlabError(
-                f"No permission to write {where}. Name another place "
-                "(RNNLAB_CACHE_DIR for caches, hydra.run.dir for runs)."
-            ) from error
-        raise
+UNFINISHED = ".unfinished"
+ROOM = re.compile(rf"\..*\.\w{{8}}{re.escape(UNFINISHED)}")
+"""What the folders are called in which something is being written."""
+LOCK = ".lock"
+FRESH = 60.0
+"""Seconds in which such a folder may still be without its lock."""
 
 
 @contextmanager
@@ -40,22 +27,63 @@ def written_beside(target: Path) -> Iterator[Path]:
 
     On any error, Ctrl-C included, the unfinished file (or folder) is removed and ``target`` is untouched.
     The yielded path does not exist yet: make a file or a folder of it. A file outlasts a power failure: it
-    is on the disk before it gets its name.
+    is on the disk before it gets its name. What processes that were killed had begun to write in the same
+    folder is removed first.
 
     Raises:
         RnnlabError: if the disk is full or the folder can't be written.
     """
-    with told_when_full(target):
+    with told_when_short(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        room = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        try:
+        remove_left_behind(target.parent)
+        with room_beside(target) as room:
             unfinished = room / target.name
             yield unfinished
             if unfinished.is_file():
                 force_to_disk(unfinished)
             unfinished.replace(target)
             force_to_disk(target.parent)
-        finally:
+
+
+@contextmanager
+def room_beside(target: Path) -> Iterator[Path]:
+    """Yield a new folder beside ``target``, which is removed in the end.
+
+    While this process lives it holds a lock in there, so that others know that it is in use.
+    """
+    room = Path(tempfile.mkdtemp(UNFINISHED, f".{target.name[:200]}.", target.parent))
+    lock = FileLock(room / LOCK)
+    with suppress(OSError, NotImplementedError):  # a disk without locks: then nobody else removes it either
+        lock.acquire()
+    try:
+        yield room
+    finally:
+        lock.release()
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def remove_left_behind(folder: Path, *, below: bool = False) -> None:
+    """Remove what processes that were killed had begun to write, and no living one holds.
+
+    Args:
+        folder: where it lies.
+        below: whether folders in it are looked into, too; links are not followed.
+    """
+    for place, folders, _ in os.walk(folder):
+        rooms = [name for name in folders if ROOM.fullmatch(name)]
+        for room in rooms:
+            remove_if_dead(Path(place) / room)
+        folders[:] = [name for name in folders if name not in rooms] if below else []
+
+
+def remove_if_dead(room: Path) -> None:
+    """Remove an unfinished folder that no living process holds; where that can't be told, leave it."""
+    with suppress(OSError, Timeout, NotImplementedError):
+        if not (room / LOCK).is_file():
+            if time.time() - room.stat().st_mtime > FRESH:
+                room.rmdir()
+            return
+        with FileLock(room / LOCK, timeout=0):
             shutil.rmtree(room, ignore_errors=True)
 
 

@@ -3,6 +3,7 @@
 Light on purpose: nothing here imports torch, so that ``--help`` and ``--cfg job`` answer at once.
 """
 
+import errno
 import logging
 import os
 import re
@@ -12,7 +13,6 @@ import sys
 import textwrap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import hydra
@@ -28,30 +28,16 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnlab.added_configurations import check_added
 from rnnlab.errors import ConfigError, RnnlabError, nearest
 from rnnlab.folders import command
+from rnnlab.interruption import ENDED_BY_SIGNAL, Interrupted, deaf_end, listening
+from rnnlab.shortage import told_when_short
 from rnnlab.synonyms import said_here
-from rnnlab.terminal import errors, spell_what_lacks
+from rnnlab.terminal import errors, open_outlets, why_unheard
 from rnnlab.unknown_choice import unknown_choice
 
 JOBS_FAILED = 1
 USER_MISTAKE = 2
-ENDED_BY_SIGNAL = 128  # plus its number: what a shell reports for a program that a signal ended
 LAUNCHERS = {"joblib": "sweeps", "submitit_local": "sweeps", "submitit_slurm": "sweeps", "ray": "ray"}
 """Hydra's launchers of several jobs at once, and the extra that installs each."""
-
-
-class Interrupted(BaseException):
-    """Ctrl-C or SIGTERM ended the work at a clean place; the message says how to go on.
-
-    Like ``KeyboardInterrupt`` it is no error, and nobody who mends errors catches it by chance.
-
-    Args:
-        message: what was done, what is kept, how to go on.
-        by: the signal.
-    """
-
-    def __init__(self, message: str, by: int = signal.SIGINT) -> None:
-        super().__init__(message)
-        self.status = ENDED_BY_SIGNAL + by
 
 
 class JobsFailed(Exception):  # noqa: N818  not an error of the sweep's: it did all that it could
@@ -90,7 +76,7 @@ def run_hydra(
         for error in mistakes:
             raise error
 
-    exit_by(main, explain=lambda error: explained(error, conf, config_name))
+    exit_by(main, explain=lambda error: explained(error, conf, config_name), only_shows=False)
 
 
 def hydra_job(
@@ -188,20 +174,27 @@ def remove_if_only_logged(folder: Path, job: str) -> None:
         shutil.rmtree(folder)
 
 
-def exit_by(work: Callable[[], Any], explain: Callable[[Exception], str | None] = str) -> None:
+def exit_by(
+    work: Callable[[], Any], explain: Callable[[Exception], str | None] = str, *, only_shows: bool = True
+) -> None:
     """Do the work and exit: 0, 1 for failed jobs, 2 for a mistake, 130 after Ctrl-C, 143 after SIGTERM.
 
     Args:
         work: what to do.
         explain: turns a user's mistake into its message.
+        only_shows: whether what it writes to standard output is all that it does: then a failure there is
+            its failure. A closed pipe is none.
     """
-    spell_what_lacks()
-    before = signal.signal(signal.SIGTERM, stop_at_once)
+    open_outlets()
     try:
-        work()
+        with listening(owns_process=True), told_when_short():
+            work()
+            sys.stdout.flush()
+            if only_shows:
+                check_heard()
     except Interrupted as stop:
         errors.print(str(stop), markup=False)
-        sys.exit(stop.status)
+        deaf_end(stop.status)
     except KeyboardInterrupt:
         errors.print("Stopped.", markup=False)
         sys.exit(ENDED_BY_SIGNAL + signal.SIGINT)
@@ -211,17 +204,17 @@ def exit_by(work: Callable[[], Any], explain: Callable[[Exception], str | None] 
     except (RnnlabError, HydraException, OmegaConfBaseException) as error:
         errors.print(f"Error: {explain(error)}", style="red", markup=False)
         sys.exit(USER_MISTAKE)
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
-def stop_at_once(number: int, frame: FrameType | None) -> None:
-    """Take a signal while there is nothing to keep; a training takes it itself.
+def check_heard() -> None:
+    """Check that standard output took all that was written.
 
     Raises:
-        Interrupted: always.
+        RnnlabError: if it could not be written; a reader that has enough is another matter.
     """
-    raise Interrupted(f"Stopped by {signal.Signals(number).name}.", number)
+    why = why_unheard()
+    if why is not None and why.errno != errno.EPIPE:
+        raise RnnlabError(f"Standard output could not be written ({why.strerror}).")
 
 
 def explained(error: Exception, conf: Path, config_name: str, words: Sequence[str] | None = None) -> str:

@@ -24,6 +24,10 @@ class RunError(RnnlabError):
     """A run folder or a checkpoint that can't be used."""
 
 
+class Diverged(RnnlabError):  # noqa: N818  as it is called
+    """A training whose loss or weights are no numbers any more."""
+
+
 class DamagedFileError(RunError):
     """A file that rnnlab wrote, or should have written, and that holds something else now."""
 

@@ -5,6 +5,7 @@ The data folder may be read-only: what rnnlab fetches or computes goes to the ca
 
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -48,14 +49,43 @@ def conf_folder() -> Path:
     return folder
 
 
-def command(name: str) -> str:
-    """Return how a person types a command, such as ``train``: by its script where they work in a checkout.
+def command(name: str, *words: str) -> str:
+    r"""Return a command as a person types it, such as ``train``: by its script where they work in a checkout.
+
+    Words are quoted for the shell, and for Hydra where that reads them. In a notebook the command is what a
+    cell runs, from the notebook's own folder.
 
     >>> command("train")
     'python scripts/train.py'
+    >>> print(command("predict", "run=logs/my run", "text=It's fine."))
+    python scripts/predict.py 'run=logs/my run' 'text=It'"'"'s fine.'
+    >>> print(command("train", "resume=logs/a,b", "trainer.max_epochs=8"))
+    python scripts/train.py 'resume='"'"'logs/a,b'"'"'' trainer.max_epochs=8
     """
     by_name = PACKAGED.is_dir() or Path(sys.argv[0]).parent.name == "commands"
-    return f"rnnlab {name}" if by_name else f"python scripts/{name}.py"
+    script = f"scripts/{name}.py"
+    if in_notebook():
+        script = os.path.relpath(Path(__file__).resolve().parents[2] / script)
+    typed = ["rnnlab", name] if by_name else ["python", script]
+    given = map(for_hydra, words) if name in READ_BY_HYDRA else words
+    return f"{'!' if in_notebook() else ''}{shlex.join([*typed, *given])}"
+
+
+READ_BY_HYDRA = ("train", "benchmark")
+
+
+def in_notebook() -> bool:
+    """Return whether this process is a notebook's kernel."""
+    return "ipykernel.kernelapp" in sys.modules
+
+
+def for_hydra(word: str) -> str:
+    """Return a word with its value in quotes where Hydra would read signs in it as its own."""
+    key, equals, value = word.partition("=")
+    if not equals or re.fullmatch(r"[\w ./:%+@?*|-]*|\[[\w,.]*\]", value, re.ASCII):
+        return word
+    quoted = value.replace("'", "\\'")
+    return f"{key}='{quoted}'"
 
 
 def as_typed(text: str) -> str:

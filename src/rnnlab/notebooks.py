@@ -41,7 +41,10 @@ def executed(
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
-    content = nbformat().read(notebook, as_version=4)
+    try:
+        content = nbformat().read(notebook, as_version=4)
+    except ValueError as error:  # no JSON, or another kind of it
+        raise RnnlabError(f"{notebook} is no notebook: {str(error)[:200]}") from error
     if settings:
         insert(content, settings)
     client = NotebookClient(

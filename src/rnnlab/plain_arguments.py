@@ -8,20 +8,36 @@ import dataclasses
 import inspect
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.files.plain_file import NotPlainError, parsed_yaml
 from rnnlab.folders import as_typed
+from rnnlab.ranges import Range, check_ranges
 from rnnlab.synonyms import asked_here
 
 Arguments = TypeVar("Arguments")
 
+DEVICES = ("auto", "cpu", "gpu", "cuda")
 
-def option(help_text: str, default: Any = dataclasses.MISSING) -> Any:
-    """Return a dataclass field with a line of help; without a default it must be given."""
-    return dataclasses.field(default=default, metadata={"help": help_text})
+
+def option(
+    help_text: str,
+    default: Any = dataclasses.MISSING,
+    *,
+    within: Range | None = None,
+    of: Sequence[str] = (),
+) -> Any:
+    """Return a dataclass field with a line of help.
+
+    Args:
+        help_text: the line.
+        default: without one the field must be given.
+        within: the numbers that make sense.
+        of: the words to choose from, if not any will do.
+    """
+    return dataclasses.field(default=default, metadata={"help": help_text, "within": within, "of": of})
 
 
 def parsed(kind: type[Arguments], words: Sequence[str]) -> Arguments:
@@ -51,6 +67,7 @@ def parsed(kind: type[Arguments], words: Sequence[str]) -> Arguments:
         if key in found:
             raise ConfigError(f"{key} is given twice.")
         found[key] = value_of(key, text, get_args(types[key]) or (types[key],))
+        check_value(key, found[key], next(field.metadata for field in fields(kind) if field.name == key))
     lacking = [field.name for field in fields(kind) if field.default is dataclasses.MISSING]
     lacking = [name for name in lacking if name not in found]
     if lacking:
@@ -83,6 +100,22 @@ def value_of(key: str, text: str, kinds: Sequence[type]) -> Any:
         wanted = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
         raise ConfigError(f"{key}={text}: expected {wanted}.")
     return value
+
+
+def check_value(key: str, value: Any, allowed: Mapping[str, Any]) -> None:
+    """Check that a value makes sense.
+
+    Args:
+        key: what it was given for.
+        value: of the right type.
+        allowed: the field's ``within`` and ``of``, see :func:`option`.
+
+    Raises:
+        ConfigError: if it doesn't.
+    """
+    check_ranges({key: value}, {key: allowed["within"]} if allowed.get("within") else {})
+    if allowed.get("of") and value is not None and value not in allowed["of"]:
+        raise ConfigError(f"{key}={value} is unknown. {nearest(value, allowed['of'])}")
 
 
 def help_text(kind: type) -> str:

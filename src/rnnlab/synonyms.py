@@ -54,6 +54,8 @@ ELSEWHERE = {
     "class_weight": "task.class_weights=balanced",
     "return_sequences": "task.pooling=..., which sees every step",
     # fastai
+    "lr_find": "debug=lr_find",
+    "auto_lr_find": "debug=lr_find",
     "lr": "optimizer.lr=1e-3",
     "lr_max": "optimizer.lr=1e-3, the highest of scheduler=one_cycle",
     "bs": "batches.batch_size=32",

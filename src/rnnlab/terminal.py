@@ -86,11 +86,63 @@ def speak_as(speaker: str) -> Iterator[None]:
         TerminalHandler.speaker, console.quiet = before, was_quiet
 
 
-def spell_what_lacks() -> None:
-    """Let both streams spell what their encoding lacks, such as ``…`` in Latin-1, rather than fail."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+class Outlet(io.FileIO):
+    """One of the process's streams, which goes on in silence where nobody takes what is written any more.
+
+    A training does not end because ``head`` has seen enough, or the disk is full that a log was led to.
+
+    Attributes:
+        failed: why nothing is written any more; None as long as all is well.
+    """
+
+    failed: OSError | None = None
+
+    def write(self, content: Any) -> int | None:  # type: ignore[override]
+        """Write, or do nothing where that failed before."""
+        if self.failed is None:
+            try:
+                return super().write(content)
+            except BlockingIOError:
+                raise
+            except OSError as error:
+                self.failed = error
+                self.note(error)
+        return len(content)
+
+    def note(self, error: OSError) -> None:
+        """Write into the log files that the terminal is gone: its own handler has nobody to tell."""
+        text = f"Nothing is shown any more, and the work goes on: the output was closed ({error.strerror})."
+        record = logging.LogRecord(__name__, logging.WARNING, __file__, 0, text, (), None)
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.FileHandler):
+                handler.emit(record)
+
+
+def open_outlets() -> None:
+    """Let both streams outlast their readers, and spell what their encoding lacks, as ``…`` in Latin-1."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if not isinstance(stream, io.TextIOWrapper):
+            continue
+        raw = getattr(stream.buffer, "raw", stream.buffer)  # there is no buffer under PYTHONUNBUFFERED
+        if isinstance(raw, io.FileIO) and not isinstance(raw, Outlet) and raw.fileno() in (1, 2):
+            stream.flush()
+            outlet: Any = Outlet(raw.fileno(), "wb", closefd=False)
+            stream = io.TextIOWrapper(
+                outlet if stream.buffer is raw else io.BufferedWriter(outlet),
+                stream.encoding,
+                line_buffering=stream.line_buffering,
+                write_through=stream.write_through,
+            )
+            setattr(sys, name, stream)
+        stream.reconfigure(errors="backslashreplace")
+
+
+def why_unheard() -> OSError | None:
+    """Return why standard output takes nothing any more; None where it does, as far as that was tried."""
+    buffer = getattr(sys.stdout, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)
+    return raw.failed if isinstance(raw, Outlet) else None
 
 
 WIDEST = 10_000  # characters

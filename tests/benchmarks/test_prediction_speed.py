@@ -8,7 +8,8 @@ from rnnlab.benchmarks import tables
 from rnnlab.benchmarks.prediction_speed import measure, sample
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.errors import RunError
-from rnnlab.training.fit import SECTIONS, fit
+from rnnlab.training.checks import SECTIONS
+from rnnlab.training.fit import fit
 from tests.benchmarks.composed import composed
 from tests.training.conftest import write_reviews
 

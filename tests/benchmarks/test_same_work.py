@@ -10,8 +10,8 @@ import torch
 
 from rnnlab.benchmarks.sentiment_speed import Contestant, chosen, contestant, documents
 from rnnlab.benchmarks.trainer_path import TrainerPath
-from rnnlab.command_line import Interrupted
 from rnnlab.errors import ConfigError
+from rnnlab.interruption import Interrupted
 from rnnlab.training.fit import assemble_data
 from tests.benchmarks.composed import composed
 from tests.benchmarks.tiny_imdb import REVIEWS, write_archive

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 import rnnlab
-from rnnlab.command_line import Interrupted
 from rnnlab.diagnostics.record import read_records
 from rnnlab.encoder.recurrent import RecurrentEncoder
 from rnnlab.encoder.regularised import RegularisedEncoder
 from rnnlab.encoder.trace import traced
 from rnnlab.errors import ConfigError, RunError
+from rnnlab.interruption import Interrupted
 from rnnlab.runs.exports import export as exporting
 from rnnlab.tasks.language_model.answers import TrainedLanguageModel
 from rnnlab.training.fit import fit

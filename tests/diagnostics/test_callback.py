@@ -12,7 +12,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rnnlab.command_line import Interrupted
 from rnnlab.data.streams import StreamLoader, TokenStream
 from rnnlab.diagnostics.gradient_flow import effective_memory
 from rnnlab.diagnostics.probe import measure
@@ -20,6 +19,7 @@ from rnnlab.diagnostics.record import read_records
 from rnnlab.encoder.trace import EncoderTrace, LayerTrace, traced
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
+from rnnlab.interruption import Interrupted
 from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.training.fit import fit
 from rnnlab.training.interruption import StopCleanly

@@ -18,7 +18,8 @@ BLOCKS = [
     {"residual": True},
     {"norm": "layer"},
     {"norm": "rms", "residual": True, "bidirectional": True},
-    {"norm": "layer", "residual": True, "backend": "torch"},
+    {"norm": "layer", "residual": True, "backend": "torch", "gated": True},
+    {"gated": True, "bidirectional": True},
 ]
 every_block = pytest.mark.parametrize("options", BLOCKS, ids=lambda options: "-".join(options))
 every_cell = pytest.mark.parametrize("cell", ["gru", "lstm", "slstm"])
@@ -27,7 +28,7 @@ every_cell = pytest.mark.parametrize("cell", ["gru", "lstm", "slstm"])
 def encoder_of(cell: str, options: dict[str, Any]) -> RecurrentEncoder:
     torch.manual_seed(1)
     encoder = RecurrentEncoder(4, cell, 4, 3, **options).double()
-    for norm in encoder.norms:
+    for norm in encoder.blocks.norms:
         for weight in norm.parameters():
             nn.init.normal_(weight)
     return encoder
@@ -84,11 +85,20 @@ def test_a_token_at_a_time_is_the_whole_sequence(cell: str) -> None:
     torch.testing.assert_close(state, end, rtol=0, atol=1e-10)
 
 
+def test_a_gated_unit_stands_behind_the_layer() -> None:
+    encoder = RecurrentEncoder(4, "gru", 4, gated=True)
+    layer = RecurrentEncoder(4, "gru", 4)
+    layer.load_plain_state_dict(encoder.plain_state_dict())
+    inputs = torch.randn(3, 5, 4)
+    moved = nn.functional.gelu(layer(inputs)[0]) @ encoder.blocks.units[0].project.weight.T
+    torch.testing.assert_close(encoder(inputs)[0], moved[..., :4] * torch.sigmoid(moved[..., 4:]))
+
+
 @pytest.mark.parametrize("width", [4, 6])
 def test_it_is_the_sum_of_layers_of_normalised_inputs(width: int) -> None:
     encoder = RecurrentEncoder(width, "gru", 4, 2, norm="layer", residual=True)
     with torch.no_grad():
-        for norm in encoder.norms:
+        for norm in encoder.blocks.norms:
             norm.bias.normal_()
     inputs = torch.randn(3, 5, width)
     layers = [RecurrentEncoder(size, "gru", 4) for size in (width, 4)]
@@ -100,9 +110,9 @@ def test_it_is_the_sum_of_layers_of_normalised_inputs(width: int) -> None:
                 if name.endswith(f"_l{number}")
             }
         )
-    first = layers[0](encoder.norms[0](inputs))[0] + (inputs if width == 4 else 0)
-    second = layers[1](encoder.norms[1](first))[0] + first
-    torch.testing.assert_close(encoder(inputs)[0], encoder.norms[2](second))
+    first = layers[0](encoder.blocks.norms[0](inputs))[0] + (inputs if width == 4 else 0)
+    second = layers[1](encoder.blocks.norms[1](first))[0] + first
+    torch.testing.assert_close(encoder(inputs)[0], encoder.blocks.norms[2](second))
 
 
 def test_dropout_spares_the_sum_below_and_the_last_layer() -> None:
@@ -131,14 +141,14 @@ def test_dropout_spares_the_sum_below_and_the_last_layer() -> None:
 
 def test_without_them_nothing_is_added_to_a_checkpoint() -> None:
     plain = RecurrentEncoder(4, "lstm", 4, 2)
-    assert plain.is_plain
+    assert plain.blocks.are_bare
     assert all(name.startswith("network.") for name in plain.state_dict())
 
 
 def test_a_norm_is_tuned_with_the_layer_that_it_stands_on() -> None:
-    encoder = RecurrentEncoder(4, "lstm", 4, 3, norm="rms")
-    numbers = [layer_number(name) for name, _ in encoder.named_parameters() if name.startswith("norms")]
-    assert numbers == [0, 0, 1, 2]
+    encoder = RecurrentEncoder(4, "lstm", 4, 3, norm="rms", gated=True)
+    numbers = [layer_number(name) for name, _ in encoder.named_parameters() if name.startswith("blocks")]
+    assert numbers == [0, 0, 1, 2, 0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -162,14 +172,14 @@ def test_what_makes_no_sense_is_refused(options: dict[str, Any], message: str) -
 
 
 def test_awds_encoder_has_its_own_way() -> None:
-    for option in ({"residual": True}, {"norm": "rms"}, {"parameters": 1000}):
+    for option in ({"residual": True}, {"gated": True}, {"norm": "rms"}, {"parameters": 1000}):
         with pytest.raises(ConfigError, match="lstm has no such option"):
             RegularisedEncoder(4, "lstm", 4, **option)
 
 
 @pytest.mark.parametrize("form", ["onnx", "int8", "torchscript"])
 def test_an_export_that_would_lose_them_is_refused(form: str) -> None:
-    with pytest.raises(ConfigError, match=f"format={form}: norms and residuals between the layers"):
+    with pytest.raises(ConfigError, match=f"format={form}: what stands between the layers"):
         stacked(RecurrentEncoder(4, "gru", 4, 2, norm="layer"), form)
 
 
@@ -184,3 +194,9 @@ def test_a_size_is_chosen_for_so_many_parameters(cell: str, layers: int, directi
     for other in (encoder.hidden_size - step, encoder.hidden_size + step):
         neighbour = RecurrentEncoder(16, cell, other, layers, bidirectional=directions == 2)
         assert abs(sum(weight.numel() for weight in neighbour.parameters()) - 200_000) >= abs(count - 200_000)
+
+
+def test_gated_units_count_among_the_parameters() -> None:
+    encoder = RecurrentEncoder(16, "gru", None, 2, bidirectional=True, gated=True, parameters=200_000)
+    count = sum(weight.numel() for weight in encoder.parameters())
+    assert abs(count - 200_000) < 0.02 * 200_000

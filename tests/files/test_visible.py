@@ -14,7 +14,7 @@ from rnnlab.figures.drawing import HouseFigure, save
 from rnnlab.figures.explanation import Explanation, save_page
 from rnnlab.figures.markdown import code, escaped
 from rnnlab.figures.projector import cell
-from rnnlab.terminal import Terminal, TerminalHandler, VisibleFormatter, console, spell_what_lacks
+from rnnlab.terminal import Terminal, TerminalHandler, VisibleFormatter, console, open_outlets
 from rnnlab.visible import visible, visible_json
 
 HOSTILE = "a\x1b]0;title\x07b\x9b31m\x7fc\u202ed\u2066e\ud800f\u2028g\ufeffh\u200bi"
@@ -72,7 +72,7 @@ def test_log_lines_are_spelt(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_the_terminals_encoding_lacks_is_spelt(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", stream)
-    spell_what_lacks()
+    open_outlets()
     console.print("ä \ud800 中")
     stream.flush()
     assert stream.buffer.getvalue() == b"\\xe4 \\ud800 \\u4e2d\n"  # type: ignore[attr-defined]

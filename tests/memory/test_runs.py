@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import rnnlab
-from rnnlab.command_line import Interrupted
 from rnnlab.errors import ConfigError, RnnlabError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
+from rnnlab.interruption import Interrupted
 from rnnlab.runs.evaluation import evaluated
 from rnnlab.tasks.memory.task import MemoryTask
 from rnnlab.training.fit import fit

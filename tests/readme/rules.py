@@ -214,6 +214,7 @@ RULES: dict[str, Callable[[list[str], Reader], None]] = {
     rf"{TRAIN} resume=<run> .*": train_again,
     rf"{TRAIN} .*init_from=<run>": transfer,
     rf"{TRAIN} .*(_target_|model.cell)=my_.*": own,
+    rf"{TRAIN} (optimizer|scheduler)=custom .*": train,
     rf"{TRAIN} (?!.*(<|-m |trainer=|_target_|=my_|--)).*": train,
     r"python scripts/predict\.py run=<run> .* trust=my_cell": trusting,
     r"python scripts/(evaluate|predict|generate|export|plot)\.py run=<run>(?!.*trust).*": asking,

@@ -3,7 +3,9 @@
 import re
 
 import pytest
+import yaml
 
+import rnnlab
 from rnnlab.training.train import configuration
 from tests.readme.text import PAGES, ROOT
 
@@ -38,3 +40,16 @@ def test_there_are_ten_lines_for_each() -> None:
 )
 def test_what_is_said_of_others_composes(words: str) -> None:
     assert configuration(words.split())
+
+
+def test_it_can_be_cited_as_what_it_is() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert (cited["version"], cited["license"]) == (rnnlab.__version__, "MIT")
+    assert f'version = "{rnnlab.__version__}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_the_workflow_runs_what_ci_runs() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    steps = workflow["jobs"]["test"]["steps"]
+    assert steps[-1]["run"] == "bash .ci/run"
+    assert (ROOT / ".ci" / "run").is_file()

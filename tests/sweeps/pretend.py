@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rnnlab.command_line import Interrupted, run_hydra
+from rnnlab.command_line import run_hydra
 from rnnlab.errors import DataError
+from rnnlab.interruption import Interrupted, check
 from rnnlab.training.origin import origin_of
 from rnnlab.training.resume import run_folder
 from rnnlab.training.run_folder import RunFolder
@@ -52,6 +53,7 @@ def hold(name: str) -> None:
     held = Path(os.environ.get("RNNLAB_HELD", "nothing"))
     while held.exists() and name in held.read_text().split():
         note(f"{name} held")
+        check()
         time.sleep(0.1)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rnnlab.command_line import Interrupted
+from rnnlab.interruption import Interrupted
 from rnnlab.training.fit import fit
 from rnnlab.training.run_folder import RunFolder
 from tests.training.conftest import CONF, compose, reviews, write_reviews

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import lightning
 import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
+from lightning.pytorch.callbacks import Callback
 from omegaconf import OmegaConf
 
-from rnnlab.command_line import Interrupted, register_resolvers
+from rnnlab.command_line import register_resolvers
 from rnnlab.corpora.memory_problems import FirstToken
 from rnnlab.errors import ConfigError, RnnlabError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
+from rnnlab.interruption import Interrupted
 from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.tasks.task import Task
@@ -31,6 +34,7 @@ from rnnlab.training.resume import (
     resumed_config,
 )
 from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.scoring import evaluate
 from tests.training.conftest import CONF, write_reviews
 from tests.training.same_end import assert_same_end
 
@@ -202,16 +206,23 @@ def test_a_signal_in_an_epochs_last_step_stops_before_its_validation(
     assert_same_end(sentiment.whole, tmp_path / "run")
 
 
-def test_a_signal_before_anything_is_done_ends_at_once(
-    sentiment: Example, at_step: Happen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+class Signalled(Callback):
+    """A signal comes after the training was set up."""
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        happen(signal.SIGINT)
+
+
+def test_a_signal_before_anything_is_done_ends_before_the_first_step(
+    sentiment: Example, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    at_step(0, signal.SIGINT)
     with pytest.raises(Interrupted, match="before the first step was done; there is no checkpoint yet"):
-        fit(sentiment.config(), tmp_path / "begun")
+        fit(sentiment.config(), tmp_path / "begun", [Signalled()])
     sentiment.go_on(tmp_path / "begun")
     assert_same_end(sentiment.whole, tmp_path / "begun")
 
-    monkeypatch.setattr(fit_module, "encoding_progress", lambda: happen(signal.SIGTERM))
+    progress = fit_module.encoding_progress
+    monkeypatch.setattr(fit_module, "encoding_progress", lambda: happen(signal.SIGTERM) or progress())
     with pytest.raises(Interrupted, match=r"before the training began.*\nGo on with: the same command"):
         fit(sentiment.config(), tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -221,7 +232,7 @@ def test_a_signal_in_the_final_test_leaves_a_run_to_go_on_with(
     sentiment: Example, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(fit_module, "evaluate", lambda *args: happen(signal.SIGTERM))
+        patch.setattr(fit_module, "evaluate", lambda *args: happen(signal.SIGTERM) or evaluate(*args))
         with pytest.raises(Interrupted, match="while the test split was scored"):
             fit(sentiment.config(), tmp_path / "run")
     assert RunFolder(tmp_path / "run").state().name == "interrupted"
@@ -235,7 +246,7 @@ def test_early_stopping_is_remembered(
     words = ["trainer.max_epochs=9", "callbacks.early_stopping.patience=1", "optimizer.lr=1e-9"]
     fit(sentiment.config(*words), tmp_path / "whole")
     with monkeypatch.context() as patch:
-        patch.setattr(fit_module, "evaluate", lambda *args: happen(signal.SIGTERM))
+        patch.setattr(fit_module, "evaluate", lambda *args: happen(signal.SIGTERM) or evaluate(*args))
         with pytest.raises(Interrupted):
             fit(sentiment.config(*words), tmp_path / "run")
     sentiment.go_on(tmp_path / "run", *words)

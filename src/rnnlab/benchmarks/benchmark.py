@@ -10,7 +10,7 @@ from typing import Any
 import lightning
 import torch
 
-from rnnlab.atomic import told_when_full, write_text
+from rnnlab.atomic import write_text
 from rnnlab.benchmarks import (
     keras_speed,
     kernels_speed,
@@ -24,6 +24,7 @@ from rnnlab.benchmarks import (
 from rnnlab.benchmarks.settings import Settings, description
 from rnnlab.build import locate_class
 from rnnlab.command_line import check_sections
+from rnnlab.shortage import told_when_short
 from rnnlab.tasks.task import Task
 from rnnlab.terminal import console
 from rnnlab.training.allocation import keep_freed_memory
@@ -63,7 +64,7 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
         "config": config,
     }
     console.print(tables.machine_line(results["machine"]), markup=False)
-    with told_when_full(folder):
+    with told_when_short(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if settings.kernels:
             results["kernels"] = kernels_speed.measure(config, settings)

@@ -12,6 +12,7 @@ from types import TracebackType
 
 import torch
 
+from rnnlab import interruption
 from rnnlab.errors import RunError
 from rnnlab.terminal import console
 
@@ -23,6 +24,7 @@ def output_of(command: Sequence[str], what: str) -> str:
         RunError: if it fails: ``what``, its status and its last words.
     """
     ended = subprocess.run(list(command), capture_output=True, text=True, check=False)
+    interruption.check()  # the terminal has told it, too
     if ended.returncode:
         last = "\n".join(ended.stderr.strip().splitlines()[-3:])
         raise RunError(f"{what} ended with status {ended.returncode}:\n{last}")

@@ -26,6 +26,7 @@ from rnnlab.cells.cell import TorchCell
 from rnnlab.data.documents import FlatDocuments
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import RunError
+from rnnlab.interruption import waiting
 from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.fit import assemble_data, assemble_task
 
@@ -132,7 +133,8 @@ class KerasProcess:
             RunError: if the process has ended.
         """
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        with waiting():
+            line = self.process.stdout.readline()
         if not line:
             status = self.process.wait()
             last = "\n".join(self.log.read_text(encoding="utf-8").splitlines()[-3:])

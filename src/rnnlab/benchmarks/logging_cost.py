@@ -11,7 +11,7 @@ from typing import Any
 from rnnlab.benchmarks.child_process import output_of
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.turns import paired, summary
-from rnnlab.training.fit import SECTIONS
+from rnnlab.training.checks import SECTIONS
 
 log = logging.getLogger(__name__)
 

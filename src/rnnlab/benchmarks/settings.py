@@ -61,7 +61,7 @@ class Settings:
                 wrong.append(f"{name} is {found[name]!r}; expected a whole number from 1.")
         if not (isinstance(found["turn_seconds"], int | float) and found["turn_seconds"] > 0):
             wrong.append(f"turn_seconds is {found['turn_seconds']!r}; expected a number above 0.")
-        if not (found["jobs"] is None or isinstance(found["jobs"], str)):
+        if not (found["jobs"] is None or (isinstance(found["jobs"], str) and found["jobs"].strip())):
             wrong.append(f"jobs is {found['jobs']!r}; expected words, such as jobs=\"'model=gru seed=1,2'\".")
         if wrong:
             raise ConfigError("\n".join(wrong))

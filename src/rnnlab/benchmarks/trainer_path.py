@@ -10,15 +10,15 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from rnnlab import interruption
 from rnnlab.benchmarks.child_process import PeakMemory, unseen_terminal
 from rnnlab.benchmarks.reference_models import Windows
 from rnnlab.benchmarks.reviews import Batches
 from rnnlab.benchmarks.turns import Pass, Turn
-from rnnlab.command_line import Interrupted
+from rnnlab.interruption import Interrupted
 from rnnlab.tasks.task import Task
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.fit import assemble_trainer
-from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.run_folder import RunFolder
 
 NO_FIGURES = "Stopped: a benchmark has no figures before its end."
@@ -97,16 +97,16 @@ class TrainerPath:
         """
         clock, validation = TrainingClock(), ValidationClock()
         config = {**self.config, "trainer": {**self.config["trainer"], "max_epochs": epochs}}
-        with PeakMemory(self.device) as peak, unseen_terminal():
+        with interruption.listening(), PeakMemory(self.device) as peak, unseen_terminal():
             trainer = assemble_trainer(config, self.task, self.folder, clock)
             trainer.callbacks.insert(0, validation)  # type: ignore[attr-defined]
             try:
                 trainer.fit(self.task, datamodule=data, ckpt_path=checkpoint)
             except (Interrupted, SIGTERMException):
                 raise Interrupted(NO_FIGURES) from None
-        # Asked for during validation, after which no step comes that could end.
-        if any(isinstance(one, StopCleanly) and one.asked_by for one in trainer.callbacks):  # type: ignore[attr-defined]
-            raise Interrupted(NO_FIGURES)
+            # Asked for during validation, after which no step comes that could end.
+            if interruption.asked_by() is not None:
+                raise Interrupted(NO_FIGURES)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         return Turn(
             training=Pass(clock.epoch_seconds[-1], clock.epoch_tokens[-1]),

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from rnnlab.command_line import exit_by, explained
 from rnnlab.folders import conf_folder
-from rnnlab.plain_arguments import option, parsed
+from rnnlab.plain_arguments import DEVICES, option, parsed
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Arguments:
     """
 
     run: str = option("a run folder, a checkpoint file, or a pattern; may be given again for one table")
-    split: str = option("validation or test", "test")
+    split: str = option("validation or test", "test", of=("validation", "test"))
     data: str | None = option(
         "other data: a name in conf/data, or a table; its keys as data.corpus.label_column=…", None
     )
@@ -31,7 +31,7 @@ class Arguments:
     )
     output: str | None = option("the file for the figures; null: in a single run's folder", None)
     overwrite: bool = option("whether the output may exist", False)
-    device: str | None = option("auto, cpu or gpu; null: as in training", None)
+    device: str | None = option("auto, cpu or gpu; null: as in training", None, of=DEVICES)
     stride: int | None = option(
         "of forecasts: steps from one origin to the next, 1 for every one; null: as in training", None
     )

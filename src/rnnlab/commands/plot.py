@@ -20,7 +20,9 @@ class Arguments:
 
     run: str = option("a run folder, a folder of runs, or a pattern; may be given again")
     output: str | None = option("the folder for the figures; null: a single run's own", None)
-    split: str = option("of several runs, what they are compared on: validation or test", "test")
+    split: str = option(
+        "of several runs, what they are compared on: validation or test", "test", of=("validation", "test")
+    )
     overwrite: bool = option("whether files in output may be replaced", False)
 
 

@@ -1,12 +1,11 @@
 """Answer texts, one, a table or a stream; explain an answer."""
 
-import signal
 import sys
 from dataclasses import dataclass
-from typing import Any
 
 from rnnlab.command_line import exit_by
-from rnnlab.plain_arguments import option, parsed
+from rnnlab.plain_arguments import DEVICES, option, parsed
+from rnnlab.ranges import whole
 
 TABLE_KEYS = ("data.corpus.text_column=", "data.corpus.quotes=")
 
@@ -38,7 +37,9 @@ class Arguments:
         None,
     )
     overwrite: bool = option("whether the output may exist", False)
-    horizon: int | None = option("steps to forecast, at most those of training; null: all", None)
+    horizon: int | None = option(
+        "steps to forecast, at most those of training; null: all", None, within=whole(1, None)
+    )
     explain: bool = option(
         "show what each word of text=... did to the answer, and save it as a page; of input=... with series, "
         "write what each step and column did to the forecast",
@@ -47,7 +48,7 @@ class Arguments:
     label: str | None = option(
         "explain for this class, or target; null: the predicted class, or the first target", None
     )
-    device: str = option("auto (a GPU where there is one), cpu or gpu", "auto")
+    device: str = option("auto (a GPU where there is one), cpu or gpu", "auto", of=DEVICES)
     safe_cells: bool | None = option(
         "put ' before cells that a spreadsheet takes for formulas; null: before predicted labels alone", None
     )
@@ -67,12 +68,6 @@ def plain_key(word: str) -> str:
     return word.removeprefix("data.corpus.") if word.startswith(TABLE_KEYS) else word
 
 
-def stopped(*_: Any) -> None:
-    """Leave as on Ctrl-C, so that nothing half-written stays."""
-    raise KeyboardInterrupt
-
-
 def main() -> None:
     """Do what the words of the command line ask, and exit."""
-    signal.signal(signal.SIGTERM, stopped)
     exit_by(lambda: predict(parsed(Arguments, [plain_key(word) for word in sys.argv[1:]])))

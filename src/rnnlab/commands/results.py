@@ -23,7 +23,7 @@ class Arguments:
     each: bool = option("a row for each run, not for all seeds together", False)
     sort: str | None = option("a key, a metric, seconds…; -key for falling order; null: by the keys", None)
     metrics: str | None = option("accuracy,test/loss…, or all; null: what chooses the best checkpoint", None)
-    format: str = option("table, csv or markdown", "table")
+    format: str = option("table, csv or markdown", "table", of=("table", "csv", "markdown"))
     output: str | None = option("a file for the table (.csv, .md); null: the terminal", None)
     plot: str | None = option("a file for a figure (.png and .svg): a metric against settings", None)
     x: str | None = option("the figure's key, or two of them: the second makes lines", None)

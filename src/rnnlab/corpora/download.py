@@ -19,9 +19,10 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from rnnlab.atomic import told_when_full
+from rnnlab import interruption
 from rnnlab.errors import DataError
 from rnnlab.folders import cache_folder, data_folder
+from rnnlab.shortage import told_when_short
 
 _CHUNK = 1 << 16
 _TIMEOUT = (15, 60)  # seconds to connect, and of silence
@@ -66,7 +67,7 @@ def download(url: str, target: Path, *, largest: int, md5: str = "", sha256: str
         RnnlabError: if the disk is full or the folder can't be written.
     """
     part = target.with_name(f"{target.name}.part")
-    with told_when_full(target):
+    with told_when_short(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(f".{target.name}.lock")):
             if target.is_file():
@@ -110,6 +111,7 @@ def _fetch_rest(url: str, part: Path, largest: int, advance: Callable[[int, int]
         total = have + int(length) if length.isdigit() else 0
         with part.open("ab" if resumed else "wb") as file:
             for chunk in response.raw.stream(_CHUNK, decode_content=False):
+                interruption.check()
                 have += len(chunk)
                 if max(have, total) > largest:
                     part.unlink()

@@ -44,6 +44,17 @@ class TaskData(lightning.LightningDataModule):
         self.seed = seed
         self.overfit = overfit
 
+    @classmethod
+    def rehearsal(cls, config: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return arguments as of :meth:`model_arguments`, made up, to try a task with before data are read.
+
+        None where only the data tells, or they cost nothing.
+
+        Args:
+            config: the run's configuration.
+        """
+        return None
+
     @abstractmethod
     def train_loader(self) -> ResumableLoader[Any, Any]:
         """Return the training batches."""

@@ -64,7 +64,13 @@ def checked_units(cell: Cell, hidden_size: int | None) -> int:
 
 
 def size_for(
-    cell: Cell, parameters: int, hidden_size: int | None, input_size: int, layers: int, directions: int
+    cell: Cell,
+    parameters: int,
+    hidden_size: int | None,
+    input_size: int,
+    layers: int,
+    directions: int,
+    gated: bool,
 ) -> int:
     """Return the hidden size at which a stack has nearest to so many parameters.
 
@@ -75,6 +81,7 @@ def size_for(
         input_size: features of a token.
         layers: layers on top of one another.
         directions: 1 or 2.
+        gated: whether a gated linear unit stands behind each layer.
 
     Raises:
         ConfigError: if a hidden size was asked for, too, or the smallest stack has more.
@@ -85,9 +92,10 @@ def size_for(
         )
 
     def count(size: int) -> int:
-        inputs = [input_size] + [cell.state_sizes(size)[0] * directions] * (layers - 1)
-        shapes = (shape for width in inputs for shape in cell.parameters(width, size).values())
-        return directions * sum(map(math.prod, shapes))
+        width = cell.state_sizes(size)[0] * directions
+        inputs = [input_size] + [width] * (layers - 1)
+        shapes = (shape for given in inputs for shape in cell.parameters(given, size).values())
+        return directions * sum(map(math.prod, shapes)) + gated * layers * 2 * width**2
 
     step = cell.multiple_of
     if parameters < count(step):

@@ -12,7 +12,7 @@ from torch.nn.functional import dropout, pad
 from rnnlab.cells.cell import Cell, State, TorchCell, Weights
 from rnnlab.encoder.arguments import check_inputs, check_lengths, check_state, shortest_and_longest
 from rnnlab.encoder.backends import check_backend, scans_for
-from rnnlab.encoder.blocks import check_residual, fine_norms, norms_of, through_blocks
+from rnnlab.encoder.blocks import Blocks
 from rnnlab.encoder.chosen import built_cell, check_sizes, checked_units, size_for
 from rnnlab.encoder.scans import Scans, TorchScans, packed_pass
 from rnnlab.encoder.trace import EncoderTrace, LayerTrace, fine, traced_layer
@@ -41,12 +41,13 @@ class RecurrentEncoder(nn.Module):
 
     Args:
         input_size: features of a token.
-        cell: a file of :mod:`rnnlab.cells`, "rnn", "gru" or "lstm", or the dotted name of a cell of your own.
+        cell: a file of :mod:`rnnlab.cells`, such as "gru", or the dotted name of a cell of your own.
         hidden_size: units of each layer and direction; None where ``parameters`` choose it.
         layers: layers on top of one another.
         bidirectional: whether a second network reads each sequence from its end.
         residual: whether each layer's inputs are added to its outputs, see :mod:`rnnlab.encoder.blocks`.
         norm: of each layer's inputs and of the last outputs: "none", "layer" or "rms".
+        gated: whether a gated linear unit stands behind each layer.
         parameters: about how many the layers shall have in all, so that cells can be compared at equal size.
         dropout: share of features dropped between layers (so it does nothing to one layer).
         nonlinearity: of a cell with a choice, such as "rnn": "tanh" or "relu".
@@ -74,6 +75,7 @@ class RecurrentEncoder(nn.Module):
         forget_bias: float | None = None,
         residual: bool = False,
         norm: str = "none",
+        gated: bool = False,
         parameters: int | None = None,
         **options: Any,
     ) -> None:
@@ -81,7 +83,8 @@ class RecurrentEncoder(nn.Module):
         self.cell = built_cell(type(self), cell, nonlinearity, options)
         check_sizes(input_size=input_size, layers=layers)
         if parameters is not None:
-            hidden_size = size_for(self.cell, parameters, hidden_size, input_size, layers, 1 + bidirectional)
+            sizes = (input_size, layers, 1 + bidirectional, gated)
+            hidden_size = size_for(self.cell, parameters, hidden_size, *sizes)
         hidden_size = checked_units(self.cell, hidden_size)
         if not 0 <= dropout < 1:
             raise ConfigError(f"model.dropout is {dropout!r}; expected a share from 0 to below 1.")
@@ -96,11 +99,7 @@ class RecurrentEncoder(nn.Module):
         self.output_size = self.cell.state_sizes(hidden_size)[0] * self.directions
         self.dropout = float(dropout)
         self.backend = backend
-        widths = [input_size, *[self.output_size] * layers]
-        if residual:
-            check_residual(widths)
-        self.residual = residual
-        self.norms = norms_of(norm, widths)
+        self.blocks = Blocks([input_size, *[self.output_size] * layers], norm, residual, gated)
         self.network = self._network()
         names = self.cell.parameters(input_size, hidden_size)
         self._names = [{name: f"{name}{end}" for name in names} for end in suffixes(layers, self.directions)]
@@ -169,12 +168,7 @@ class RecurrentEncoder(nn.Module):
             return torch.cat(found, dim=2)
 
         layers = [partial(traced, *numbered) for numbered in enumerate(self.stack(), start=first)]
-        return through_blocks(inputs, lengths, layers, fine_norms(self.norms), self.residual), traces
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether a layer reads what the one below it gives, and nothing stands between."""
-        return not self.residual and not self.norms
+        return self.blocks(inputs, lengths, layers, finely=True), traces
 
     def stack(self) -> list[list[Direction]]:
         """Return the directions (one or two) of each layer, from the inputs upwards."""
@@ -228,7 +222,7 @@ class RecurrentEncoder(nn.Module):
 
     def _encode(self, inputs: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State]:
         """Encode by the kernels that suit the batch; ``lengths`` is None where no sequence is padded."""
-        if not self.is_plain:
+        if not self.blocks.are_bare:
             return self._walk_blocks(inputs, lengths, state)
         scans = scans_for(self.cell, self.backend, inputs, self.hidden_size, lengths)
         if scans is not None:
@@ -269,7 +263,7 @@ class RecurrentEncoder(nn.Module):
     def _walk_blocks(
         self, inputs: Tensor, lengths: Tensor | None, state: State | None
     ) -> tuple[Tensor, State]:
-        """Encode layer by layer, with norms and residuals around each."""
+        """Encode layer by layer, with norms, gates and residuals around each."""
         before = self.initial_state(inputs.shape[0]) if state is None else state
         finals: list[State] = []
 
@@ -280,11 +274,11 @@ class RecurrentEncoder(nn.Module):
                 scans = TorchScans(cast(TorchCell, self.cell.in_torch), every, read)
             outputs, ends = self._walk_layer(layer, scans, scans.enter(read), before)
             finals.extend(ends)
-            left = scans.leave(outputs)
-            return dropout(left, self.dropout, self.training) if layer + 1 < self.layers else left
+            return scans.leave(outputs)
 
         layers = [partial(walked, layer) for layer in range(self.layers)]
-        outputs = through_blocks(inputs, lengths, layers, list(self.norms), self.residual)
+        dropped = partial(dropout, p=self.dropout, training=self.training)
+        outputs = self.blocks(inputs, lengths, layers, dropped)
         return outputs, tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
 
 

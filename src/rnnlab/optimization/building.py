@@ -39,6 +39,8 @@ def build_schedule(
     Raises:
         ConfigError: if the class or one of its options is unknown.
     """
+    if config.get("interval", "epoch") not in ("step", "epoch"):
+        raise ConfigError(f"scheduler.interval={config['interval']}: expected step or epoch.")
     options = {key: value for key, value in config.items() if key != "interval"}
     cls = locate_class(options.get("_target_", ""), LRScheduler, "scheduler")
     takes = inspect.signature(cls).parameters

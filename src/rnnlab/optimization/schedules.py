@@ -67,3 +67,36 @@ class SlantedTriangular(LRScheduler):
         down = max(1, self.total_steps - self.cut)
         share = step / self.cut if step < self.cut else max(0.0, (self.total_steps - step) / down)
         return [float(base) * (1 + share * (self.ratio - 1)) / self.ratio for base in self.base_lrs]
+
+
+class RangeTest(LRScheduler):
+    """From ``lowest`` to ``highest`` by equal factors, over the whole training (Smith 2017).
+
+    Args:
+        optimizer: whose learning rate is moved.
+        total_steps: optimizer steps of the whole training.
+        lowest: the learning rate of the first step.
+        highest: that of the last.
+        last_epoch: as every ``LRScheduler`` has it.
+
+    Raises:
+        ValueError: if they are not above zero and in their order.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        total_steps: int,
+        lowest: float = 1e-6,
+        highest: float = 1.0,
+        last_epoch: int = -1,
+    ) -> None:
+        if not 0 < lowest < highest:
+            raise ValueError(f"lowest={lowest}, highest={highest}: expected 0 < lowest < highest.")
+        self.total_steps, self.lowest, self.highest = total_steps, lowest, highest
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:  # type: ignore[override]
+        """Return each group's learning rate in this step: the same for all."""
+        share = min(1.0, self.last_epoch / max(1, self.total_steps - 1))
+        return [self.lowest * (self.highest / self.lowest) ** share for _ in self.base_lrs]

@@ -135,7 +135,7 @@ def checkpoint_file(path: Path) -> Path:
         raise RunError(
             f"{path} has no best checkpoint yet: it was stopped in epoch {last['epoch'] + 1} after "
             f"{last['global_step']} steps, before its first validation. Go on with it "
-            f"({command('train')} resume={path}), or name its last state, {folder.last}."
+            f"({command('train', f'resume={path}')}), or name its last state, {folder.last}."
         )
     raise RunError(
         f"{path} has no checkpoint yet: the run was stopped in its first epoch, or is in it now."

@@ -1,8 +1,15 @@
 """Outputs are never overwritten unasked."""
 
+from itertools import chain, count
 from pathlib import Path
 
 from rnnlab.errors import RunError
+
+
+def free_name(target: Path) -> Path:
+    """Return ``target``, or with a number where that exists: ``explanation_2.html``."""
+    numbered = (target.with_name(f"{target.stem}_{number}{target.suffix}") for number in count(2))
+    return next(name for name in chain([target], numbered) if not name.exists())
 
 
 def check_output(target: Path, overwrite: bool, source: Path | None = None) -> None:

@@ -1,9 +1,9 @@
 """The answers of ``scripts/predict.py``: one text, a stream of lines, a table, an explanation."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,13 +11,14 @@ from rnnlab.atomic import written_beside
 from rnnlab.corpora.rows import Row
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.figures.explanation import save_page, terminal_view
+from rnnlab.interruption import waiting
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.load import load
-from rnnlab.runs.outputs import check_output
+from rnnlab.runs.outputs import check_output, free_name
 from rnnlab.runs.table_prediction import Tally, predict_table, predicted
 from rnnlab.runs.text_tables import SafeCells, format_of, row_writer, text_row
 from rnnlab.tasks.answers import WINDOW, TrainedModel
-from rnnlab.terminal import console, errors
+from rnnlab.terminal import console, errors, why_unheard
 from rnnlab.visible import visible_json
 
 
@@ -51,7 +52,8 @@ def answer(
     if horizon is not None:
         raise model.refusal("forecast", "forecasting")
     if explain and text is not None:
-        explain_text(model, text, label, Path(output or "explanation.html"), overwrite)
+        page = Path(output) if output else free_name(Path("explanation.html"))
+        explain_text(model, text, label, page, overwrite)
         return
     if not model.tells_classes:
         raise model.refusal("tell classes", "sentiment")
@@ -161,16 +163,11 @@ def predict_lines(model: TrainedModel, column: str) -> None:
         errors.print("A text a line; Ctrl-D ends.", markup=False)
     lines = stdin_rows(sys.stdin.buffer, column)
     tally = Tally()
-    try:
-        for columns, prediction in predicted(model, lines, window=1 if typed else WINDOW):
-            print(visible_json(json.dumps(columns, ensure_ascii=False)), flush=typed)
-            tally.add(prediction)
-        sys.stdout.flush()
-    except (
-        BrokenPipeError
-    ):  # the reader, such as head, has enough; Python must not flush once more at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return
+    for columns, prediction in predicted(model, lines, window=1 if typed else WINDOW):
+        print(visible_json(json.dumps(columns, ensure_ascii=False)), flush=typed)
+        tally.add(prediction)
+        if why_unheard() is not None:  # the reader, such as head, has enough
+            return
     for note in tally.notes(model.max_length)[1:]:
         errors.print(note, markup=False)
 
@@ -181,7 +178,11 @@ def stdin_rows(stream: BinaryIO, column: str) -> Iterator[Row]:
     Raises:
         DataError: naming the line, if bytes are not UTF-8.
     """
-    for number, line in enumerate(stream, start=1):
+    for number in count(1):
+        with waiting():
+            line = stream.readline()
+        if not line:
+            return
         try:
             yield text_row(column, line.decode("utf-8").rstrip("\r\n"), number)
         except UnicodeDecodeError as error:

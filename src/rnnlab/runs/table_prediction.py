@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
+from rnnlab import interruption
 from rnnlab.atomic import written_beside
 from rnnlab.corpora.rows import Row
 from rnnlab.errors import DataError
@@ -124,6 +125,7 @@ def predicted(
 ) -> Iterator[tuple[Columns, Prediction]]:
     """Yield each row's columns with the predicted ones added, and the prediction."""
     for chunk in windows(iter(rows), window):
+        interruption.check()
         predictions = model.predictions([row.text for row in chunk])
         for row, prediction in zip(chunk, predictions, strict=True):
             yield {**row.columns, **added_columns(model, prediction)}, prediction

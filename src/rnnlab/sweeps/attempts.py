@@ -64,22 +64,20 @@ class Attempts:
                 if host == socket.gethostname() and int(process) != os.getpid():
                     yield int(process)
 
-    def stop(self, by: int) -> int:
-        """Ask all jobs of this invocation to stop at a clean place.
+    def pass_on(self, by: int, again: bool) -> None:
+        """Ask all jobs of this invocation to stop at a clean place; end them when the signal comes again.
+
+        Called by a signal's handler: nothing here takes a lock, or raises.
 
         Args:
             by: the signal that asks for it.
-
-        Returns:
-            How many are at work on this machine.
+            again: whether it is a second one.
         """
-        self.stop_file.write_text(str(by), encoding="utf-8")
-        asked = 0
+        with suppress(OSError):
+            self.stop_file.write_text(str(by), encoding="utf-8")
         for process in self.processes():
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGTERM)
-                asked += 1
-        return asked
+            with suppress(OSError):
+                os.kill(process, signal.SIGKILL if again else signal.SIGTERM)
 
     def stopping(self) -> bool:
         """Return whether the invocation was asked to stop."""

@@ -3,7 +3,6 @@
 import logging
 import os
 import shutil
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,8 +13,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from rnnlab.command_line import Interrupted, differences, register_resolvers
+from rnnlab import interruption
+from rnnlab.command_line import differences, register_resolvers
 from rnnlab.errors import DamagedFileError, RnnlabError, RunError
+from rnnlab.interruption import Interrupted
 from rnnlab.named_classes import classes_in
 from rnnlab.sweeps.attempts import Attempts
 from rnnlab.sweeps.jobs import of_the_run
@@ -300,14 +301,5 @@ def as_guest(name: str) -> Iterator[None]:
     """
     with suppress(OSError):  # a process that leads a session is in a group of its own already
         os.setpgid(0, 0)
-    before = signal.signal(signal.SIGTERM, stop_now)
-    try:
-        with speak_as(name):
-            yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def stop_now(number: int, frame: Any) -> None:
-    """Take the signal to stop before the training has begun, or after it has ended."""
-    raise KeyboardInterrupt
+    with interruption.listening(owns_process=True), speak_as(name):
+        yield

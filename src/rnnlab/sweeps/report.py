@@ -1,5 +1,6 @@
 """A sweep's last words: what became of each job, what failed and why."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 from rich.table import Table
@@ -40,8 +41,8 @@ def report(
         console.print(failures(failed))
     if any(outcome.did in ("finished", "already") for outcome in outcomes.values()):
         console.print("Next:", style="bold")
-        console.print(f"  {command('results')} {shown(folder.path)}", markup=False)
-        console.print(f"  tensorboard --logdir {shown(folder.path)}", markup=False)
+        console.print(f"  {command('results', shown(folder.path))}", markup=False)
+        console.print(f"  {shlex.join(['tensorboard', '--logdir', shown(folder.path)])}", markup=False)
 
 
 def failures(reasons: Mapping[str, str]) -> Table:

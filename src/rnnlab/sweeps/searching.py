@@ -8,6 +8,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from rnnlab import interruption
 from rnnlab.errors import ConfigError
 from rnnlab.figures.drawing import save
 from rnnlab.figures.metric_by_key import history_figure, importances_figure
@@ -106,6 +107,7 @@ def run_trials(this: Sweep, trials: Trials, attempts: Attempts) -> dict[str, Out
     outcomes: dict[str, Outcome] = {}
     waited = False
     while True:
+        interruption.check()
         jobs = trials.next_jobs(at_once(this), attempts.name)
         if jobs:
             note(this, trials, jobs)
@@ -163,9 +165,9 @@ def conclude(this: Sweep, trials: Trials, outcomes: Mapping[str, Outcome]) -> No
         about = f"Trial {best.number} of {len(trials.all())}: {this.compared.monitor} {best.value:.4f}"
         file = this.folder.best_experiment
         write_best(file, f"{about}.", this.overrides, trials.settings_of(best), this.hydra.is_group)
+        words = ["train", "--config-dir", shown(file.parents[1]), "experiment=best"]
         console.print(
-            f"Best: {about}, with {' '.join(trials.chosen_words(best))}\n"
-            f"Train with it: {command('train')} --config-dir {shown(file.parents[1])} experiment=best",
+            f"Best: {about}, with {' '.join(trials.chosen_words(best))}\nTrain with it: {command(*words)}",
             markup=False,
         )
     end_by(outcomes)

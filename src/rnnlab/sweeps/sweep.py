@@ -12,9 +12,10 @@ from typing import Any
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from rnnlab.command_line import ENDED_BY_SIGNAL, Interrupted, JobsFailed
+from rnnlab.command_line import JobsFailed
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.folders import command
+from rnnlab.interruption import Interrupted, listening
 from rnnlab.sweeps.attempts import Attempts, new_attempts
 from rnnlab.sweeps.job import Outcome, RememberedOrigins, SweepJob, standing
 from rnnlab.sweeps.jobs import Composed, Job, composed, grid
@@ -22,7 +23,7 @@ from rnnlab.sweeps.launching import HydraSide, Launching
 from rnnlab.sweeps.overrides import Overrides, read_overrides, sweep_name
 from rnnlab.sweeps.parallelism import together
 from rnnlab.sweeps.report import report
-from rnnlab.sweeps.settling import settle, stopping_cleanly
+from rnnlab.sweeps.settling import settle
 from rnnlab.sweeps.sweep_folder import Compared, SweepFolder, compared_by
 from rnnlab.sweeps.trial_link import TrialLink
 from rnnlab.terminal import console, shown
@@ -191,12 +192,11 @@ def working(this: Sweep) -> Iterator[Attempts]:
         Interrupted: if the user stops it.
     """
     try:
-        with new_attempts(this.folder.attempts) as attempts, stopping_cleanly(attempts):
+        with new_attempts(this.folder.attempts) as attempts, listening(pass_on=attempts.pass_on):
             yield attempts
     except (Interrupted, KeyboardInterrupt) as stop:
         told = f"The sweep is stopped; it is in {shown(this.folder.path)}.\nGo on with: {same_command()}"
-        by = stop.status - ENDED_BY_SIGNAL if isinstance(stop, Interrupted) else signal.SIGINT
-        raise Interrupted(told, by) from stop
+        raise Interrupted(told, stop.by if isinstance(stop, Interrupted) else signal.SIGINT) from stop
 
 
 def run_jobs(

@@ -106,7 +106,7 @@ class SweepFolder:
             raise RunError(
                 f"sweep.restart=true: {self.path} is being worked on ({', '.join(busy)}). Stop that first."
             )
-        aside = self.path.with_name(f"{self.path.name}.before-{datetime.now():%Y-%m-%d_%H-%M-%S}")
+        aside = self.path.with_name(f"{self.path.name}.before-{datetime.now():%Y-%m-%d_%H-%M-%S-%f}")
         self.path.rename(aside)
         return aside
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnnlab.command_line import Interrupted
+from rnnlab.interruption import Interrupted
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback

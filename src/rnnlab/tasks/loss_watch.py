@@ -5,12 +5,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from rnnlab.errors import RnnlabError
+from rnnlab.errors import Diverged
 
-_ADVICE = (
-    "The last good checkpoint is kept. Lower the learning rate (optimizer.lr) or clip the gradients "
-    "harder (trainer.gradient_clip_val)."
-)
+_ADVICE = "Lower the learning rate (optimizer.lr) or clip the gradients harder (trainer.gradient_clip_val)."
 
 
 class LossWatch:
@@ -25,7 +22,7 @@ class LossWatch:
         """Take the loss ``()`` of optimizer step ``step``, counted from one.
 
         Raises:
-            RnnlabError: if a loss was infinite or not a number, naming the first such step.
+            Diverged: if a loss was infinite or not a number, naming the first such step.
         """
         if loss.device.type == "cpu":
             value = loss.item()
@@ -41,7 +38,7 @@ class LossWatch:
         """Look at the losses not looked at yet.
 
         Raises:
-            RnnlabError: if one is infinite or not a number, naming the first such step.
+            Diverged: if one is infinite or not a number, naming the first such step.
         """
         if not self._losses:
             return
@@ -52,16 +49,16 @@ class LossWatch:
             raise _no_number(losses[bad[0]].item(), steps[bad[0]])
 
 
-def _no_number(loss: float, step: int) -> RnnlabError:
-    return RnnlabError(f"The loss is {loss} at step {step}. {_ADVICE}")
+def _no_number(loss: float, step: int) -> Diverged:
+    return Diverged(f"The loss is {loss} at step {step}. {_ADVICE}")
 
 
 def check_weights(module: nn.Module, step: int) -> None:
     """Look at every weight.
 
     Raises:
-        RnnlabError: if one is infinite or not a number.
+        Diverged: if one is infinite or not a number.
     """
     for name, parameter in module.named_parameters():
         if not bool(parameter.isfinite().all()):
-            raise RnnlabError(f"After step {step} the weights of {name} are not all numbers. {_ADVICE}")
+            raise Diverged(f"After step {step} the weights of {name} are not all numbers. {_ADVICE}")

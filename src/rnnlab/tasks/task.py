@@ -76,8 +76,8 @@ class Task(lightning.LightningModule):
         return None
 
     @classmethod
-    def questions(cls, run: Path) -> Sequence[str]:
-        """Return commands that ask a finished run something, for a person to try."""
+    def questions(cls, run: Path) -> Sequence[Sequence[str]]:
+        """Return commands that ask a finished run something, each as a script and its words, to try."""
         return ()
 
     def prepare(self, config: Mapping[str, Any], data: "TaskData") -> None:

@@ -10,8 +10,6 @@ import hashlib
 import json
 import logging
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rnnlab.atomic import written_beside
+from rnnlab.atomic import room_beside, written_beside
 from rnnlab.corpora.corpus import Corpus, Document, known_by
 from rnnlab.errors import ConfigError, DataError, RnnlabError
 from rnnlab.files.array_file import open_array
@@ -246,10 +244,8 @@ def _build(
 def _make_way(folder: Path, is_damaged: Callable[[], bool]) -> None:
     """Remove a damaged folder, in one step for all who look; leave a whole one."""
     if is_damaged():
-        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        with suppress(FileNotFoundError):
+        with room_beside(folder) as aside, suppress(FileNotFoundError):
             folder.replace(aside / folder.name)
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _encode(

@@ -3,6 +3,8 @@
 import logging
 import os
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +13,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 
 from rnnlab.atomic import written_beside
 from rnnlab.errors import RunError
+from rnnlab.files.bounded import damaged, reason_of
 from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.training.run_folder import RunFolder
 
@@ -40,7 +43,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             RnnlabError: if the disk is full; what lay at ``path`` before is untouched.
         """
         with written_beside(Path(path)) as unfinished:
-            torch.save(checkpoint, unfinished)
+            # Into a file of Python's: of a full disk PyTorch's own writer says `unexpected pos 64 vs 0`.
+            with unfinished.open("wb") as file:
+                torch.save(checkpoint, file)
             if Path(path) == self.folder.last and self.folder.last.exists():
                 give_second_name(self.folder.last, self.folder.previous)
 
@@ -101,17 +106,25 @@ def newest_whole(folder: RunFolder) -> Resumable | None:
     return None
 
 
-def remove_unfinished(folder: RunFolder) -> None:
-    """Remove what a process that was killed had begun to write."""
-    for file in (
-        *(folder.best, folder.last, folder.previous),
-        *(
-            folder.config_file,
-            folder.progress_file,
-            folder.metrics_file,
-            folder.error_file,
-            folder.origin_file,
-        ),
-    ):
-        for unfinished in file.parent.glob(f".{file.name}.*"):
-            shutil.rmtree(unfinished, ignore_errors=True)
+@contextmanager
+def damage_told(start: Resumable | None, batches_begun: Callable[[], int]) -> Iterator[None]:
+    """Turn what comes of a checkpoint whose states can't be put back into an error for people.
+
+    Optimizers, loops and callbacks write their own parts of it, and find only in their first step that they
+    are of another shape.
+
+    Args:
+        start: the checkpoint that the training goes on from.
+        batches_begun: tells how many training batches there were: with a second one the states are good.
+
+    Raises:
+        DamagedFileError: naming the file.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError) as error:
+        if start is None or batches_begun() > 1:
+            raise
+        reason = f"its state of a training can't be put back ({type(error).__name__}: {reason_of(error)})"
+        mend = "Remove it: the one before it is used, or the run begins anew."
+        raise damaged(start.file, reason, mend) from error

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from rnnlab import interruption
 from rnnlab.terminal import console
 from rnnlab.text.encoded import Progress as Report
 
@@ -25,6 +26,7 @@ def encoding_progress() -> Iterator[Report]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
 
         def report(stage: str, done: int, total: int | None) -> None:
+            interruption.check()
             if stage not in rows:
                 log.debug("%s", stage)
                 rows[stage] = bar.add_task(stage, total=total)

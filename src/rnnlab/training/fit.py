@@ -1,20 +1,18 @@
 """One run, from its configuration to its folder: what is made of which section, and what comes after what."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback
 
-from rnnlab.atomic import told_when_full
+from rnnlab import interruption
 from rnnlab.build import build, check_arguments, locate_class
-from rnnlab.command_line import check_sections
 from rnnlab.data.task_data import TaskData, plain
 from rnnlab.errors import ConfigError
-from rnnlab.files.bounded import damaged, reason_of
 from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.named_classes import check_classes
 from rnnlab.optimization.building import build_optimizer
@@ -25,20 +23,13 @@ from rnnlab.tasks.task import Task, task_arguments
 from rnnlab.terminal import shown
 from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.training.allocation import keep_freed_memory
-from rnnlab.training.checkpoints import AtomicCheckpointIO, Resumable, newest_whole
+from rnnlab.training.checkpoints import AtomicCheckpointIO, Resumable, damage_told, newest_whole
+from rnnlab.training.checks import build_trainer, check, rehearse
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.early_stopping import RememberedEarlyStopping
 from rnnlab.training.encoding_progress import encoding_progress
-from rnnlab.training.extras import built_entries, check_keys
-from rnnlab.training.hardware import (
-    accelerator_of,
-    check_accelerator,
-    check_precision,
-    check_scored,
-    check_seed,
-    device_name,
-    versions,
-)
+from rnnlab.training.extras import built_entries
+from rnnlab.training.hardware import check_precision, device_name, versions
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.keeping import KeepBest, KeepLast
 from rnnlab.training.loggers import LoggerSettings, closing, log_result, loggers
@@ -47,9 +38,9 @@ from rnnlab.training.overhead import Unprofiled, leave_out_empty_hooks
 from rnnlab.training.processes import begin, check_free, failure_noted, only_worker, quieten
 from rnnlab.training.progress import TrainingProgress
 from rnnlab.training.random_states import RandomStates
-from rnnlab.training.report import describe_task, final_table
+from rnnlab.training.report import describe_task, final_table, where_it_goes
 from rnnlab.training.resume import check_epochs, check_same_corpus, check_same_vocabulary, tell_edited
-from rnnlab.training.run_folder import RESTORE_CONFIG, RunFolder
+from rnnlab.training.run_folder import RunFolder, kept_configuration
 from rnnlab.training.scoring import evaluate
 
 log = logging.getLogger(__name__)
@@ -57,12 +48,6 @@ log = logging.getLogger(__name__)
 # Keys of the sections on checkpoints and early stopping that say which metric chooses.
 CHOOSING = ("monitor", "mode")
 
-SECTIONS = {
-    *("seed", "resume", "init_from", "baselines", "task", "batches", "data", "tokenizer"),
-    *("model", "optimizer", "scheduler", "trainer", "callbacks", "logger"),
-}
-CALLBACKS = ("checkpoint", "early_stopping", "diagnostics", "extra")
-"""Keys of the section ``callbacks``."""
 NOT_OF_A_RUN = ("sweep", "trust")
 """Sections that say how a command works, not what a run is."""
 SPLITS = ("validation", "test")
@@ -107,69 +92,16 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
             trainer = assemble_trainer(config, task, folder, clock, stop, start and start.step)
         trainer.callbacks += watchers  # type: ignore[attr-defined]
         check_precision(task, str(config["trainer"]["precision"]), trainer.strategy.root_device)
+        interruption.check()
         held.enter_context(only_worker(folder))
         begin(config, folder, resuming, task.metadata["origin"])
-        with failure_noted(folder), told_when_full(folder.path), closing(trainer.loggers, config):
-            with damage_told(start, clock):
+        log.info(where_it_goes(folder, LoggerSettings.of(config).tensorboard))
+        with failure_noted(folder, stop.kept), closing(trainer.loggers, config):
+            with damage_told(start, lambda: clock.batches):
                 trainer.fit(task, datamodule=data, ckpt_path=str(start.file) if start else None)
             check_validated(folder, trainer)
             stop.doing = "while the test split was scored"
             return finish(config, task, data, clock, folder, trainer)
-
-
-@contextmanager
-def kept_configuration(folder: RunFolder) -> Iterator[None]:
-    """Turn what comes of a run's own configuration that lacks a key, or has an odd value, into an error.
-
-    What a command composes has them all; of what lies in a folder nobody knows.
-
-    Raises:
-        DamagedFileError: naming the file.
-    """
-    try:
-        yield
-    except KeyError as error:
-        raise damaged(folder.config_file, f"it lacks {error.args[0]}", RESTORE_CONFIG) from error
-    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
-        reason = f"nothing can be built of it ({type(error).__name__}: {reason_of(error)})"
-        raise damaged(folder.config_file, reason, RESTORE_CONFIG) from error
-
-
-@contextmanager
-def damage_told(start: Resumable | None, clock: TrainingClock) -> Iterator[None]:
-    """Turn what comes of a checkpoint whose states can't be put back into an error for people.
-
-    Optimizers, loops and callbacks write their own parts of it, and find only in their first step that they
-    are of another shape.
-
-    Args:
-        start: the checkpoint that the training goes on from.
-        clock: knows whether there was a second step.
-
-    Raises:
-        DamagedFileError: naming the file.
-    """
-    try:
-        yield
-    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError) as error:
-        if start is None or clock.batches > 1:
-            raise
-        reason = f"its state of a training can't be put back ({type(error).__name__}: {reason_of(error)})"
-        mend = "Remove it: the one before it is used, or the run begins anew."
-        raise damaged(start.file, reason, mend) from error
-
-
-def check(config: Mapping[str, Any]) -> None:
-    """Check what can be told of a configuration before anything is built of it.
-
-    Raises:
-        ConfigError: if a section or a key is unknown, or a value out of range.
-    """
-    check_sections(dict(config), SECTIONS)
-    check_seed(config["seed"])
-    check_keys("callbacks", config["callbacks"], CALLBACKS)
-    if not isinstance(config["baselines"], bool):
-        raise ConfigError(f"baselines={config['baselines']}: expected true or false.")
 
 
 def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskData, Task]:
@@ -180,11 +112,10 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
             other classes than the run.
         ConfigError: if a section can't be built, or the parts do not fit together.
     """
-    check_accelerator(config["trainer"]["accelerator"])
-    check_scored(config["trainer"])
     if start is not None:
         check_classes(start.content["rnnlab"].get("config"), start.file, chosen=config)
         check_epochs(start.content["epoch"], config["trainer"]["max_epochs"])
+    rehearse(config)
     lightning.seed_everything(config["seed"], workers=True, verbose=False)
     data = assemble_data(config)
     corpus = data.corpus_facts()
@@ -283,24 +214,16 @@ def assemble_trainer(
     Raises:
         ConfigError: if an option is unknown or out of range.
     """
-    options = dict(config["trainer"])
-    facts: dict[str, Any] = {
-        "default_root_dir": str(folder.path),
-        "callbacks": callbacks(config, task, folder, clock, stop or StopCleanly(folder)),
-        "logger": loggers(config, folder, done_steps),
-        "plugins": [AtomicCheckpointIO(folder)],
-        "enable_model_summary": False,
-        "num_sanity_val_steps": 0,
-    }
-    check_arguments(lightning.Trainer, options, facts, "trainer")
-    if options.get("accumulate_grad_batches", 1) < 1:
-        raise ConfigError("trainer.accumulate_grad_batches: expected a whole number from 1.")
-    options.setdefault("profiler", Unprofiled())
-    options["accelerator"] = accelerator_of(options["accelerator"])
-    try:
-        trainer = lightning.Trainer(**options, **facts)
-    except (ValueError, TypeError, lightning.fabric.utilities.exceptions.MisconfigurationException) as error:
-        raise ConfigError(f"trainer: {error}") from error
+    trainer = build_trainer(
+        {"profiler": Unprofiled(), **config["trainer"]},
+        {
+            "default_root_dir": str(folder.path),
+            "callbacks": callbacks(config, task, folder, clock, stop or StopCleanly(folder)),
+            "logger": loggers(config, folder, done_steps),
+            "plugins": [AtomicCheckpointIO(folder)],
+            "num_sanity_val_steps": 0,
+        },
+    )
     leave_out_empty_hooks(trainer.callbacks)  # type: ignore[attr-defined]
     return trainer
 
@@ -372,6 +295,7 @@ def finish(
         )
         for split in SPLITS
     }
+    interruption.check()
     metrics: dict[str, Any] = {
         "test": scores["test"],
         "validation": scores["validation"],
@@ -387,7 +311,8 @@ def finish(
         "versions": versions(),
     }
     if trainer.is_global_zero:
-        folder.finish(metrics)
+        interruption.check()
         log_result(trainer, config, metrics, drawn, folder)
+        folder.finish(metrics)  # last: with these figures the run counts as finished, and is not drawn again
         final_table(task, metrics, folder, config["trainer"]["limit_test_batches"])
     return metrics

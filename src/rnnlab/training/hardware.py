@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from rnnlab.errors import ConfigError
+from rnnlab.sweeps.parallelism import processors
 from rnnlab.tasks.task import Task
 
 AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
@@ -27,6 +28,24 @@ def check_accelerator(accelerator: str) -> None:
             "which takes a GPU where there is one."
         )
     note_that_no_gpu_is_there()
+
+
+def check_devices(trainer: Mapping[str, Any]) -> None:
+    """Check that no more processes are asked for than the processors can work on.
+
+    Args:
+        trainer: the configuration's section.
+
+    Raises:
+        ConfigError: if they are: on a CPU, Lightning starts a process for each of its ``devices``.
+    """
+    devices, there = trainer.get("devices", 1), processors()
+    count = int(devices) if str(devices).isdecimal() and len(str(devices)) < 10 else 1
+    if accelerator_of(trainer["accelerator"]) == "cpu" and count > there:
+        raise ConfigError(
+            f"trainer.devices={devices}: on a CPU each device is a process of its own, and there are "
+            f"{there} processors here. One process uses them all: trainer.devices=1."
+        )
 
 
 def check_scored(trainer: Mapping[str, Any]) -> None:
@@ -96,16 +115,6 @@ def check_precision(task: Task, precision: str, device: torch.device) -> None:
             f"trainer.precision={precision}: this {device.type.upper()} can't do it for this encoder "
             f"({str(error).splitlines()[0]}). Use trainer.precision=32-true."
         ) from error
-
-
-def check_seed(seed: object) -> None:
-    """Check that it is one that all random generators take.
-
-    Raises:
-        ConfigError: if it isn't.
-    """
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise ConfigError(f"seed={seed}: expected a whole number from 0 to {2**32 - 1:,}.")
 
 
 def device_name(device: torch.device) -> str:

@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
+from rnnlab import interruption
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.choosing import SPLIT, Choice, Score
 from rnnlab.training.clock import TrainingClock
@@ -209,7 +210,7 @@ class KeepLast(Checkpoint):
         Raises:
             Interrupted: if so.
         """
-        asked = self.stop.asked_by is not None
+        asked = interruption.asked_by() is not None
         if is_between_agreements(trainer, place):
             return
         if trainer.world_size > 1:

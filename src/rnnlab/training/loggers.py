@@ -114,6 +114,12 @@ class RunLogger(TensorBoardLogger):
         """Write out what waits."""
         self.experiment.flush()
 
+    def close(self) -> None:
+        """Close the file and end the thread that writes it; what comes after a training opened both anew."""
+        if self._experiment is not None:
+            with suppress(Exception):  # a full disk was told before
+                self._experiment.close()
+
 
 class RunTable(CSVLogger):
     """Metrics as a table, ``metrics.csv``.
@@ -137,7 +143,7 @@ class RunTable(CSVLogger):
 def closing(every: Sequence[Logger], config: Mapping[str, Any]) -> Iterator[None]:
     """Tell loggers the configuration first, and close them in the end: the next job of a sweep has its own.
 
-    TensorBoard has the configuration in a form of its own, and closes its file itself.
+    TensorBoard has the configuration in a form of its own.
     """
     others = [logger for logger in every if not isinstance(logger, RunLogger)]
     status = "failed"
@@ -149,6 +155,9 @@ def closing(every: Sequence[Logger], config: Mapping[str, Any]) -> Iterator[None
         yield
         status = "success"
     finally:
+        for logger in every:
+            if isinstance(logger, RunLogger):
+                logger.close()
         for logger in others:
             with suppress(Exception):  # a service that can't be reached spoils no finished run
                 logger.finalize(status)

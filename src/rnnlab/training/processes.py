@@ -2,15 +2,16 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from lightning.fabric.utilities.rank_zero import _get_rank
 
-from rnnlab.errors import RnnlabError
+from rnnlab.atomic import remove_left_behind
+from rnnlab.errors import Diverged, RnnlabError
+from rnnlab.shortage import shortage
 from rnnlab.terminal import TerminalHandler
-from rnnlab.training.checkpoints import remove_unfinished
 from rnnlab.training.run_folder import RunFolder
 
 
@@ -44,22 +45,35 @@ def begin(
     """Make the folder that of a run that is going on."""
     if is_first_process():
         if resuming:
-            remove_unfinished(folder)
+            remove_left_behind(folder.path, below=True)
         else:
             folder.check_free()  # another process may have taken it while this one encoded
         folder.begin(config, origin)
 
 
 @contextmanager
-def failure_noted(folder: RunFolder) -> Iterator[None]:
-    """Write the reason into the run's folder if an error ends it."""
+def failure_noted(folder: RunFolder, kept: Callable[[], str]) -> Iterator[None]:
+    """Write the reason into the run's folder if an error ends it.
+
+    Args:
+        folder: of the run.
+        kept: tells what is kept of the run, for an error that is the machine's or the numbers' and no defect.
+
+    Raises:
+        RnnlabError: if the machine was short of something.
+    """
     try:
         yield
     except Exception as error:
-        reason = str(error) if isinstance(error, RnnlabError) else f"{type(error).__name__}: {error}"
+        lacking = None if isinstance(error, RnnlabError) else shortage(error, folder.path)
+        told: Exception = error if lacking is None else RnnlabError(lacking)
+        if lacking is not None or isinstance(error, Diverged):
+            told = type(told)(f"{told}\n{kept()}")
         if is_first_process():
-            folder.fail(reason)
-        raise
+            folder.fail(str(told) if isinstance(told, RnnlabError) else f"{type(told).__name__}: {told}")
+        if told is error:
+            raise
+        raise told from error
 
 
 def quieten() -> None:

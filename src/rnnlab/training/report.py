@@ -1,5 +1,6 @@
 """What a run says of itself: its data and model at the start, its figures and the next steps at the end."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,14 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
     for name, path in places(folder):
         console.print(f"{name:<17}{shown(path)}", markup=False)
     console.print("Next:", style="bold")
-    for line in next_commands(task, folder):
-        console.print(f"  {line}", markup=False)
+    for typed in next_commands(task, folder):
+        console.print(f"  {typed}", markup=False)
+
+
+def where_it_goes(folder: RunFolder, tensorboard: bool) -> str:
+    """Return a line that names the folder of a run that begins, and how to watch it."""
+    watched = f"; watch it: tensorboard --logdir {shown(folder.path.parent)}" if tensorboard else ""
+    return f"Run folder {shown(folder.path)}{watched}"
 
 
 def places(folder: RunFolder) -> list[tuple[str, Path]]:
@@ -75,14 +82,25 @@ def places(folder: RunFolder) -> list[tuple[str, Path]]:
 
 def next_commands(task: Task, folder: RunFolder) -> list[str]:
     """Return the commands that a person may want to type after a run."""
-    trust = trust_needed(folder.config())
-    asking = [f"{command('evaluate')} run={shown(folder.path)}", *task.questions(folder.path)]
-    going_on = f"{command('train')} resume={shown(folder.path)}"
+    config = folder.config()
+    trust = [word for word in [trust_needed(config)] if word]
+    asking = [("evaluate", f"run={shown(folder.path)}"), *task.questions(folder.path)]
+    going_on = ["train", f"resume={shown(folder.path)}", *trust, *longer(config, folder)]
     return [
-        f"tensorboard --logdir {shown(folder.path.parent)}",
-        *(f"{line} {trust}".rstrip() for line in asking),
-        " ".join(filter(None, [going_on, trust, "trainer.max_epochs=..."])),
+        shlex.join(["tensorboard", "--logdir", shown(folder.path.parent)]),
+        *(command(*words, *trust) for words in asking),
+        command(*going_on),
     ]
+
+
+def longer(config: Mapping[str, Any], folder: RunFolder) -> list[str]:
+    """Return the words that train a finished run for twice as long; none where steps limit it."""
+    epochs = config["trainer"]["max_epochs"]
+    if epochs is None or epochs < 1:
+        return []
+    # What early stopping has ended, it would end again at once.
+    ended_early = folder.progress().get("epoch", epochs) < epochs
+    return [f"trainer.max_epochs={2 * epochs}", *["callbacks.early_stopping.patience=null"] * ended_early]
 
 
 def part_of_it(limit: int | float) -> str:

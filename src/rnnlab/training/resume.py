@@ -5,6 +5,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -241,15 +242,26 @@ def run_folder(resume: str | None, fresh: str, *, _root_: DictConfig) -> str:
         ConfigError: if the language model to start from does not fit.
     """
     if not resume:
-        return fresh
+        return claimed(fresh)
     if resume == AUTO:
         if fresh not in _decided:
             found = newest_unfinished(Path(fresh).parent, config_asked_for(_root_))
-            _decided[fresh] = fresh if found is None else str(found)
+            _decided[fresh] = claimed(fresh) if found is None else str(found)
         return _decided[fresh]
     if not RunFolder(Path(resume)).config_file.is_file():
         raise RunError(f"resume={resume}: that is no run folder, it has no config.yaml.")
     return str(resume)
+
+
+def claimed(fresh: str) -> str:
+    """Make the folder of a new run and return its name; a run begun in the same second has one of its own."""
+    for name in chain([fresh], (f"{fresh}_{number}" for number in count(2))):
+        try:
+            Path(name).mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return name
+    raise AssertionError("there are endless names")
 
 
 def config_asked_for(root: DictConfig) -> dict[str, Any]:

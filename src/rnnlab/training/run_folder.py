@@ -1,8 +1,8 @@
 """The run folder: what lies where, and how it is read and written."""
 
 import json
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import yaml
 
 from rnnlab.atomic import write_text
 from rnnlab.errors import RnnlabError, RunError
-from rnnlab.files.bounded import damaged, is_name
+from rnnlab.files.bounded import damaged, is_name, reason_of
 from rnnlab.files.plain_file import NUMBER, read_json, read_yaml
 from rnnlab.renamed import up_to_date
 from rnnlab.training.run_lock import held
@@ -240,3 +240,21 @@ class RunFolder:
     def finish(self, metrics: dict[str, Any]) -> None:
         """Write the final figures."""
         write_text(self.metrics_file, json.dumps(metrics, indent=2, allow_nan=True) + "\n")
+
+
+@contextmanager
+def kept_configuration(folder: RunFolder) -> Iterator[None]:
+    """Turn what comes of a run's own configuration that lacks a key, or has an odd value, into an error.
+
+    What a command composes has them all; of what lies in a folder nobody knows.
+
+    Raises:
+        DamagedFileError: naming the file.
+    """
+    try:
+        yield
+    except KeyError as error:
+        raise damaged(folder.config_file, f"it lacks {error.args[0]}", RESTORE_CONFIG) from error
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        reason = f"nothing can be built of it ({type(error).__name__}: {reason_of(error)})"
+        raise damaged(folder.config_file, reason, RESTORE_CONFIG) from error

@@ -38,10 +38,9 @@ def held(lock: Path) -> Iterator[None]:
             f"{lock.parent} is being worked on{owner}. Two processes can't go on with one run: "
             "wait for it, or stop it first."
         ) from None
-    except OSError as error:
-        raise RunError(
-            f"{lock} can't be locked ({error.strerror or error}): it must be a file, on a disk with locks."
-        ) from error
+    except (OSError, NotImplementedError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise RunError(f"{lock} can't be locked ({why}): it must be a file, on a disk with locks.") from error
     _held_here.add(place)
     try:
         lock.write_text(f"{os.getpid()} {socket.gethostname()}\n", encoding="utf-8")
@@ -63,7 +62,7 @@ def is_held(lock: Path) -> bool:
             return False
     except Timeout:
         return True
-    except OSError:  # a read-only copy of a run: nobody works on it
+    except (OSError, NotImplementedError):  # a read-only copy of a run, or no locks: nobody works on it
         return False
 
 

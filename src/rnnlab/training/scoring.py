@@ -6,6 +6,7 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback
 
+from rnnlab import interruption
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.task import Task
@@ -17,6 +18,18 @@ KEPT = (
     *("limit_val_batches", "limit_test_batches"),
 )
 """Of the run's trainer, what its scoring needs, too."""
+
+
+class AskedToStop(Callback):
+    """Ends a scoring after any batch, if that was asked for: it can be done again."""
+
+    def on_validation_batch_end(self, *args: Any, **options: Any) -> None:
+        """Ask."""
+        interruption.check()
+
+    def on_test_batch_end(self, *args: Any, **options: Any) -> None:
+        """Ask."""
+        interruption.check()
 
 
 def evaluate(
@@ -43,7 +56,7 @@ def evaluate(
     try:
         runner = lightning.Trainer(
             **options,
-            callbacks=[ScoringProgress(), *callbacks],
+            callbacks=[ScoringProgress(), AskedToStop(), *callbacks],
             logger=False,
             enable_checkpointing=False,
             enable_model_summary=False,

@@ -5,6 +5,7 @@
 """
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnlab.added_configurations import check_added
 from rnnlab.command_line import explained, hydra_job, register_resolvers
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, nearest
 from rnnlab.folders import conf_folder
 from rnnlab.sweeps.trial_link import watchers
 from rnnlab.terminal import shown
@@ -28,6 +29,8 @@ from rnnlab.training.fit import fit
 from rnnlab.training.resume import run_folder, settled_config
 from rnnlab.training.run_folder import RunFolder
 
+OF_DATA = ("name", "corpus", "labelled", "vocabulary", "epochs")
+"""What is read of the section ``data``."""
 PRIMARY = "train"
 """The configuration that a training begins with, and the name of its log file."""
 
@@ -110,11 +113,26 @@ def train_one(config: dict[str, Any], folder: Path, overrides: list[str], conf: 
         RnnlabError: for whatever the user can mend.
         Interrupted: if the user stopped the training.
     """
+    check_added_data(overrides)
     if config["init_from"]:
         from rnnlab.training.init_from import completed  # most trainings start from nothing
 
         config = completed(config, overrides, HydraConfig.get().runtime.choices, conf)
     fit(settled_config(config, RunFolder(folder), overrides), folder, watchers())
+
+
+def check_added_data(words: Sequence[str]) -> None:
+    """Check that a command adds no key to the section ``data`` that nothing reads.
+
+    What files in ``conf/data`` have besides, others of their keys refer to.
+
+    Raises:
+        ConfigError: if it does.
+    """
+    for word in words:
+        found = re.match(r"\+{1,2}data\.(\w+)", word)
+        if found and found[1] not in OF_DATA:
+            raise ConfigError(f"data.{found[1]}: nothing reads this key. {nearest(found[1], OF_DATA)}")
 
 
 @contextmanager

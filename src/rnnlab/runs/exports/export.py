@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnlab.atomic import told_when_full, write_text, written_beside
+from rnnlab.atomic import write_text, written_beside
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.exports.tokenizing import tokenizing
@@ -67,7 +67,7 @@ def export(
         check_output(file, overwrite)
     model = load(run, device="cpu", trust=trusted_packages(trust))
     names = tuple(labels.split(",")) if labels else ()
-    with told_when_full(target), written_beside(target) as unfinished:
+    with written_beside(target) as unfinished:
         difference = model.exports.write(format, unfinished)
         if format == "int8" and split is not None:
             compare(model, unfinished, split, data, names)

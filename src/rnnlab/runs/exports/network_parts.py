@@ -4,6 +4,7 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
+from rnnlab.encoder.blocks import Blocks
 from rnnlab.encoder.pooling import Pooling
 from rnnlab.encoder.recurrent import Direction
 from rnnlab.errors import ConfigError
@@ -27,10 +28,11 @@ def stacked(encoder: object, form: str) -> list[list[Direction]]:
             f"format={form}: only rnnlab's own encoders can be written so; this one is "
             f"{type(encoder).__name__}. Use format=safetensors."
         )
-    if not getattr(encoder, "is_plain", True):
+    blocks = getattr(encoder, "blocks", None)
+    if isinstance(blocks, Blocks) and not blocks.are_bare:
         raise ConfigError(
-            f"format={form}: norms and residuals between the layers (model.norm, model.residual) can't be "
-            "written so. Use format=safetensors."
+            f"format={form}: what stands between the layers (model.norm, model.residual, model.gated) can't "
+            "be written so. Use format=safetensors."
         )
     found: list[list[Direction]] = stack()
     return found

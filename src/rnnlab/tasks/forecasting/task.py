@@ -156,11 +156,11 @@ class Forecaster(Task):
         )
 
     @classmethod
-    def questions(cls, run: Path) -> Sequence[str]:
-        """Return commands that forecast."""
+    def questions(cls, run: Path) -> Sequence[Sequence[str]]:
+        """Return the words of commands that forecast."""
         return [
-            f"python scripts/predict.py run={shown(run)} input=mine.csv output=forecast.csv",
-            f"python scripts/evaluate.py run={shown(run)} stride=24",
+            ("predict", f"run={shown(run)}", "input=mine.csv", "output=forecast.csv"),
+            ("evaluate", f"run={shown(run)}", "stride=24"),
         ]
 
     @property

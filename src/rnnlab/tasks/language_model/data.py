@@ -79,6 +79,11 @@ class LanguageData(TextData):
             "test": ("test",),
         }
 
+    @classmethod
+    def rehearsal(cls, config: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return a large vocabulary."""
+        return {"vocabulary_size": 10**7}
+
     def model_arguments(self) -> dict[str, Any]:
         """Return the vocabulary's size, whether a token is a character, and the direction of reading.
 

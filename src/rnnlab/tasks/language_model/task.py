@@ -16,7 +16,6 @@ from rnnlab.encoder.dropout import LockedDropout, check_shares
 from rnnlab.encoder.embedding import WordEmbedding
 from rnnlab.encoder.encoder import build_encoder
 from rnnlab.errors import ConfigError
-from rnnlab.folders import command
 from rnnlab.tasks.language_model import OBJECTIVE
 from rnnlab.tasks.language_model.decoders import build_decoder
 from rnnlab.tasks.language_model.token_scores import TokenScores
@@ -126,9 +125,9 @@ class LanguageModel(Task):
         return TrainedLanguageModel
 
     @classmethod
-    def questions(cls, run: Path) -> Sequence[str]:
-        """Return a command that lets it write."""
-        return (f'{command("generate")} run={shown(run)} prompt="The film"',)
+    def questions(cls, run: Path) -> Sequence[Sequence[str]]:
+        """Return the words of a command that lets it write."""
+        return (("generate", f"run={shown(run)}", "prompt=The film"),)
 
     def logging_callbacks(self, logger: Mapping[str, Any]) -> list[Callback]:
         """Return what writes a text after each validation."""

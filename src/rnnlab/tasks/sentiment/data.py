@@ -73,6 +73,13 @@ class SentimentData(TextData):
             )
         return {"train": ("train",), "validation": ("validation",), "test": ("test",)}
 
+    @classmethod
+    def rehearsal(cls, config: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return a large vocabulary, and classes for all weights that are given."""
+        weights = config["task"].get("class_weights")
+        classes = len(weights) if isinstance(weights, list) else 2
+        return {"vocabulary_size": 10**7, "labels": tuple(map(str, range(classes)))}
+
     def model_arguments(self) -> dict[str, Any]:
         """Return the vocabulary's size and the class names."""
         if not len(self.encoded.splits["train"]):

@@ -19,8 +19,8 @@ Layers = Sequence[Sequence[nn.Parameter]]
 """Trainable parameters, each in one layer, the layers from the bottom to the top."""
 
 # ``layers.2.network.weight_ih_l0`` is of the encoder's layer 2, ``network.weight_hh_l1_reverse`` of 1, and so
-# is ``norms.2.weight``, the norm that stands on it.
-_LAYER = re.compile(r"(?:^|\.)layers\.(\d+)\.|_l(\d+)(?:_reverse)?$|(?:^|\.)norms\.(\d+)\.")
+# is ``blocks.norms.2.weight``, the norm that stands on it.
+_LAYER = re.compile(r"(?:^|\.)(?:layers|units)\.(\d+)\.|_l(\d+)(?:_reverse)?$|(?:^|\.)norms\.(\d+)\.")
 
 
 def layers_from_bottom(task: nn.Module) -> list[list[nn.Parameter]]:
@@ -51,8 +51,8 @@ def layer_number(name: str) -> int:
 
     >>> layer_number("layers.2.network.weight_ih_l0"), layer_number("network.bias_hh_l1_reverse")
     (2, 1)
-    >>> layer_number("attention.weight"), layer_number("norms.0.weight"), layer_number("norms.2.weight")
-    (0, 0, 1)
+    >>> layer_number("attention.weight"), layer_number("blocks.norms.2.weight")
+    (0, 1)
     """
     found = _LAYER.search(name)
     if found is None:

@@ -20,7 +20,6 @@ from rnnlab.encoder.padding import turned_round
 from rnnlab.encoder.pooling import build_pooling
 from rnnlab.encoder.shapley import ORDERS, shapley_values
 from rnnlab.errors import ConfigError, nearest
-from rnnlab.folders import command
 from rnnlab.tasks.running_mean import RunningMean
 from rnnlab.tasks.sentiment import OBJECTIVE
 from rnnlab.tasks.sentiment.fine_tuning import FineTunedTask
@@ -148,9 +147,9 @@ class SentimentClassifier(FineTunedTask):
         return FromLanguageModel()
 
     @classmethod
-    def questions(cls, run: Path) -> Sequence[str]:
-        """Return a command that explains an answer."""
-        return (f'{command("predict")} run={shown(run)} text="A moving film." explain=true',)
+    def questions(cls, run: Path) -> Sequence[Sequence[str]]:
+        """Return the words of a command that explains an answer."""
+        return (("predict", f"run={shown(run)}", "text=A moving film.", "explain=true"),)
 
     def prepare(self, config: Mapping[str, Any], data: Any) -> None:
         """Start the embedding from pretrained vectors, and report how much of the vocabulary they cover."""

@@ -1,0 +1,118 @@
+"""What can be told of a configuration before any data is read: cheap mistakes are told at once."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import lightning
+import torch
+from torch import nn
+
+from rnnlab.build import build, check_arguments, locate_class
+from rnnlab.command_line import check_sections
+from rnnlab.data.task_data import TaskData
+from rnnlab.errors import ConfigError
+from rnnlab.optimization.building import build_optimizer, build_schedule
+from rnnlab.ranges import check_ranges
+from rnnlab.tasks.task import Task, task_arguments
+from rnnlab.training.extras import check_keys
+from rnnlab.training.hardware import accelerator_of, check_accelerator, check_devices, check_scored
+
+SECTIONS = {
+    *("seed", "resume", "init_from", "baselines", "task", "batches", "data", "tokenizer"),
+    *("model", "optimizer", "scheduler", "trainer", "callbacks", "logger"),
+}
+CALLBACKS = ("checkpoint", "early_stopping", "diagnostics", "extra")
+"""Keys of the section ``callbacks``."""
+STEPS = 1000
+"""Of the training for which a schedule is tried."""
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Check sections, keys, numbers and the machine.
+
+    Raises:
+        ConfigError: if a section or a key is unknown, a value out of range, or the machine lacks a device.
+    """
+    check_sections(dict(config), SECTIONS)
+    check_keys("callbacks", config["callbacks"], CALLBACKS)
+    if not isinstance(config["baselines"], bool):
+        raise ConfigError(f"baselines={config['baselines']}: expected true or false.")
+    check_scored(config["trainer"])
+    check_ranges(config)
+    check_accelerator(config["trainer"]["accelerator"])
+    check_devices(config["trainer"])
+
+
+def rehearse(config: Mapping[str, Any]) -> None:
+    """Build what needs no data: optimizer, schedule, Trainer, and the task for made-up data.
+
+    The task takes no memory, and no random number of the training's is drawn: that is seeded later.
+
+    Raises:
+        ConfigError: if a part can't be built, or its weights are larger than the machine's memory.
+    """
+    optimizer = build_optimizer(config["optimizer"], [nn.Parameter(torch.zeros(2, 2))])
+    if config["scheduler"]:
+        build_schedule(
+            config["scheduler"], optimizer, total_steps=STEPS, monitor="validation/loss", mode="min"
+        )
+    build_trainer(
+        config["trainer"], {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    )
+    served: type[TaskData] = locate_class(config["batches"].get("_target_"), TaskData, "batches")  # type: ignore[type-abstract]
+    arguments = served.rehearsal(config)
+    if arguments is not None:
+        rehearse_task(config, arguments)
+
+
+def rehearse_task(config: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+    """Build the task where tensors have shapes and no content.
+
+    Raises:
+        ConfigError: if it can't be built, or its encoder is larger than the machine's memory.
+    """
+    parts = {name: config[name] for name in ("model", "optimizer", "scheduler")}
+    given = task_arguments(config)
+    try:
+        with torch.device("meta"):
+            task = build(given, Task, "task", **parts, **arguments)
+    except ConfigError:
+        raise
+    except Exception as error:  # code of one's own may need a content; then mistakes show with the data
+        if "overflow" in str(error):
+            raise ConfigError(f"model, task: these sizes are beyond any machine ({error}).") from error
+        return
+    needed = sum(
+        weight.numel() * weight.element_size() for weight in getattr(task, "encoder", task).parameters()
+    )
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else needed
+    if needed > there:
+        raise ConfigError(
+            f"model: the encoder's weights would take {needed / 2**30:,.0f} GiB, and this machine has "
+            f"{there / 2**30:,.0f}. Lower model.hidden_size, model.layers or task.embedding_size."
+        )
+
+
+def build_trainer(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> lightning.Trainer:
+    """Build the Trainer that the configuration's section describes.
+
+    Args:
+        settings: the section.
+        facts: arguments that it can't say.
+
+    Raises:
+        ConfigError: if an option is unknown or out of range.
+    """
+    options = {**settings, "accelerator": accelerator_of(settings["accelerator"])}
+    check_arguments(lightning.Trainer, options, facts, "trainer")
+    try:
+        return lightning.Trainer(**{"enable_model_summary": False, **options, **facts})
+    except (
+        ValueError,
+        TypeError,
+        RuntimeError,
+        ModuleNotFoundError,
+        lightning.fabric.utilities.exceptions.MisconfigurationException,
+    ) as error:
+        raise ConfigError(f"trainer: {error}") from error

@@ -1,0 +1,115 @@
+"""Ctrl-C and SIGTERM: noted by the handler, asked for by the work."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from rnnlab import interruption
+from rnnlab.interruption import Interrupted, check, listening, waiting
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def send(number: signal.Signals = signal.SIGINT) -> None:
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", interruption.SIGNALS)
+def test_a_signal_is_noted_and_raised_where_the_work_asks(number: signal.Signals) -> None:
+    with listening():
+        send(number)  # raises nothing
+        assert interruption.asked_by() == number
+        with pytest.raises(Interrupted, match=f"Stopped by {number.name}") as stop:
+            check()
+        assert stop.value.status == 128 + number
+    assert interruption.asked_by() is None
+    check()
+
+
+def test_a_lock_that_a_signal_falls_into_is_given_back() -> None:
+    """The handler used to raise within TensorBoard's queue, whose lock was then held for good."""
+    lock = threading.Lock()
+    with listening():
+        lock.acquire()
+        send()
+        lock.release()  # what a handler raises would have left this out
+    assert lock.acquire(blocking=False)
+
+
+def test_a_callback_of_a_weak_reference_swallows_no_signal() -> None:
+    class Thing:
+        def __del__(self) -> None:
+            send()
+
+    with listening():
+        Thing()
+        with pytest.raises(Interrupted):
+            check()
+
+
+def test_a_second_signal_does_not_end_a_process_that_is_not_a_commands() -> None:
+    with listening():
+        send()
+        with pytest.raises(KeyboardInterrupt):
+            send()
+
+
+def test_waiting_ends_at_once() -> None:
+    timer = threading.Timer(0.2, send)
+    timer.start()
+    with pytest.raises(Interrupted), listening(), waiting():
+        time.sleep(60)
+
+
+def test_the_innermost_listener_tells_and_all_pass_on() -> None:
+    passed: list[tuple[str, int, bool]] = []
+    outer = listening(lambda: Interrupted("outer"), lambda number, again: passed.append(("o", number, again)))
+    inner = listening(lambda: Interrupted("inner"), lambda number, again: passed.append(("i", number, again)))
+    with outer, inner:
+        send(signal.SIGTERM)
+        with pytest.raises(Interrupted, match="inner"):
+            check()
+    assert passed == [("o", signal.SIGTERM, False), ("i", signal.SIGTERM, False)]
+
+
+PROGRAM = """
+import time
+from rnnlab.command_line import exit_by
+from rnnlab.interruption import check
+
+def work():
+    print("at work", flush=True)
+    while True:
+        time.sleep(0.05)
+        {asks}
+
+exit_by(work)
+"""
+
+
+@pytest.mark.parametrize(("asks", "signals"), [("check()", 1), ("pass", 2)])
+def test_a_command_ends_by_its_first_signal_where_it_asks_and_by_its_second_anywhere(
+    asks: str, signals: int
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(asks=asks)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        for _ in range(signals):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    assert ("Stopped by SIGINT." if signals == 1 else "Stopped at once.") in told
