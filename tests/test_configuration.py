@@ -25,8 +25,10 @@ GROUPS: tuple[str, ...] = (
     "logger",
 )
 GROUPS += ("experiment", "debug")
-FACTS = ("vocabulary_size", "labels", "input_size", "answers", "classes")  # what the data tells a task
-FACTS += ("look_back", "horizon", "targets", "symbols")
+FACTS = (  # what the data tells a task
+    *("vocabulary_size", "labels", "input_size", "answers", "classes"),
+    *("look_back", "horizon", "targets", "past", "ahead", "marks", "symbols"),
+)
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 
 

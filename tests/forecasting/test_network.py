@@ -219,6 +219,5 @@ def test_what_does_not_fit_is_refused() -> None:
         network_of("direct", scaling="lst")
     with pytest.raises(ConfigError, match=r"task\.scaling=last shifts numbers below zero"):
         network_of("direct", loss="negative_binomial")
-    both_ways, (inputs, ahead, _) = network_of("recursive", bidirectional=True), window(PLAIN)
     with pytest.raises(ConfigError, match=r"Set model\.bidirectional=false, or task\.decoder=direct"):
-        both_ways(inputs, ahead)
+        network_of("recursive", bidirectional=True)

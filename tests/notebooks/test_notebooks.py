@@ -16,7 +16,10 @@ from rnnlab.notebooks import KERNEL, executed, normalised
 from tests.training.conftest import write_reviews
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("01_sentiment", "02_language_model", "03_vanishing_gradient", "04_sweep_and_compare")
+NAMES = (
+    *("01_sentiment", "02_language_model", "03_vanishing_gradient", "04_sweep_and_compare"),
+    "05_forecasting",
+)
 LARGEST = 600_000  # bytes
 OF_A_MACHINE = re.compile(r"(?<![\w.~])/(?:root|home|Users|tmp|var|usr|opt|mnt|work|private)/")
 TINY = [
@@ -54,6 +57,11 @@ def settings(place: Path) -> dict[str, dict[str, Any]]:
             "data": " ".join(table),
             "swept": "model=rnn,gru seed=1,2",
             "fixed": " ".join([*TINY, *classify]),
+        },
+        "05_forecasting": {
+            "data": ["data=made_series", "data.corpus.towns=2", "data.corpus.steps=600"],
+            "network": ["model=gru"],
+            "training": [*(word for word in TINY if "baselines" not in word), "data.look_back=24"],
         },
     }
 

@@ -1,0 +1,326 @@
+"""Forecasts through the front door: trained, gone on with, swept, backtested, asked, explained, refused."""
+
+import copy
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import rnnlab
+from rnnlab.command_line import Interrupted
+from rnnlab.errors import RnnlabError, RunError
+from rnnlab.files.checkpoint_file import read_checkpoint
+from rnnlab.training.fit import fit, prepare
+from rnnlab.training.interruption import StopCleanly
+from rnnlab.training.resume import put, resumed_config
+from rnnlab.training.run_folder import RunFolder
+from tests.runs.conftest import command as command  # the fixture
+from tests.runs.conftest import composed_of
+from tests.training.same_end import assert_same_end
+
+LOOK_BACK, HORIZON, ROWS, AHEAD = 12, 4, 160, 4
+MISSING = (3, 40, 77, 114, 158)  # in training, and in the test's last horizon
+SMALL = [
+    *("task=forecasting", "data=series", "data.corpus.files=shops.csv", "data.corpus.id=shop"),
+    *("data.corpus.targets=[sold]", "data.corpus.future=[offer]", "batches.calendar=[hour]"),
+    *(f"data.look_back={LOOK_BACK}", f"data.horizon={HORIZON}", "batches.batch_size=32"),
+    *("model.hidden_size=6", "model.backend=torch", "optimizer.lr=0.02", "trainer=cpu"),
+    "trainer.max_epochs=2",
+]
+QUANTILES = ["task.loss=quantile", "callbacks.early_stopping.patience=null"]
+
+
+def write_shops(file: Path, seed: int = 1, rows: int = ROWS, names: str = "ab") -> None:
+    """Hourly sales of shops; offers are known for some hours more."""
+    chance = np.random.default_rng(seed)
+    with file.open("w", newline="") as lines:
+        table = csv.writer(lines)
+        table.writerow(["shop", "time", "sold", "offer"])
+        for shop in names:
+            for hour in range(rows + AHEAD):
+                offer = hour % 7 == 0
+                sold = 50 * (1 + np.sin(2 * np.pi * hour / 24)) + 10 * offer + chance.normal(0, 5)
+                time = np.datetime64("2024-01-01T00", "s") + np.timedelta64(hour, "h")
+                is_missing = hour >= rows or hour in MISSING
+                table.writerow([shop, time, "" if is_missing else round(sold, 3), int(offer)])
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shops")
+    write_shops(folder / "shops.csv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(room: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(room)
+        patch.setenv("RNNLAB_CACHE_DIR", str(room / "cache"))
+        yield room / "run", fit(composed_of([*SMALL, *QUANTILES]), room / "run")
+
+
+@pytest.fixture(scope="module")
+def composed(room: Path) -> dict[str, Any]:
+    """The configuration of a run."""
+    return composed_of(SMALL)
+
+
+@pytest.fixture
+def run(trained: tuple[Path, dict[str, Any]], room: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A finished run; the working folder is where its data lies."""
+    monkeypatch.chdir(room)
+    return trained[0]
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    return " ".join(capsys.readouterr().err.split())
+
+
+def shops(file: Path) -> dict[str, np.ndarray[Any, Any]]:
+    rows = list(csv.DictReader(file.open()))
+    return {
+        name: np.array([float(row["sold"] or "nan") for row in rows if row["shop"] == name]) for name in "ab"
+    }
+
+
+def test_it_trains_with_baselines_on_the_same_windows_and_figures(
+    trained: tuple[Path, dict[str, Any]],
+) -> None:
+    run, metrics = trained
+    names = {"loss", "mse", "mae", "real_mse", "real_mae", "mase", "smape", "wql", "coverage_80", "width_80"}
+    assert set(metrics["test"]) == names
+    assert set(metrics["baselines"]) == {"last value", "linear (NLinear)"}  # a look-back holds no day
+    drawn = {file.stem for file in (run / "figures").glob("*.png")}
+    assert {"forecasts_test", "error_by_step_validation", "coverage_test", "residuals_test"} <= drawn
+    last = metrics["baselines"]["last value"]
+    errors = []
+    for values in shops(run.parent / "shops.csv").values():
+        train, begin = values[: int(ROWS * 0.7)], ROWS - round(ROWS * 0.2)
+        for origin in range(begin, ROWS - HORIZON + 1):
+            past = values[origin - LOOK_BACK : origin]
+            errors += list((values[origin : origin + HORIZON] - past[~np.isnan(past)][-1]) / np.nanstd(train))
+    assert last["mse"] == pytest.approx(np.nanmean(np.square(errors)), rel=1e-6)
+
+
+def test_a_slow_loop_over_all_windows_finds_the_same_error(
+    run: Path, trained: tuple[Path, dict[str, Any]], room: Path
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    model, errors = rnnlab.load(run, device="cpu"), []
+    whole = pandas.read_csv(room / "shops.csv")
+    for name, values in shops(room / "shops.csv").items():
+        scale = np.nanstd(values[: int(ROWS * 0.7)])
+        for origin in range(ROWS - round(ROWS * 0.2), ROWS - HORIZON + 1):
+            frame = whole[whole.shop == name].iloc[: origin + HORIZON].copy()
+            frame.loc[frame.index[origin:], "sold"] = np.nan  # the future, of which offers alone are known
+            forecast = model.forecast(frame)
+            assert list(forecast.time) == list(pandas.to_datetime(frame.time[origin:]))
+            errors += list((values[origin : origin + HORIZON] - forecast.sold.to_numpy()) / scale)
+    assert len(errors) == 2 * 29 * HORIZON
+    assert trained[1]["test"]["mse"] == pytest.approx(np.nanmean(np.square(errors)), abs=1e-6)
+
+
+def test_a_stopped_run_ends_bit_for_bit_as_a_whole_one(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(room)
+    recursive = ["task.decoder=recursive", "task.forcing=0.9", "task.final_forcing=0.1", "logger=none"]
+    config = composed_of([*SMALL, *recursive, "baselines=false"])
+    fit(config, room / "whole")
+    plain = StopCleanly.on_train_batch_end
+
+    def signalled(self: StopCleanly, trainer: Any, *args: Any, **kwargs: Any) -> None:
+        if trainer.global_step == 8:
+            self.ask(15, None)
+        plain(self, trainer, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StopCleanly, "on_train_batch_end", signalled)
+        with pytest.raises(Interrupted):
+            fit(config, room / "stopped")
+    folder = RunFolder(room / "stopped")
+    fit(resumed_config(config, folder, []), folder.path)
+    assert_same_end(room / "stopped", room / "whole")
+    state = read_checkpoint(folder.best)["state_dict"]
+    assert state["shifts"].abs().sum() > 0
+
+
+def test_a_changed_corpus_is_refused_when_a_run_goes_on(
+    run: Path, room: Path, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_shops(room / "shops.csv", seed=2)
+    try:
+        assert command("train", f"resume={run}", "trainer.max_epochs=3") == 2
+        assert "The corpus has changed since this run: series had the fingerprint" in said(capsys)
+    finally:
+        write_shops(room / "shops.csv")
+
+
+def test_a_backtest_gives_the_figures_once_more_or_at_a_stride(
+    run: Path, tmp_path: Path, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("evaluate", f"run={run}") == 0
+    assert "digit for digit" in capsys.readouterr().out
+    report = tmp_path / "daily.json"
+    assert command("evaluate", f"run={run}", "stride=8", f"output={report}") == 0
+    assert json.loads(report.read_text())["runs"][0]["documents"] == 2 * 4
+    found = json.loads((tmp_path / "daily_curves" / "backtest.json").read_text())["run"]
+    assert [row["step"] for row in found["by_step"]] == [1, 2, 3, 4]
+    assert [row["series"] for row in found["by_series"]] == ["a", "b"]
+    mean = json.loads(report.read_text())["mean"]["mse"]
+    assert np.mean([row["mse"] for row in found["by_step"]]) == pytest.approx(mean, rel=0.2)
+    assert (tmp_path / "daily_curves" / "forecasts_test.png").is_file()
+    assert command("evaluate", f"run={run}", "data=made_series") == 2
+    assert "has other columns or another frequency" in said(capsys)
+
+
+def test_a_table_and_a_frame_are_forecast_alike(
+    run: Path, tmp_path: Path, command: Callable[..., int]
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    output = tmp_path / "forecast.csv"
+    assert command("predict", f"run={run}", "input=shops.csv", f"output={output}", "horizon=3") == 0
+    rows = list(csv.DictReader(output.open()))
+    assert list(rows[0]) == ["shop", "time", "sold", "sold_0.1", "sold_0.5", "sold_0.9"]
+    assert [row["time"] for row in rows[:3]] == [f"2024-01-07 {16 + step}:00:00" for step in range(3)]
+    assert [row["shop"] for row in rows] == ["a"] * 3 + ["b"] * 3
+    frame = rnnlab.load(run, device="cpu").forecast(pandas.read_csv("shops.csv"))
+    assert len(frame) == 2 * HORIZON
+    ours = frame.groupby("shop").head(3)
+    for name in ("sold", "sold_0.1", "sold_0.9"):
+        assert [float(row[name]) for row in rows] == pytest.approx(ours[name].tolist())
+    assert (frame["sold_0.1"] <= frame["sold"]).all()
+    assert (frame["sold"] <= frame["sold_0.9"]).all()
+
+
+def test_an_explanation_adds_up(run: Path, tmp_path: Path, command: Callable[..., int]) -> None:
+    output = tmp_path / "shares.csv"
+    assert command("predict", f"run={run}", "input=shops.csv", f"output={output}", "explain=true") == 0
+    rows = [row for row in csv.DictReader(output.open()) if row["shop"] == "a"]
+    model = rnnlab.load(run, device="cpu")
+    asked = model.asked(model.table_of(Path("shops.csv")))
+    batch = model.batch(asked, np.array([0]))
+    with torch.no_grad():
+        both = [model.task(batch.inputs * share, batch.ahead * share) for share in (1, 0)]
+    here, nothing = (float(model.task.network.loss.point(part)[0, :, 0].mean()) for part in both)
+    expected = (here - nothing) * float(batch.units[0, 1, 0])
+    assert sum(float(row["share"]) for row in rows) == pytest.approx(expected, rel=0.03, abs=0.05)
+    assert {"sold", "offer", "hour (sine)", "sold is known"} <= {row["column"] for row in rows}
+    assert len(rows) == LOOK_BACK * 5 + HORIZON * 3
+
+
+def test_what_is_asked_wrongly_is_told(
+    run: Path, room: Path, tmp_path: Path, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (room / "shops.csv").read_text().splitlines()
+    short, plain = tmp_path / "short.csv", tmp_path / "plain.csv"
+    short.write_text("\n".join(lines[:6]))
+    plain.write_text("\n".join(lines[:ROWS]))
+    output = f"output={tmp_path / 'out.csv'}"
+    for words, reason in (
+        (("predict", f"input={short}", output), "series 'a' has 5 steps with a known target, and the model"),
+        (("predict", f"input={plain}", output), "series 'a': offer is not known at 2024-01-07 15:00"),
+        (("predict", "input=shops.csv", output, "horizon=0"), "horizon=0: expected a whole number from 1"),
+        (("predict", "input=shops.csv", output, "horizon=9"), "the model forecasts 4 steps"),
+        (("predict", "input=shops.csv", output, "explain=true", "label=gold"), "Did you mean sold?"),
+        (("predict", "text=a"), "can't tell classes: take one of task=sentiment. This one forecasts"),
+        (("generate", "prompt=a"), "task=forecasting, which can't write"),
+        (("evaluate", "labels=a,b"), "task=forecasting tells no classes"),
+        (("export", "format=torchscript"), "task=forecasting has no such export"),
+    ):
+        script, *more = words
+        assert command(script, f"run={run}", *more) == 2, words
+        assert reason in said(capsys), words
+    assert not (tmp_path / "out.csv").exists()
+
+
+COUNTS = {"task.loss": "negative_binomial", "task.scaling": "none"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"batches.horizon": 0}, r"data\.horizon=0: expected a whole number from 1"),
+        ({"batches.look_back": 500}, r"series 'a' \(160 steps\): its train split has 112 steps, too few"),
+        ({"task.quantiles": [0.1, 0.5, 1.0]}, r"task\.quantiles: 1\.0 is not between 0 and 1"),
+        ({"task.decoder": "recursive", "model.bidirectional": True}, r"reads on step by step"),
+        ({"data.corpus.targets": ["sole"]}, r"no column 'sole'\. Did you mean sold\?"),
+        ({"batches.calendar": ["our"]}, r"batches\.calendar: 'our'\. Did you mean hour\?"),
+        ({"callbacks.checkpoint.monitor": "accuracy"}, r"no validation has the metric validation/accuracy"),
+        ({"task.forcing": 2}, r"task\.forcing=2: expected a probability"),
+        (COUNTS, r"which batches\.scaling=standard shifts"),
+        ({**COUNTS, "batches.scaling": "mean"}, r"series 'a': sold is .*: whole numbers from 0"),
+    ],
+)
+def test_what_does_not_fit_is_told_before_training(
+    changes: dict[str, Any], reason: str, run: Path, composed: dict[str, Any]
+) -> None:
+    config = copy.deepcopy(composed)
+    for key, value in changes.items():
+        put(config, key, value)
+    with pytest.raises(RnnlabError, match=reason):
+        prepare(config, None)
+
+
+def test_what_cannot_be_trained_is_told(
+    run: Path, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("train", *SMALL, f"init_from={run}") == 2
+    assert "task=forecasting starts from no other run" in said(capsys)
+    assert command("train", "task=forecasting", "data=rotten_tomatoes") == 2
+    assert "data=rotten_tomatoes holds no series" in said(capsys)
+
+
+def test_constant_and_missing_values_are_told(room: Path, composed: dict[str, Any], run: Path) -> None:
+    lines = (room / "shops.csv").read_text().splitlines()
+    same = [line if line[0] != "b" else ",".join([*line.split(",")[:2], "7", line[-1]]) for line in lines]
+    (room / "same.csv").write_text("\n".join(same))
+    config = copy.deepcopy(composed)
+    put(config, "data.corpus.files", "same.csv")
+    told = " ".join(prepare(config, None)[0].warnings())
+    assert "Constant in training, which leaves nothing to scale by: sold of series 'b'." in told
+    assert "of the values are missing" in told
+
+
+def test_a_sweep_its_table_and_its_plots(
+    run: Path, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    swept = ["data.horizon=2,4", "trainer.max_epochs=1", "logger=none"]
+    fixed = [word for word in SMALL if "horizon" not in word and "max_epochs" not in word]
+    assert command("train", "-m", *fixed, *swept) == 0
+    assert "best validation/loss" in capsys.readouterr().out
+    assert command("results", "logs/sweeps") == 0
+    assert "data.horizon" in capsys.readouterr().out
+    assert command("plot", f"run={run}") == 0
+    assert (run / "figures" / "curve_mae.png").is_file()
+
+
+def test_counts_are_learnt_as_counts(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(room)
+    whole = (room / "shops.csv").read_text().splitlines()
+    rows = [line.split(",") for line in whole[1:]]
+    counted = [
+        [shop, time, sold and str(max(0, round(float(sold)))), offer] for shop, time, sold, offer in rows
+    ]
+    (room / "counts.csv").write_text("\n".join([whole[0], *(",".join(row) for row in counted)]))
+    words = ["data.corpus.files=counts.csv", "task.loss=negative_binomial", "task.scaling=none"]
+    words += ["batches.scaling=mean", "baselines=false", "logger=none"]
+    metrics = fit(composed_of([*SMALL, *words]), room / "counts")
+    assert np.isfinite(list(metrics["test"].values())).all()
+    model = rnnlab.load(room / "counts", device="cpu")
+    lowest = min(
+        found.quantiles.min() for found in model.forecasts(model.table_of(room / "counts.csv"), None)
+    )
+    assert lowest >= 0
+
+
+def test_a_damaged_checkpoint_is_told(run: Path, tmp_path: Path) -> None:
+    content = read_checkpoint(RunFolder(run).best)
+    content["rnnlab"]["features"]["scale"] = [[1.0]]
+    torch.save(content, tmp_path / "odd.ckpt")
+    with pytest.raises(RunError, match="its series' columns and scales are not as rnnlab writes them"):
+        rnnlab.load(tmp_path / "odd.ckpt", device="cpu")
