@@ -143,6 +143,11 @@ def sweep(words: list[str], reader: Reader) -> None:
         assert reader.give("train", *fewer, *quick) == 0
 
 
+def of_a_corpus_that_is_not_here(words: list[str], reader: Reader) -> None:
+    """Its recipe composes; what it trains is tested in the folder of its task."""
+    composed_only(words, reader)
+
+
 def on_slurm(words: list[str], reader: Reader) -> None:
     """The part of the command that is rnnlab's composes."""
     composed_only(words[words.index("python") :], reader)
@@ -211,11 +216,12 @@ RULES: dict[str, Callable[[list[str], Reader], None]] = {
     rf"{TRAIN} -m .*": sweep,
     rf"srun .* {TRAIN} .*": on_slurm,
     rf"{TRAIN} trainer=gpu.*": composed_only,
+    rf"{TRAIN} .*(experiment=(segrnn|an4)|data=series).*": of_a_corpus_that_is_not_here,
     rf"{TRAIN} resume=<run> .*": train_again,
     rf"{TRAIN} .*init_from=<run>": transfer,
     rf"{TRAIN} .*(_target_|model.cell)=my_.*": own,
     rf"{TRAIN} (optimizer|scheduler)=custom .*": train,
-    rf"{TRAIN} (?!.*(<|-m |trainer=|_target_|=my_|--)).*": train,
+    rf"{TRAIN} (?!.*(<|-m |trainer=|_target_|=my_|--|experiment=(segrnn|an4)|data=series)).*": train,
     r"python scripts/predict\.py run=<run> .* trust=my_cell": trusting,
     r"python scripts/(evaluate|predict|generate|export|plot)\.py run=<run>(?!.*trust).*": asking,
     r"python scripts/benchmark\.py prediction=<run>.*": asking,
