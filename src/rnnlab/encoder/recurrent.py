@@ -85,7 +85,7 @@ class RecurrentEncoder(nn.Module):
         self.layers = layers
         self.is_bidirectional = bool(bidirectional)
         self.directions = 2 if bidirectional else 1
-        self.output_size = self.cell.state_sizes(hidden_size)[0] * self.directions
+        self.output_size = self.cell.output_size(hidden_size) * self.directions
         self.dropout = float(dropout)
         self.backend = backend
         self.network = self._network()
@@ -206,7 +206,8 @@ class RecurrentEncoder(nn.Module):
 
     def _encode(self, inputs: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State]:
         """Encode by the kernels that suit the batch; ``lengths`` is None where no sequence is padded."""
-        scans = scans_for(self.cell, self.backend, inputs, self.hidden_size, lengths)
+        walked = self.cell.in_training() if self.training else self.cell
+        scans = scans_for(walked, self.backend, inputs, self.hidden_size, lengths)
         if scans is not None:
             return self._walk(scans, inputs, state)
         cell, network = cast(TorchCell, self.cell), cast(nn.RNNBase, self.network)
@@ -244,7 +245,7 @@ class Parameters(nn.Module):
     def __init__(self, cell: Cell, input_size: int, hidden_size: int, layers: int, directions: int) -> None:
         super().__init__()
         bound = 1 / math.sqrt(hidden_size)
-        width = cell.state_sizes(hidden_size)[0] * directions
+        width = cell.output_size(hidden_size) * directions
         for number, suffix in enumerate(suffixes(layers, directions)):
             size = input_size if number < directions else width
             for name, shape in cell.parameters(size, hidden_size).items():
