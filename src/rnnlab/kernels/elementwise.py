@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 
 from rnnlab.kernels.activations import sigmoid, tanh
-from rnnlab.kernels.compiler import Kernel, compiled, compiled_for, numbers_of
+from rnnlab.kernels.compiler import Kernel, compiled, compiled_apart, compiled_for, inlined, numbers_of
 from rnnlab.kernels.room import room
 from rnnlab.kernels.team import claim, openmp, team_of
 from rnnlab.kernels.toolchain import types
@@ -142,7 +142,7 @@ class _Scan(torch.autograd.Function):
 
 def _with_rows(matrix: Tensor) -> Tensor:
     """Return the matrix such that the numbers of a row lie side by side."""
-    return matrix.detach() if matrix.stride(-1) == 1 else matrix.detach().contiguous()
+    return matrix.detach().contiguous()
 
 
 def _threads(given: Tensor, places: Places) -> int:
@@ -262,14 +262,14 @@ def _add(source: Any, target: Any) -> None:
 
 
 def _forward_types(number: Any) -> tuple[Any, ...]:
-    rows, matrix = types.Array(number, 2, "A"), types.Array(number, 2, "C")
+    rows = matrix = types.Array(number, 2, "C")
     return (
         types.intp, types.intp, _places_type(), rows, matrix, matrix, matrix, matrix, matrix, types.boolean,
     )  # fmt: skip
 
 
 def _backward_types(number: Any) -> tuple[Any, ...]:
-    rows, matrix = types.Array(number, 2, "A"), types.Array(number, 2, "C")
+    rows = matrix = types.Array(number, 2, "C")
     return (
         types.intp, types.intp, _places_type(), rows, matrix, matrix, matrix, rows, matrix, matrix, matrix,
         types.boolean, types.boolean,
@@ -280,14 +280,14 @@ def _places_type() -> Any:
     return types.NamedUniTuple(types.Array(types.int64, 1, "C"), len(Places._fields), Places)
 
 
-@compiled
+@compiled_apart
 def _real(given: Any, beside: Any, state: Any, output: Any) -> None:
     for i in range(len(state)):
         c = beside[i] * state[i] + given[i]
         state[i], output[i] = c, c
 
 
-@compiled
+@compiled_apart
 def _real_back(
     given: Any, beside: Any, before: Any, after: Any, output_slope: Any, slope: Any, given_slope: Any,
     beside_slope: Any,
@@ -300,90 +300,104 @@ def _real_back(
 
 
 @compiled
-def _complex(given: Any, beside: Any, state: Any, output: Any) -> None:
-    half = len(state) // 2
-    for i in range(half):
-        j = half + i
-        real = beside[i] * state[i] - beside[j] * state[j] + given[i]
-        imaginary = beside[i] * state[j] + beside[j] * state[i] + given[j]
-        state[i], output[i] = real, real
-        state[j], output[j] = imaginary, imaginary
+def _halves(row: Any) -> Any:
+    """Return a row's two parts: an index that is added up hides from LLVM that they are apart."""
+    size = len(row) // 2
+    return row[:size], row[size:]
 
 
 @compiled
+def _thirds(row: Any) -> Any:
+    size = len(row) // 3
+    return row[:size], row[size : 2 * size], row[2 * size :]
+
+
+@compiled_apart
+def _complex(given: Any, beside: Any, state: Any, output: Any) -> None:
+    (given_r, given_i), (a_r, a_i), (c_r, c_i) = _halves(given), _halves(beside), _halves(state)
+    output_r, output_i = _halves(output)
+    for i in range(len(c_r)):
+        real = a_r[i] * c_r[i] - a_i[i] * c_i[i] + given_r[i]
+        imaginary = a_r[i] * c_i[i] + a_i[i] * c_r[i] + given_i[i]
+        c_r[i], c_i[i] = real, imaginary
+        output_r[i], output_i[i] = real, imaginary
+
+
+@compiled_apart
 def _complex_back(
     given: Any, beside: Any, before: Any, after: Any, output_slope: Any, slope: Any, given_slope: Any,
     beside_slope: Any,
 ) -> None:  # fmt: skip
-    half = len(slope) // 2
-    for i in range(half):
-        j = half + i
-        real, imaginary = slope[i] + output_slope[i], slope[j] + output_slope[j]
-        given_slope[i], given_slope[j] = real, imaginary
-        beside_slope[i] += real * before[i] + imaginary * before[j]
-        beside_slope[j] += imaginary * before[i] - real * before[j]
-        slope[i] = beside[i] * real + beside[j] * imaginary
-        slope[j] = beside[i] * imaginary - beside[j] * real
+    (a_r, a_i), (c_r, c_i), (slope_r, slope_i) = _halves(beside), _halves(before), _halves(slope)
+    (more_r, more_i), (db_r, db_i), (da_r, da_i) = (
+        _halves(output_slope), _halves(given_slope), _halves(beside_slope),
+    )  # fmt: skip
+    for i in range(len(slope_r)):
+        real, imaginary = slope_r[i] + more_r[i], slope_i[i] + more_i[i]
+        db_r[i], db_i[i] = real, imaginary
+        da_r[i] += real * c_r[i] + imaginary * c_i[i]
+        da_i[i] += imaginary * c_r[i] - real * c_i[i]
+        slope_r[i] = a_r[i] * real + a_i[i] * imaginary
+        slope_i[i] = a_r[i] * imaginary - a_i[i] * real
 
 
-@compiled
+@compiled_apart
 def _mingru(given: Any, beside: Any, state: Any, output: Any) -> None:
-    hidden = len(state)
-    for i in range(hidden):
-        j = hidden + i
-        z, n = sigmoid(given[i] + beside[i]), given[j] + beside[j]
+    (given_z, given_n), (bias_z, bias_n) = _halves(given), _halves(beside)
+    for i in range(len(state)):
+        z, n = sigmoid(given_z[i] + bias_z[i]), given_n[i] + bias_n[i]
         h = n + z * (state[i] - n)
         state[i], output[i] = h, h
 
 
-@compiled
+@compiled_apart
 def _mingru_back(
     given: Any, beside: Any, before: Any, after: Any, output_slope: Any, slope: Any, given_slope: Any,
     beside_slope: Any,
 ) -> None:  # fmt: skip
-    hidden, one = len(slope), slope.dtype.type(1)
-    for i in range(hidden):
-        j = hidden + i
-        z, n = sigmoid(given[i] + beside[i]), given[j] + beside[j]
+    (given_z, given_n), (bias_z, bias_n) = _halves(given), _halves(beside)
+    (slope_z, slope_n), (sum_z, sum_n) = _halves(given_slope), _halves(beside_slope)
+    one = slope.dtype.type(1)
+    for i in range(len(slope)):
+        z, n = sigmoid(given_z[i] + bias_z[i]), given_n[i] + bias_n[i]
         dh = slope[i] + output_slope[i]
         dz, dn = dh * (before[i] - n) * z * (one - z), dh * (one - z)
-        given_slope[i], given_slope[j] = dz, dn
-        beside_slope[i] += dz
-        beside_slope[j] += dn
-        slope[i] = dh * z
+        slope_z[i], slope_n[i], slope[i] = dz, dn, dh * z
+        sum_z[i] += dz
+        sum_n[i] += dn
 
 
-@compiled
+@compiled_apart
 def _minlstm(given: Any, beside: Any, state: Any, output: Any) -> None:
-    hidden = len(state)
-    for i in range(hidden):
-        j, k = hidden + i, 2 * hidden + i
-        f, n = _share(given[i] + beside[i], given[j] + beside[j], state.dtype.type(1)), given[k] + beside[k]
+    (given_f, given_i, given_n), (bias_f, bias_i, bias_n) = _thirds(given), _thirds(beside)
+    for i in range(len(state)):
+        f = _share(given_f[i] + bias_f[i], given_i[i] + bias_i[i], state.dtype.type(1))
+        n = given_n[i] + bias_n[i]
         h = n + f * (state[i] - n)
         state[i], output[i] = h, h
 
 
-@compiled
+@compiled_apart
 def _minlstm_back(
     given: Any, beside: Any, before: Any, after: Any, output_slope: Any, slope: Any, given_slope: Any,
     beside_slope: Any,
 ) -> None:  # fmt: skip
-    hidden, one = len(slope), slope.dtype.type(1)
-    for i in range(hidden):
-        j, k = hidden + i, 2 * hidden + i
-        forget, entry, n = given[i] + beside[i], given[j] + beside[j], given[k] + beside[k]
+    (given_f, given_i, given_n), (bias_f, bias_i, bias_n) = _thirds(given), _thirds(beside)
+    (slope_f, slope_i, slope_n), (sum_f, sum_i, sum_n) = _thirds(given_slope), _thirds(beside_slope)
+    one = slope.dtype.type(1)
+    for i in range(len(slope)):
+        forget, entry, n = given_f[i] + bias_f[i], given_i[i] + bias_i[i], given_n[i] + bias_n[i]
         f = _share(forget, entry, one)
         dh = slope[i] + output_slope[i]
         share = dh * (before[i] - n) * f * (one - f)
         df, di, dn = share * sigmoid(-forget), -share * sigmoid(-entry), dh * (one - f)
-        given_slope[i], given_slope[j], given_slope[k] = df, di, dn
-        beside_slope[i] += df
-        beside_slope[j] += di
-        beside_slope[k] += dn
-        slope[i] = dh * f
+        slope_f[i], slope_i[i], slope_n[i], slope[i] = df, di, dn, dh * f
+        sum_f[i] += df
+        sum_i[i] += di
+        sum_n[i] += dn
 
 
-@compiled
+@inlined
 def _share(a: Any, b: Any, one: Any) -> Any:
     """Return ``s(a) / (s(a) + s(b))`` by exponentials of which the largest is 1."""
     zero = one - one
@@ -393,41 +407,40 @@ def _share(a: Any, b: Any, one: Any) -> Any:
     return (whole + of_b) / (whole + whole + of_a + of_b)
 
 
-@compiled
+@inlined
 def _exponential(x: Any, one: Any) -> Any:
     """Return ``exp(x)`` for x <= 0, exact to within what tanh is off."""
     t = tanh(x / (one + one))
     return (one + t) / (one - t)
 
 
-@compiled
+@compiled_apart
 def _qrnn(given: Any, beside: Any, state: Any, output: Any) -> None:
-    hidden = len(state)
-    for i in range(hidden):
-        j, k = hidden + i, 2 * hidden + i
-        z, f, o = tanh(given[i] + beside[i]), sigmoid(given[j] + beside[j]), sigmoid(given[k] + beside[k])
+    (given_z, given_f, given_o), (bias_z, bias_f, bias_o) = _thirds(given), _thirds(beside)
+    for i in range(len(state)):
+        z, f = tanh(given_z[i] + bias_z[i]), sigmoid(given_f[i] + bias_f[i])
         c = z + f * (state[i] - z)
-        state[i], output[i] = c, o * c
+        state[i], output[i] = c, sigmoid(given_o[i] + bias_o[i]) * c
 
 
-@compiled
+@compiled_apart
 def _qrnn_back(
     given: Any, beside: Any, before: Any, after: Any, output_slope: Any, slope: Any, given_slope: Any,
     beside_slope: Any,
 ) -> None:  # fmt: skip
-    hidden, one = len(slope), slope.dtype.type(1)
-    for i in range(hidden):
-        j, k = hidden + i, 2 * hidden + i
-        z, f, o = tanh(given[i] + beside[i]), sigmoid(given[j] + beside[j]), sigmoid(given[k] + beside[k])
-        dh = output_slope[i]
+    (given_z, given_f, given_o), (bias_z, bias_f, bias_o) = _thirds(given), _thirds(beside)
+    (slope_z, slope_f, slope_o), (sum_z, sum_f, sum_o) = _thirds(given_slope), _thirds(beside_slope)
+    one = slope.dtype.type(1)
+    for i in range(len(slope)):
+        z, f = tanh(given_z[i] + bias_z[i]), sigmoid(given_f[i] + bias_f[i])
+        o, dh = sigmoid(given_o[i] + bias_o[i]), output_slope[i]
         dc = slope[i] + dh * o
         dz, df = dc * (one - f) * (one - z * z), dc * (before[i] - z) * f * (one - f)
         do = dh * after[i] * o * (one - o)
-        given_slope[i], given_slope[j], given_slope[k] = dz, df, do
-        beside_slope[i] += dz
-        beside_slope[j] += df
-        beside_slope[k] += do
-        slope[i] = dc * f
+        slope_z[i], slope_f[i], slope_o[i], slope[i] = dz, df, do, dc * f
+        sum_z[i] += dz
+        sum_f[i] += df
+        sum_o[i] += do
 
 
 REAL = kernels_of("elementwise", _real, _real_back, has_gates=False, reads_state=True)
