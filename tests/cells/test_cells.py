@@ -31,7 +31,9 @@ def scanned(scans: Any, inputs: Tensor, state: State, weights: Weights, reverse:
 
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["forwards", "backwards"])
-@pytest.mark.parametrize("cell", TORCH_CELLS, ids=lambda cell: f"{cell.name}-{getattr(cell, 'nonlinearity', '')}")
+@pytest.mark.parametrize(
+    "cell", TORCH_CELLS, ids=lambda cell: f"{cell.name}-{getattr(cell, 'nonlinearity', '')}"
+)
 @pytest.mark.smoke
 def test_the_scan_of_a_step_is_pytorchs_with_every_gradient(cell: TorchCell, reverse: bool) -> None:
     torch.manual_seed(1)
@@ -67,7 +69,9 @@ def test_it_has_second_derivatives(cell: Cell) -> None:
     assert torch.autograd.gradgradcheck(outputs, (inputs, *weights.values()))
 
 
-@pytest.mark.parametrize("cell", TORCH_CELLS, ids=lambda cell: f"{cell.name}-{getattr(cell, 'nonlinearity', '')}")
+@pytest.mark.parametrize(
+    "cell", TORCH_CELLS, ids=lambda cell: f"{cell.name}-{getattr(cell, 'nonlinearity', '')}"
+)
 def test_a_step_of_pytorchs_own_is_the_same(cell: TorchCell) -> None:
     torch.manual_seed(3)
     weights = weights_of(cell, 3, 4)
@@ -122,7 +126,7 @@ class Leaky(Cell):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("gruu", {}, "model.cell=gruu is unknown. Did you mean gru?"),
+        ("gruu", {}, "model.cell=gruu is unknown. Did you mean gru or mingru?"),
         ("cell", {}, "model.cell=cell is unknown"),
         ("no_such_module.Cell", {}, "model.cell=no_such_module.Cell: can't import 'no_such_module'"),
         ("torch.nn.GRU", {}, "model.cell=torch.nn.GRU is not a class derived from Cell"),

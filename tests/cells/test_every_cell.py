@@ -1,4 +1,4 @@
-"""Every cell in ``cells/``, found by its file: fast paths, padding, both directions, states that are handed on."""
+"""Every cell in ``cells/``, found by its file: fast paths, padding, directions, states that are handed on."""
 
 from typing import Any
 
@@ -13,14 +13,19 @@ from rnnlab.encoder.recurrent import RecurrentEncoder
 from rnnlab.encoder.regularised import RegularisedEncoder
 from rnnlab.encoder.trace import traced
 
-OPTIONS: dict[str, list[dict[str, Any]]] = {"qrnn": [{}, {"window": 2, "zoneout": 0.3}], "lru": [{"glu": True}]}
+OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "qrnn": [{}, {"window": 2, "zoneout": 0.3}],
+    "lru": [{"glu": True}],
+}
 CASES = [(name, options) for name in cell_classes() for options in OPTIONS.get(name, [{}])]
 EVERY = pytest.mark.parametrize(("name", "options"), CASES, ids=str)
 ELEMENTWISE = [case for case in CASES if isinstance(cell_named(*case), ElementwiseCell)]
 LENGTHS = [5, 2, 7, 1, 7]
 
 
-def encoder_of(name: str, options: dict[str, Any], backend: str = "auto", layers: int = 2) -> RecurrentEncoder:
+def encoder_of(
+    name: str, options: dict[str, Any], backend: str = "auto", layers: int = 2
+) -> RecurrentEncoder:
     torch.manual_seed(1)
     encoder = RecurrentEncoder(3, name, 4, layers, layers > 1, backend=backend, **options)
     return encoder.double().eval()

@@ -15,8 +15,9 @@ Complex numbers are kept as real parts, then imaginary parts: the state is ``(ba
 matrix ``(hidden, input)``, as input and output may differ in size; the paper's, of equal sizes, is diagonal.
 One layer and direction has ``3 hidden * input + 2 hidden^2 + 3 hidden`` parameters.
 
-y is linear in all inputs. ``model.glu=true`` puts the gated linear unit of the paper's blocks behind it (Dauphin
-et al. 2017; ``2 hidden^2 + 2 hidden`` parameters more), ``y1 * s(y2)`` with ``[y1 y2] = W y + b``.
+y is linear in all inputs. ``model.glu=true`` puts the gated linear unit of the paper's blocks behind it
+(Dauphin et al. 2017; ``2 hidden^2 + 2 hidden`` parameters more):
+``y1 * s(y2)`` with ``[y1 y2] = W y + b``.
 """
 
 import math
@@ -54,7 +55,7 @@ class Lru(ElementwiseCell):
     ) -> None:
         if not 0 <= r_min < r_max <= 1:
             raise ConfigError(
-                f"model.r_min={r_min} model.r_max={r_max}: expected radii from 0 to 1, the second the larger; "
+                f"model.r_min={r_min} model.r_max={r_max}: expected radii from 0 to 1, the second larger; "
                 "beyond 1 the state would grow without bound."
             )
         if not 0 < max_phase <= 2 * math.pi:

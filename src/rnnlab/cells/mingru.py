@@ -6,8 +6,8 @@ From the state h and the input x, with * for the product of elements and s for t
     n = W_n x + b_n                 the candidate
     h' = (1 - z) * n + z * h
 
-z is named as in ``nn.GRU``: where it is 1 the state stays; the paper's z is 1 - z. One layer and direction has
-``2 hidden (input + 1)`` parameters, a GRU ``3 hidden (input + hidden + 2)``.
+z is named as in ``nn.GRU``: where it is 1 the state stays; the paper's z is 1 - z. One layer and direction
+has ``2 hidden (input + 1)`` parameters, a GRU ``3 hidden (input + hidden + 2)``.
 
 This is the plain form (the paper's appendix A). The other one there computes with logarithms, so that all
 steps can be had at once by a scan of prefix sums, and for that candidates and h_0 must be positive: they go

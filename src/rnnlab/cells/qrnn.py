@@ -28,7 +28,6 @@ from rnnlab.cells.cell import ElementwiseCell, Terms, Weights
 from rnnlab.errors import ConfigError
 
 
-
 class Qrnn(ElementwiseCell):
     """``model.cell=qrnn``.
 

@@ -20,7 +20,7 @@ from rnnlab.kernels.waiting import waiting
 
 
 class ElementwiseScans:
-    """Walks one batch, see :class:`rnnlab.encoder.scans.Scans`: on a CPU compiled by numba, on CUDA by Triton.
+    """Walks one batch, see :class:`rnnlab.encoder.scans.Scans`: compiled by numba, on CUDA by Triton.
 
     Args:
         cell: what is walked.

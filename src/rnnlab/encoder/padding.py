@@ -170,7 +170,7 @@ def taken_out(batch: Tensor, places: Tensor) -> Tensor:
 
 
 def put_back(tokens: Tensor, places: Tensor, rows: int) -> Tensor:
-    """Return ``(rows, size)`` with ``tokens (count, size)`` at ``places``, all different, and zeros elsewhere."""
+    """Return ``(rows, size)`` with ``tokens (count, size)`` at ``places``, all different; else zeros."""
     return cast(Tensor, _RowsPut.apply(tokens, places, rows))
 
 

@@ -1,7 +1,7 @@
 """The scan of all elementwise cells for CUDA, in Triton: ``c_t = a_t * c_(t-1) + b_t``, real or complex.
 
 A program walks a row's stretch of units from the first token to the last, so thousands of numbers go side by
-side. With ``TRITON_INTERPRET=1`` in the environment before Triton is imported, it runs on a CPU, too, for tests.
+side. With ``TRITON_INTERPRET=1`` in the environment before Triton is imported, it runs on a CPU, for tests.
 """
 
 from typing import Any
@@ -15,7 +15,13 @@ UNITS = 64
 
 
 def device_scan(
-    drive: Tensor, decay: Tensor, start: Tensor, first: Tensor, lengths: Tensor, reverse: bool, is_complex: bool
+    drive: Tensor,
+    decay: Tensor,
+    start: Tensor,
+    first: Tensor,
+    lengths: Tensor,
+    reverse: bool,
+    is_complex: bool,
 ) -> Tensor:
     """Return c after each token, ``(tokens, width)``.
 

@@ -1,8 +1,8 @@
-"""The fused scan of all elementwise cells: ``c_t = a_t * c_(t-1) + b_t``, number by number, forwards and back.
+"""The fused scan of all elementwise cells: ``c_t = a_t * c_(t-1) + b_t``, forwards and back.
 
 The products are made before, for all tokens at once (``cells/cell.py``, ``ElementwiseCell``); what is left
-reads every number once, so memory is what it costs. Therefore minGRU, minLSTM and QRNN have their gates in the
-scan: what the product gives goes in as it is, and on the way back the gates are computed anew rather than kept.
+reads every number once, so memory is what it costs. So minGRU, minLSTM and QRNN have their gates in the
+scan: what the product gives goes in as it is, and on the way back gates are computed anew, not kept.
 ``REAL`` and ``COMPLEX`` take a and b themselves, of any cell.
 
 Tokens lie row by row without padding, ``(tokens, width)``. A thread walks one row from its first token to its
@@ -233,7 +233,7 @@ def _backward(
     team: int, threads: int, places: Any, given: Any, beside: Any, start: Any, states: Any,
     outputs_slope: Any, given_slope: Any, beside_slope: Any, flowing: Any, reverse: bool, is_sum: bool,
 ) -> None:  # fmt: skip
-    """Walk all rows back: ``flowing (batch, width)`` goes from the slopes of the last c to those of the first.
+    """Walk all rows back: ``flowing (batch, width)`` goes from slopes of the last c to those of the first.
 
     Where ``beside`` is one row for all, each row of the batch adds to one of ``beside_slope``; those are then
     added up to the first, in their order.
