@@ -52,8 +52,9 @@ def walked(encoder: RecurrentEncoder, sequence: Tensor, states: list[State]) -> 
             seen = []
             for token in read:
                 given = encoder.cell.project(token[None, None], weights)[:, 0]
-                state = encoder.cell.step(given, state, weights).states
-                seen.append(state[0][0])
+                step = encoder.cell.step(given, state, weights)
+                state = step.states
+                seen.append(step.output[0])
             outputs.append(torch.stack(seen[::-1] if way else seen))
             finals.append(state)
         sequence = torch.cat(outputs, dim=1)

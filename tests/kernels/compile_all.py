@@ -1,5 +1,6 @@
 """Compile every kernel for both types of numbers: ``python -m tests.kernels.compile_all``."""
 
+from rnnlab.cells import cell_classes, cell_named
 from rnnlab.kernels import lookup
 from rnnlab.kernels.ahead import compile_ahead
 from rnnlab.kernels.compiler import Kernel
@@ -10,6 +11,9 @@ from tests.kernels.layers import KINDS, cell_of
 def compile_all() -> None:
     for kind in KINDS:
         kernels_named(str(cell_of(kind).fused))
+    for cell in map(cell_named, cell_classes()):
+        if cell.fused is not None:
+            kernels_named(cell.fused)
     for numbers in ("float32", "float64"):
         for name in list(Kernel.named):
             compile_ahead(lookup.__name__, name, numbers)

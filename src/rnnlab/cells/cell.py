@@ -33,12 +33,36 @@ class Step(NamedTuple):
     """What one time step computes, each ``(batch, hidden)``.
 
     Attributes:
-        states: the new states; the first is the output.
+        states: the new states.
         gates: what a figure shows of gates, between 0 and 1, by name.
         squashed: what came out of a tanh, between -1 and 1, by name.
+        reading: how the output is read from the first state, where it is not that state itself.
     """
 
     states: State
+    gates: Mapping[str, Tensor] = {}
+    squashed: Mapping[str, Tensor] = {}
+    reading: Callable[[Tensor], Tensor] | None = None
+
+    @property
+    def output(self) -> Tensor:
+        """What the layer above gets."""
+        return self.states[0] if self.reading is None else self.reading(self.states[0])
+
+
+class Terms(NamedTuple):
+    """What an elementwise cell's state becomes at each token: ``decay * state + drive``.
+
+    Attributes:
+        decay: ``(..., hidden)``, or ``(hidden,)`` where it is the same at every token; of a complex cell real
+            parts, then imaginary parts.
+        drive: ``(..., hidden)``, likewise.
+        gates: see :class:`Step`.
+        squashed: see :class:`Step`.
+    """
+
+    decay: Tensor
+    drive: Tensor
     gates: Mapping[str, Tensor] = {}
     squashed: Mapping[str, Tensor] = {}
 
@@ -97,7 +121,7 @@ class Cell(ABC):
     blocks: tuple[str, ...] = ("hidden",)
     """The blocks of ``hidden`` rows in its matrices, from top to bottom: gates, candidates."""
     states: tuple[str, ...] = ("hidden",)
-    """What goes from step to step, the output first."""
+    """What goes from step to step; the first is the output, unless :meth:`step` says how that is read."""
     is_elementwise: ClassVar[bool] = False
     """Whether gates and candidates see the inputs alone: one product for all tokens, no ``weight_hh``."""
     remembering_gate: str | None = None
@@ -129,8 +153,16 @@ class Cell(ABC):
         return None
 
     def state_sizes(self, hidden_size: int) -> tuple[int, ...]:
-        """Return the width of each state; that of the first is the output's."""
+        """Return the width of each state; that of the first is the output's, see :meth:`output_size`."""
         return (hidden_size,) * len(self.states)
+
+    def output_size(self, hidden_size: int) -> int:
+        """Return the width of the output."""
+        return self.state_sizes(hidden_size)[0]
+
+    def in_training(self) -> "Cell":
+        """Return the cell as it is while it trains: another one where chance is part of its equations."""
+        return self
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
         """Return the shapes of one layer's parameters in one direction, by name.
@@ -194,9 +226,12 @@ class Cell(ABC):
                 f"model.initialization=orthogonal: the {self.name} cell has no recurrent matrix to start so."
             )
         if initialization not in self.initializations:
+            instead = "has gates for the same end: model.forget_bias=1"
+            if self.remembering_gate is None:
+                instead = "starts in its own way"
             raise ConfigError(
                 "model.initialization=identity is for the rnn cell with rectified units (Le et al. 2015; "
-                f"model=irnn); the {self.name} has gates for the same end: model.forget_bias=1."
+                f"model=irnn); the {self.name} {instead}."
             )
         if forget_bias is not None and self.remembering_gate is None:
             raise ConfigError(
@@ -283,6 +318,80 @@ class Cell(ABC):
             The names of the states after the step; None where the cell can't be written so.
         """
         return None
+
+
+class ElementwiseCell(Cell):
+    """A cell whose state is scaled and added to, number by number, by what the inputs alone decide.
+
+    With the state c, and a and b computed of the inputs (``terms``)::
+
+        c_t = a_t * c_(t-1) + b_t
+
+    So all products are made for all tokens at once (``project``), and what is left is a scan over numbers,
+    which rnnlab has once for all such cells: ``kernels/elementwise.py`` on a CPU, ``kernels/device_scan.py``
+    on CUDA. A subclass says ``terms``, and ``read`` where the output is not the state.
+    """
+
+    is_elementwise = True
+    initializations: tuple[str, ...] = ("uniform",)
+    is_complex: ClassVar[bool] = False
+    """Whether a state's numbers are complex: all real parts, then all imaginary parts."""
+    looks_back: bool = False
+    """Whether the second half of what :meth:`project` gives belongs to the token read next. Its state
+    ``previous`` hands it on from one window of a text to the next."""
+    fused: str | None = "rnnlab.kernels.elementwise.REAL"
+    """The dotted name of its :class:`rnnlab.kernels.elementwise.ElementwiseKernels`."""
+
+    @abstractmethod
+    def terms(self, given: Tensor, weights: Weights) -> Terms:
+        """Return by what the state is scaled, and what is added to it, of any number of tokens.
+
+        Args:
+            given: of :meth:`project`, ``(..., width)``.
+            weights: of the layer and direction.
+        """
+
+    def read(self, hidden: Tensor, given: Tensor, weights: Weights) -> Tensor:
+        """Return the output of any number of tokens, ``(..., output)``: here the state after them.
+
+        Args:
+            hidden: the first state after each token.
+            given: as in :meth:`terms`.
+            weights: of the layer and direction.
+        """
+        return hidden
+
+    def step(self, given: Tensor, states: State, weights: Weights) -> Step:
+        """Compute one time step, ``decay * state + drive``."""
+        others: State = ()
+        if self.looks_back:
+            now, coming = given.chunk(2, dim=1)
+            given, others = now + states[1], (coming,)
+        decay, drive, gates, squashed = self.terms(given, weights)
+        hidden = scaled(states[0], decay, self.is_complex) + drive
+        return Step((hidden, *others), gates, squashed, lambda state: self.read(state, given, weights))
+
+    def fused_is_faster(self, hidden_size: int, time: int, padding: float, is_mixed: bool = False) -> bool:
+        """Return whether the fused scan is the faster: wherever there is more than one step to take."""
+        return time > 1
+
+
+def scaled(state: Tensor, decay: Tensor, is_complex: bool) -> Tensor:
+    """Return ``decay * state``, number by number.
+
+    Args:
+        state: ``(..., width)``.
+        decay: the same, or ``(width,)``.
+        is_complex: whether the first half are real parts, the second imaginary parts.
+    """
+    if not is_complex:
+        return decay * state
+    (real, imaginary), (decay_real, decay_imaginary) = state.chunk(2, dim=-1), decay.chunk(2, dim=-1)
+    parts = (
+        decay_real * real - decay_imaginary * imaginary,
+        decay_real * imaginary + decay_imaginary * real,
+    )
+    return torch.cat(parts, dim=-1)
 
 
 class TorchCell(Cell):

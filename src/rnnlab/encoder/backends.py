@@ -8,7 +8,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from rnnlab.cells.cell import Cell
+from rnnlab.cells.cell import Cell, ElementwiseCell
+from rnnlab.encoder.elementwise import ElementwiseScans, has_triton
 from rnnlab.encoder.scans import Scans, StepScans, TorchScans
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.kernels.waiting import waiting
@@ -63,7 +64,11 @@ def scans_for(
     Raises:
         ConfigError: if ``fused`` is asked for and the numbers are not of a type that it computes in.
     """
-    if takes_fused(cell, backend, inputs, hidden_size, lengths):
+    is_fused = takes_fused(cell, backend, inputs, hidden_size, lengths)
+    if isinstance(cell, ElementwiseCell) and (is_fused or takes_device_scan(backend, inputs)):
+        scans: Scans = ElementwiseScans(cell, lengths, inputs)
+        return scans
+    if is_fused:
         return fused_scans(cell, lengths, inputs)
     in_torch = cell.in_torch
     if in_torch is None:
@@ -97,6 +102,11 @@ def takes_fused(cell: Cell, backend: str, inputs: Tensor, hidden_size: int, leng
     batch, time, _ = inputs.shape
     padding = 0.0 if lengths is None else 1 - int(lengths.sum()) / (batch * time)
     return cell.fused_is_faster(hidden_size, time, padding, is_mixed)
+
+
+def takes_device_scan(backend: str, inputs: Tensor) -> bool:
+    """Return whether an elementwise cell's batch is walked by the kernels for CUDA."""
+    return inputs.is_cuda and backend != "torch" and has_triton()
 
 
 def lookup_pays(tokens: Tensor, table: Tensor) -> bool:

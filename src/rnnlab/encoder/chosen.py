@@ -92,7 +92,7 @@ def size_for(
         )
 
     def count(size: int) -> int:
-        width = cell.state_sizes(size)[0] * directions
+        width = cell.output_size(size) * directions
         inputs = [input_size] + [width] * (layers - 1)
         shapes = (shape for given in inputs for shape in cell.parameters(given, size).values())
         return directions * sum(map(math.prod, shapes)) + gated * layers * 2 * width**2

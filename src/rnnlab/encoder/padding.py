@@ -162,3 +162,42 @@ class _RowsPermuted(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (permutation,) = ctx.saved_tensors
         return reordered(gradients[0], permutation), None
+
+
+def taken_out(batch: Tensor, places: Tensor) -> Tensor:
+    """Return the rows of ``batch (rows, size)`` at ``places``, all different, in their order."""
+    return cast(Tensor, _RowsTaken.apply(batch, places))
+
+
+def put_back(tokens: Tensor, places: Tensor, rows: int) -> Tensor:
+    """Return ``(rows, size)`` with ``tokens (count, size)`` at ``places``, all different; else zeros."""
+    return cast(Tensor, _RowsPut.apply(tokens, places, rows))
+
+
+class _RowsTaken(torch.autograd.Function):
+    """A gather whose gradient writes each row once, and adds nothing up."""
+
+    @staticmethod
+    def forward(ctx: Any, batch: Tensor, places: Tensor) -> Tensor:
+        ctx.save_for_backward(places)
+        ctx.rows = len(batch)
+        return batch.index_select(0, places)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (places,) = ctx.saved_tensors
+        return put_back(gradients[0], places, ctx.rows), None
+
+
+class _RowsPut(torch.autograd.Function):
+    """The way back, whose gradient is the gather."""
+
+    @staticmethod
+    def forward(ctx: Any, tokens: Tensor, places: Tensor, rows: int) -> Tensor:
+        ctx.save_for_backward(places)
+        return tokens.new_zeros(rows, tokens.shape[1]).index_copy_(0, places, tokens)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (places,) = ctx.saved_tensors
+        return taken_out(gradients[0], places), None, None

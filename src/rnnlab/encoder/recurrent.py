@@ -96,7 +96,7 @@ class RecurrentEncoder(nn.Module):
         self.layers = layers
         self.is_bidirectional = bool(bidirectional)
         self.directions = 2 if bidirectional else 1
-        self.output_size = self.cell.state_sizes(hidden_size)[0] * self.directions
+        self.output_size = self.cell.output_size(hidden_size) * self.directions
         self.dropout = float(dropout)
         self.backend = backend
         self.blocks = Blocks([input_size, *[self.output_size] * layers], norm, residual, gated)
@@ -224,13 +224,17 @@ class RecurrentEncoder(nn.Module):
         """Encode by the kernels that suit the batch; ``lengths`` is None where no sequence is padded."""
         if not self.blocks.are_bare:
             return self._walk_blocks(inputs, lengths, state)
-        scans = scans_for(self.cell, self.backend, inputs, self.hidden_size, lengths)
+        scans = scans_for(self._cell_now(), self.backend, inputs, self.hidden_size, lengths)
         if scans is not None:
             return self._walk(scans, inputs, state)
         cell, network = cast(TorchCell, self.cell), cast(nn.RNNBase, self.network)
         if lengths is None:
             return cell.torch_run(network, inputs, state)
         return packed_pass(cell, network, inputs, lengths, state)
+
+    def _cell_now(self) -> Cell:
+        """Return the cell as it is while the encoder trains, or does not."""
+        return self.cell.in_training() if self.training else self.cell
 
     def _walk(self, scans: Scans, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
         """Encode layer by layer and direction by direction, each a scan over the batch."""
@@ -268,7 +272,7 @@ class RecurrentEncoder(nn.Module):
         finals: list[State] = []
 
         def walked(layer: int, read: Tensor) -> Tensor:
-            scans = scans_for(self.cell, self.backend, read, self.hidden_size, lengths)
+            scans = scans_for(self._cell_now(), self.backend, read, self.hidden_size, lengths)
             if scans is None:
                 every = torch.full(read.shape[:1], read.shape[1]) if lengths is None else lengths
                 scans = TorchScans(cast(TorchCell, self.cell.in_torch), every, read)
@@ -291,7 +295,7 @@ class Parameters(nn.Module):
     def __init__(self, cell: Cell, input_size: int, hidden_size: int, layers: int, directions: int) -> None:
         super().__init__()
         bound = 1 / math.sqrt(hidden_size)
-        width = cell.state_sizes(hidden_size)[0] * directions
+        width = cell.output_size(hidden_size) * directions
         for number, suffix in enumerate(suffixes(layers, directions)):
             size = input_size if number < directions else width
             for name, shape in cell.parameters(size, hidden_size).items():

@@ -79,7 +79,7 @@ class StepScans:
         outputs = []
         for step in self.steps(inputs, states, weights, reverse):
             states = step.states
-            outputs.append(states[0])
+            outputs.append(step.output)
         if reverse:
             outputs.reverse()
         return self.enter(torch.stack(outputs, dim=1)), tuple(part.unsqueeze(0) for part in states)

@@ -180,7 +180,7 @@ def traced_layer(
         squashed=_over_time([step.squashed for step in steps]),
         recurrent={block: part.detach() for block, part in cell.recurrent_matrices(weights).items()},
     )
-    return scans.enter(torch.stack(hidden, dim=1)), trace
+    return scans.enter(torch.stack([step.output for step in steps], dim=1)), trace
 
 
 def fine(tensor: Tensor) -> Tensor:

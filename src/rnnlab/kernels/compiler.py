@@ -32,7 +32,7 @@ from numpy.typing import DTypeLike
 from torch import Tensor
 
 from rnnlab.folders import cache_folder
-from rnnlab.kernels.toolchain import Listener, binding, install_listener, numba
+from rnnlab.kernels.toolchain import Compiler, Listener, binding, install_listener, numba
 from rnnlab.kernels.waiting import waiting
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # and infinity keep their meaning. The numpy error model divides by zero without a check, so loops vectorise.
 _OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 
-_PLAIN = ("__init__", "ahead", "elman", "room", "scans", "waiting")
+_PLAIN = ("__init__", "ahead", "device_scan", "elman", "room", "scans", "waiting")
 """Modules of this package in which nothing is compiled."""
 
 _PATIENCE = 120.0
@@ -53,6 +53,26 @@ _PATIENCE = 120.0
 def compiled(function: Function) -> Function:
     """Mark a function as part of the kernels: compiled into whatever entry point calls it."""
     result: Function = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
+    return result
+
+
+class _ArraysApart(Compiler):  # type: ignore[misc]
+    """Tells LLVM that no argument's numbers are another's, of those that are written."""
+
+    def define_pipelines(self) -> Any:
+        """Set the mark that numba has for it, and no option."""
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+def compiled_apart(function: Function) -> Function:
+    """Like ``compiled``, for a loop over many arrays of which those written to overlap no other.
+
+    LLVM makes vectors of a loop only if at most eight comparisons of addresses show that it may.
+    """
+    result: Function = numba.njit(
+        no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=_ArraysApart, **_OPTIONS
+    )(function)
     return result
 
 

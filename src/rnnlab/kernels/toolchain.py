@@ -12,6 +12,7 @@ types: Any = numba.types
 cgutils: Any = import_module("numba.core.cgutils")
 intrinsic: Any = import_module("numba.extending").intrinsic
 overload: Any = import_module("numba.extending").overload
+Compiler: Any = import_module("numba.core.compiler").Compiler
 Listener: Any = import_module("numba.core.event").Listener
 install_listener: Any = import_module("numba.core.event").install_listener
 ir: Any = import_module("llvmlite.ir")

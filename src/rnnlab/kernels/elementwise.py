@@ -1,0 +1,450 @@
+"""The fused scan of all elementwise cells: ``c_t = a_t * c_(t-1) + b_t``, forwards and back.
+
+The products are made before, for all tokens at once (``cells/cell.py``, ``ElementwiseCell``); what is left
+reads every number once, so memory is what it costs. So minGRU, minLSTM and QRNN have their gates in the
+scan: what the product gives goes in as it is, and on the way back gates are computed anew, not kept.
+``REAL`` and ``COMPLEX`` take a and b themselves, of any cell.
+
+Tokens lie row by row without padding, ``(tokens, width)``. A thread walks one row from its first token to its
+last, so no bit of a row depends on the other rows, nor on the number of threads. With d for the gradient of
+the loss, and going back::
+
+    dc = d(output of this token) + d(c from the token read next)
+    db = dc      da = dc * c_before      d(c_before) = a * dc
+
+(complex: ``conj(a)`` and ``conj(c_before)`` in place of a and c_before).
+
+Each kind says what one token does, in ``step`` and ``step_back``. Their arguments are rows of numbers:
+
+* ``given``: what the product gives to the token, or b; ``beside``: its biases, or a.
+* ``state``: c, changed in place; ``output``: written.
+* ``before``, ``after``: c before and after the token; ``slope``: dc without what the output adds, changed in
+  place to d(c_before); ``output_slope``.
+* ``given_slope``: written; ``beside_slope``: added to.
+"""
+
+from types import FunctionType
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnnlab.kernels.activations import sigmoid, tanh
+from rnnlab.kernels.compiler import Kernel, compiled, compiled_apart, compiled_for, inlined, numbers_of
+from rnnlab.kernels.room import room
+from rnnlab.kernels.team import claim, openmp, team_of
+from rnnlab.kernels.toolchain import types
+
+SMALL = 30_000
+"""Numbers below which a second thread costs more than it brings."""
+
+
+class Places(NamedTuple):
+    """Where the rows of a batch lie, the longest first.
+
+    Attributes:
+        order: ``(batch,)`` their numbers in the batch.
+        starts: ``(batch,)`` their first tokens.
+        lengths: ``(batch,)`` how many tokens they have.
+    """
+
+    order: Any
+    starts: Any
+    lengths: Any
+
+
+class ElementwiseKernels(NamedTuple):
+    """One kind of scan.
+
+    Attributes:
+        forward: see ``_forward``.
+        backward: see ``_backward``.
+        has_gates: whether it takes what the product gives, and the biases; else b and a.
+        reads_state: whether the output is the state itself.
+    """
+
+    forward: Kernel
+    backward: Kernel
+    has_gates: bool
+    reads_state: bool
+
+
+def places_of(lengths: Tensor) -> Places:
+    """Return the places of rows of these ``lengths`` ``(batch,)``, laid one behind the other."""
+    numbers = lengths.numpy().astype(np.int64)
+    order = np.argsort(-numbers, kind="stable")
+    return Places(order, (np.cumsum(numbers) - numbers)[order], numbers[order])
+
+
+def elementwise_scan(
+    kernels: ElementwiseKernels, places: Places, reverse: bool, given: Tensor, beside: Tensor, start: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Walk one layer in one direction.
+
+    Args:
+        kernels: of the kind.
+        places: of the rows.
+        reverse: read each row from its end.
+        given: ``(tokens, ...)`` of the product, or b.
+        beside: ``(1, ...)`` the biases, or a; ``(tokens, ...)`` where a is another at each token.
+        start: c before the first token, ``(batch, width)``.
+
+    Returns:
+        Outputs ``(tokens, width)``, and c after the last token read, ``(batch, width)``.
+    """
+    outputs, final = _Scan.apply(kernels, places, reverse, given, beside, start)
+    return outputs, final
+
+
+class _Scan(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, kernels: ElementwiseKernels, places: Places, reverse: bool, given: Tensor, beside: Tensor,
+        start: Tensor,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        given, beside, start = _with_rows(given), beside.contiguous(), start.contiguous()
+        tokens, width = len(given), start.shape[1]
+        outputs, final = room(tokens, width, like=given), torch.empty_like(start)
+        keep = any(ctx.needs_input_grad)
+        if keep:
+            kernels.backward.begin(numbers_of(given))  # beside the forward pass, if both are to be compiled
+        kept = room(tokens if keep and not kernels.reads_state else 0, width, like=given)
+        kernels.forward.of(numbers_of(given))(
+            openmp(), _threads(given, places), places, given.numpy(), beside.numpy(), start.numpy(),
+            outputs.numpy(), kept.numpy(), final.numpy(), reverse,
+        )  # fmt: skip
+        if keep:
+            ctx.kernels, ctx.places, ctx.reverse = kernels, places, reverse
+            ctx.save_for_backward(given, beside, start, outputs if kernels.reads_state else kept)
+        return outputs, final
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():  # only where a graph of the gradients is wanted
+            raise RuntimeError(
+                "The fused scans have no second derivatives (create_graph=True): use model.backend=torch."
+            )
+        given, beside, start, states = ctx.saved_tensors
+        kernels, places = ctx.kernels, ctx.places
+        given_slope = room(*given.shape, like=given)
+        is_sum = len(beside) == 1
+        beside_slope = beside.new_zeros(len(start) if is_sum else len(beside), beside.shape[1])
+        flowing = slopes[1].clone(memory_format=torch.contiguous_format)
+        kernels.backward.of(numbers_of(given))(
+            openmp(), _threads(given, places), places, given.numpy(), beside.numpy(), start.numpy(),
+            states.numpy(), _with_rows(slopes[0]).numpy(), given_slope.numpy(), beside_slope.numpy(),
+            flowing.numpy(), ctx.reverse, is_sum,
+        )  # fmt: skip
+        of_beside = beside_slope[:1].clone() if is_sum else beside_slope
+        return None, None, None, given_slope, of_beside, flowing
+
+
+def _with_rows(matrix: Tensor) -> Tensor:
+    """Return the matrix such that the numbers of a row lie side by side."""
+    return matrix.detach().contiguous()
+
+
+def _threads(given: Tensor, places: Places) -> int:
+    """Return how many threads the work is worth; no bit of the results depends on it."""
+    return min(torch.get_num_threads(), len(places.order)) if given.numel() > SMALL else 1
+
+
+def kernels_of(name: str, step: Any, step_back: Any, has_gates: bool, reads_state: bool) -> Any:
+    """Return the scan of one kind, see the module's text for ``step`` and ``step_back``."""
+    walk, walk_back = _walk_of(name, step), _walk_back_of(name, step_back)
+    forward = _with_globals(_forward, name, walk=team_of(walk))
+    backward = _with_globals(_backward, name, walk=team_of(walk_back))
+    return ElementwiseKernels(
+        Kernel(forward, _forward_types, f"{name} forward", elsewhere=__name__),
+        Kernel(backward, _backward_types, f"{name} backward", elsewhere=__name__),
+        has_gates,
+        reads_state,
+    )
+
+
+def _with_globals(template: Any, name: str, **named: Any) -> Any:
+    """Return ``template`` with more global names: numba keeps no function on disk that has a closure."""
+    function = FunctionType(template.__code__, {**globals(), **named}, template.__name__)
+    function.__qualname__ = f"{template.__name__}_{name.replace(' ', '_')}"
+    return function
+
+
+def _walk_of(name: str, step: Any) -> Any:
+    @compiled_for(name)
+    def walk(
+        counter: Any, places: Any, given: Any, beside: Any, start: Any, outputs: Any, kept: Any,
+        final: Any, reverse: bool,
+    ) -> None:  # fmt: skip
+        keep, moves = len(kept) > 0, len(beside) > 1
+        while True:
+            row = claim(counter, 1)
+            if row >= len(places.order):
+                break
+            number, length = places.order[row], places.lengths[row]
+            token = places.starts[row] + (length - 1 if reverse else 0)
+            state = final[number]
+            _copy(start[number], state)
+            for _ in range(length):
+                step(given[token], beside[token if moves else 0], state, outputs[token])
+                if keep:
+                    _copy(state, kept[token])
+                token += -1 if reverse else 1
+
+    return walk
+
+
+def _walk_back_of(name: str, step_back: Any) -> Any:
+    @compiled_for(name)
+    def walk(
+        counter: Any, places: Any, given: Any, beside: Any, start: Any, states: Any, outputs_slope: Any,
+        given_slope: Any, beside_slope: Any, flowing: Any, reverse: bool,
+    ) -> None:  # fmt: skip
+        moves = len(beside) > 1
+        while True:
+            row = claim(counter, 1)
+            if row >= len(places.order):
+                break
+            number, length = places.order[row], places.lengths[row]
+            earlier = 1 if reverse else -1
+            token = places.starts[row] + (0 if reverse else length - 1)
+            for left in range(length, 0, -1):
+                before = states[token + earlier] if left > 1 else start[number]
+                step_back(
+                    given[token], beside[token if moves else 0], before, states[token], outputs_slope[token],
+                    flowing[number], given_slope[token], beside_slope[token if moves else number],
+                )  # fmt: skip
+                token += earlier
+
+    return walk
+
+
+def _forward(
+    team: int, threads: int, places: Any, given: Any, beside: Any, start: Any, outputs: Any, kept: Any,
+    final: Any, reverse: bool,
+) -> None:  # fmt: skip
+    """Walk all rows; ``kept (tokens, width)`` gets c after each token for the way back, if it has rows."""
+    counter = np.zeros(1, np.int64)
+    arguments = (counter, places, given, beside, start, outputs, kept, final, reverse)
+    walk(team, threads, arguments)  # type: ignore[name-defined]  # noqa: F821
+
+
+def _backward(
+    team: int, threads: int, places: Any, given: Any, beside: Any, start: Any, states: Any,
+    outputs_slope: Any, given_slope: Any, beside_slope: Any, flowing: Any, reverse: bool, is_sum: bool,
+) -> None:  # fmt: skip
+    """Walk all rows back: ``flowing (batch, width)`` goes from slopes of the last c to those of the first.
+
+    Where ``beside`` is one row for all, each row of the batch adds to one of ``beside_slope``; those are then
+    added up to the first, in their order.
+    """
+    counter = np.zeros(1, np.int64)
+    arguments = (
+        counter, places, given, beside, start, states, outputs_slope, given_slope, beside_slope, flowing,
+        reverse,
+    )  # fmt: skip
+    walk(team, threads, arguments)  # type: ignore[name-defined]  # noqa: F821
+    if is_sum:
+        for row in range(1, len(beside_slope)):
+            _add(beside_slope[row], beside_slope[0])
+
+
+@compiled
+def _copy(source: Any, target: Any) -> None:
+    for i in range(len(source)):
+        target[i] = source[i]
+
+
+@compiled
+def _add(source: Any, target: Any) -> None:
+    for i in range(len(source)):
+        target[i] += source[i]
+
+
+def _forward_types(number: Any) -> tuple[Any, ...]:
+    rows = matrix = types.Array(number, 2, "C")
+    return (
+        types.intp, types.intp, _places_type(), rows, matrix, matrix, matrix, matrix, matrix, types.boolean,
+    )  # fmt: skip
+
+
+def _backward_types(number: Any) -> tuple[Any, ...]:
+    rows = matrix = types.Array(number, 2, "C")
+    return (
+        types.intp, types.intp, _places_type(), rows, matrix, matrix, matrix, rows, matrix, matrix, matrix,
+        types.boolean, types.boolean,
+    )  # fmt: skip
+
+
+def _places_type() -> Any:
+    return types.NamedUniTuple(types.Array(types.int64, 1, "C"), len(Places._fields), Places)
+
+
+@compiled_apart
+def _real(given: Any, beside: Any, state: Any, output: Any) -> None:
+    for i in range(len(state)):
+        c = beside[i] * state[i] + given[i]
+        state[i], output[i] = c, c
+
+
+@compiled_apart
+def _real_back(
+    given: Any, beside: Any, before: Any, after: Any, output_slope: Any, slope: Any, given_slope: Any,
+    beside_slope: Any,
+) -> None:  # fmt: skip
+    for i in range(len(slope)):
+        dc = slope[i] + output_slope[i]
+        given_slope[i] = dc
+        beside_slope[i] += dc * before[i]
+        slope[i] = dc * beside[i]
+
+
+@compiled
+def _halves(row: Any) -> Any:
+    """Return a row's two parts: an index that is added up hides from LLVM that they are apart."""
+    size = len(row) // 2
+    return row[:size], row[size:]
+
+
+@compiled
+def _thirds(row: Any) -> Any:
+    size = len(row) // 3
+    return row[:size], row[size : 2 * size], row[2 * size :]
+
+
+@compiled_apart
+def _complex(given: Any, beside: Any, state: Any, output: Any) -> None:
+    (given_r, given_i), (a_r, a_i), (c_r, c_i) = _halves(given), _halves(beside), _halves(state)
+    output_r, output_i = _halves(output)
+    for i in range(len(c_r)):
+        real = a_r[i] * c_r[i] - a_i[i] * c_i[i] + given_r[i]
+        imaginary = a_r[i] * c_i[i] + a_i[i] * c_r[i] + given_i[i]
+        c_r[i], c_i[i] = real, imaginary
+        output_r[i], output_i[i] = real, imaginary
+
+
+@compiled_apart
+def _complex_back(
+    given: Any, beside: Any, before: Any, after: Any, output_slope: Any, slope: Any, given_slope: Any,
+    beside_slope: Any,
+) -> None:  # fmt: skip
+    (a_r, a_i), (c_r, c_i), (slope_r, slope_i) = _halves(beside), _halves(before), _halves(slope)
+    (more_r, more_i), (db_r, db_i), (da_r, da_i) = (
+        _halves(output_slope), _halves(given_slope), _halves(beside_slope),
+    )  # fmt: skip
+    for i in range(len(slope_r)):
+        real, imaginary = slope_r[i] + more_r[i], slope_i[i] + more_i[i]
+        db_r[i], db_i[i] = real, imaginary
+        da_r[i] += real * c_r[i] + imaginary * c_i[i]
+        da_i[i] += imaginary * c_r[i] - real * c_i[i]
+        slope_r[i] = a_r[i] * real + a_i[i] * imaginary
+        slope_i[i] = a_r[i] * imaginary - a_i[i] * real
+
+
+@compiled_apart
+def _mingru(given: Any, beside: Any, state: Any, output: Any) -> None:
+    (given_z, given_n), (bias_z, bias_n) = _halves(given), _halves(beside)
+    for i in range(len(state)):
+        z, n = sigmoid(given_z[i] + bias_z[i]), given_n[i] + bias_n[i]
+        h = n + z * (state[i] - n)
+        state[i], output[i] = h, h
+
+
+@compiled_apart
+def _mingru_back(
+    given: Any, beside: Any, before: Any, after: Any, output_slope: Any, slope: Any, given_slope: Any,
+    beside_slope: Any,
+) -> None:  # fmt: skip
+    (given_z, given_n), (bias_z, bias_n) = _halves(given), _halves(beside)
+    (slope_z, slope_n), (sum_z, sum_n) = _halves(given_slope), _halves(beside_slope)
+    one = slope.dtype.type(1)
+    for i in range(len(slope)):
+        z, n = sigmoid(given_z[i] + bias_z[i]), given_n[i] + bias_n[i]
+        dh = slope[i] + output_slope[i]
+        dz, dn = dh * (before[i] - n) * z * (one - z), dh * (one - z)
+        slope_z[i], slope_n[i], slope[i] = dz, dn, dh * z
+        sum_z[i] += dz
+        sum_n[i] += dn
+
+
+@compiled_apart
+def _minlstm(given: Any, beside: Any, state: Any, output: Any) -> None:
+    (given_f, given_i, given_n), (bias_f, bias_i, bias_n) = _thirds(given), _thirds(beside)
+    for i in range(len(state)):
+        f = _share(given_f[i] + bias_f[i], given_i[i] + bias_i[i], state.dtype.type(1))
+        n = given_n[i] + bias_n[i]
+        h = n + f * (state[i] - n)
+        state[i], output[i] = h, h
+
+
+@compiled_apart
+def _minlstm_back(
+    given: Any, beside: Any, before: Any, after: Any, output_slope: Any, slope: Any, given_slope: Any,
+    beside_slope: Any,
+) -> None:  # fmt: skip
+    (given_f, given_i, given_n), (bias_f, bias_i, bias_n) = _thirds(given), _thirds(beside)
+    (slope_f, slope_i, slope_n), (sum_f, sum_i, sum_n) = _thirds(given_slope), _thirds(beside_slope)
+    one = slope.dtype.type(1)
+    for i in range(len(slope)):
+        forget, entry, n = given_f[i] + bias_f[i], given_i[i] + bias_i[i], given_n[i] + bias_n[i]
+        f = _share(forget, entry, one)
+        dh = slope[i] + output_slope[i]
+        share = dh * (before[i] - n) * f * (one - f)
+        df, di, dn = share * sigmoid(-forget), -share * sigmoid(-entry), dh * (one - f)
+        slope_f[i], slope_i[i], slope_n[i], slope[i] = df, di, dn, dh * f
+        sum_f[i] += df
+        sum_i[i] += di
+        sum_n[i] += dn
+
+
+@inlined
+def _share(a: Any, b: Any, one: Any) -> Any:
+    """Return ``s(a) / (s(a) + s(b))`` by exponentials of which the largest is 1."""
+    zero = one - one
+    most = -a if -a > -b else -b
+    most = most if most > zero else zero
+    whole, of_a, of_b = _exponential(-most, one), _exponential(-a - most, one), _exponential(-b - most, one)
+    return (whole + of_b) / (whole + whole + of_a + of_b)
+
+
+@inlined
+def _exponential(x: Any, one: Any) -> Any:
+    """Return ``exp(x)`` for x <= 0, exact to within what tanh is off."""
+    t = tanh(x / (one + one))
+    return (one + t) / (one - t)
+
+
+@compiled_apart
+def _qrnn(given: Any, beside: Any, state: Any, output: Any) -> None:
+    (given_z, given_f, given_o), (bias_z, bias_f, bias_o) = _thirds(given), _thirds(beside)
+    for i in range(len(state)):
+        z, f = tanh(given_z[i] + bias_z[i]), sigmoid(given_f[i] + bias_f[i])
+        c = z + f * (state[i] - z)
+        state[i], output[i] = c, sigmoid(given_o[i] + bias_o[i]) * c
+
+
+@compiled_apart
+def _qrnn_back(
+    given: Any, beside: Any, before: Any, after: Any, output_slope: Any, slope: Any, given_slope: Any,
+    beside_slope: Any,
+) -> None:  # fmt: skip
+    (given_z, given_f, given_o), (bias_z, bias_f, bias_o) = _thirds(given), _thirds(beside)
+    (slope_z, slope_f, slope_o), (sum_z, sum_f, sum_o) = _thirds(given_slope), _thirds(beside_slope)
+    one = slope.dtype.type(1)
+    for i in range(len(slope)):
+        z, f = tanh(given_z[i] + bias_z[i]), sigmoid(given_f[i] + bias_f[i])
+        o, dh = sigmoid(given_o[i] + bias_o[i]), output_slope[i]
+        dc = slope[i] + dh * o
+        dz, df = dc * (one - f) * (one - z * z), dc * (before[i] - z) * f * (one - f)
+        do = dh * after[i] * o * (one - o)
+        slope_z[i], slope_f[i], slope_o[i], slope[i] = dz, df, do, dc * f
+        sum_z[i] += dz
+        sum_f[i] += df
+        sum_o[i] += do
+
+
+REAL = kernels_of("elementwise", _real, _real_back, has_gates=False, reads_state=True)
+COMPLEX = kernels_of("complex elementwise", _complex, _complex_back, has_gates=False, reads_state=True)
+MINGRU = kernels_of("mingru", _mingru, _mingru_back, has_gates=True, reads_state=True)
+MINLSTM = kernels_of("minlstm", _minlstm, _minlstm_back, has_gates=True, reads_state=True)
+QRNN = kernels_of("qrnn", _qrnn, _qrnn_back, has_gates=True, reads_state=False)
