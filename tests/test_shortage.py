@@ -136,3 +136,9 @@ def test_work_goes_on_without_a_terminal(where: str, only_shows: bool, tmp_path:
     assert "Traceback" not in ended.stderr
     assert "Exception ignored" not in ended.stderr
     assert ended.returncode == (2 if only_shows and where == "full device" else 0)
+
+
+def test_an_error_that_came_of_itself_is_looked_at_once() -> None:
+    first, second = ValueError("one"), ValueError("two")
+    first.__cause__, second.__cause__ = second, first
+    assert shortage(first) is None

@@ -68,7 +68,9 @@ def shortage(error: BaseException, where: Path | None = None) -> str | None:
         where: what was to be written, for errors that don't name it.
     """
     link: BaseException | None = error
-    while link is not None:
+    seen: list[BaseException] = []  # Hydra raises errors that came of themselves
+    while link is not None and link not in seen:
+        seen.append(link)
         number = number_of(link)
         if number in SAYINGS:
             named = getattr(link, "filename", None)
