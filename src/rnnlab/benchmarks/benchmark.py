@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import lightning
 import torch
 
 from rnnlab.atomic import write_text
@@ -28,6 +27,7 @@ from rnnlab.shortage import told_when_short
 from rnnlab.tasks.task import Task
 from rnnlab.terminal import console
 from rnnlab.training.allocation import keep_freed_memory
+from rnnlab.training.checks import build_trainer
 from rnnlab.training.hardware import check_accelerator
 from rnnlab.training.processes import quieten
 
@@ -98,13 +98,8 @@ def chosen_device(trainer: Mapping[str, Any]) -> torch.device:
         ConfigError: if the machine has no such device.
     """
     check_accelerator(trainer["accelerator"])
-    probe = lightning.Trainer(
-        accelerator=trainer["accelerator"],
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-    )
+    silent = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    probe = build_trainer({"accelerator": trainer["accelerator"], "devices": 1}, silent)
     return probe.strategy.root_device
 
 
