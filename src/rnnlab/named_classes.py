@@ -36,6 +36,7 @@ OURS: Mapping[str, str] = {
     "model": "rnnlab.encoder",
     "optimizer": "rnnlab.optimization",
     "scheduler": "rnnlab.optimization",
+    "callbacks.extra": "rnnlab.training.lr_find",
     "logger.extra": "rnnlab.training.loggers",
 }
 """For each place of a configuration where an object is built, the package of rnnlab's whose classes one from

@@ -16,6 +16,7 @@ from rnnlab.encoder.trace import traced
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "qrnn": [{}, {"window": 2, "zoneout": 0.3}],
     "lru": [{"glu": True}],
+    "slstm": [{"heads": 1}],
 }
 CASES = [(name, options) for name in cell_classes() for options in OPTIONS.get(name, [{}])]
 EVERY = pytest.mark.parametrize(("name", "options"), CASES, ids=str)

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_record(
 
     def signalled(self: StopCleanly, trainer: Any, *args: Any, **kwargs: Any) -> None:
         if trainer.global_step == 15:
-            self.ask(15, None)
+            signal.raise_signal(signal.SIGTERM)
         plain(self, trainer, *args, **kwargs)
 
     with monkeypatch.context() as patch:

@@ -3,6 +3,7 @@
 import copy
 import csv
 import json
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,7 @@ def test_a_stopped_run_ends_bit_for_bit_as_a_whole_one(room: Path, monkeypatch: 
 
     def signalled(self: StopCleanly, trainer: Any, *args: Any, **kwargs: Any) -> None:
         if trainer.global_step == 8:
-            self.ask(15, None)
+            signal.raise_signal(signal.SIGTERM)
         plain(self, trainer, *args, **kwargs)
 
     with monkeypatch.context() as patch:

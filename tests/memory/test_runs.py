@@ -1,6 +1,7 @@
 """Runs on memory problems: trained, gone on with, evaluated, opened, and what is refused."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def test_a_stopped_run_ends_bit_for_bit_as_a_whole_one(
 
     def signalled(self: StopCleanly, trainer: Any, *args: Any, **kwargs: Any) -> None:
         if trainer.global_step == 7:
-            self.ask(15, None)
+            signal.raise_signal(signal.SIGTERM)
         plain(self, trainer, *args, **kwargs)
 
     with monkeypatch.context() as patch:

@@ -140,7 +140,7 @@ def test_a_class_called_none_is_named(
         (("data=nowhere.csv",), "There is no file"),
         (("data=nowhere.csv", "data.corpus.txt_column=x"), "Did you mean data.corpus.text_column"),
         (("data.corpus.train=x",), "needs data="),
-        (("split=train",), "validation or test"),
+        (("split=train",), "Choose from: test, validation"),
         (("splt=test",), "Did you mean split?"),
         (("run=/nowhere/*",), "There is no run folder"),
         (("device=cup",), "device=cup"),

@@ -187,7 +187,6 @@ def test_a_run_without_a_checkpoint_starts_anew(commanded: Commanded) -> None:
         (["seed=range(1,1)"], "seed=range(1,1) has no values"),
         (["seed=1,2,1"], "the same job twice: seed=1, and again seed=1"),
         (["optimizer.lr=1e-3,0.001"], "the same job twice"),
-        (["model=gru,lstm", "model.cell=gru,lstm"], "the same job twice"),
         (["seed=1,2", "seed=3"], "seed: given twice"),
         (["optimizer.lrr=1,2"], "Did you mean optimizer.lr"),
         (["modle=rnn,gru"], "Did you mean model"),

@@ -240,7 +240,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
 
 
 def test_a_disk_that_spoils_what_is_written_is_not_tried_forever(monkeypatch):
-    monkeypatch.setattr("rnnlab.text.encoded.damage", lambda folder: "spoilt")
+    monkeypatch.setattr("rnnlab.text.sealed_folder.damage", lambda folder: "spoilt")
     with pytest.raises(RnnlabError, match="Is the disk sound"):
         encoded()
 
@@ -276,7 +276,7 @@ def test_processes_that_encode_at_once_agree(tmp_path, how):
     processes = [context.Process(target=_encode_slowly, args=(start, results)) for _ in range(3)]
     for process in processes:
         process.start()
-    found = [results.get(timeout=60) for _ in processes]
+    found = [results.get(timeout=300) for _ in processes]
     for process in processes:
         process.join()
     assert found[0] == found[1] == found[2] == words(encoded(), "train")

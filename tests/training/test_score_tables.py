@@ -56,7 +56,7 @@ def test_no_number_is_cut_at_the_end_of_a_training(
     width: int, at_width: Callable[[int], io.StringIO], tmp_path: Path
 ) -> None:
     page = at_width(width)
-    (tmp_path / "config.yaml").write_text("task: {name: sentiment}\n")
+    (tmp_path / "config.yaml").write_text("task: {name: sentiment}\ntrainer: {max_epochs: 3}\n")
     report.final_table(ASKED, metrics_of(STARS, TEST), RunFolder(tmp_path), 1.0)
     written = page.getvalue()
     assert "…" not in written
@@ -94,7 +94,7 @@ def test_no_number_is_cut_in_an_evaluation(
 
 
 def test_f1_says_of_which_class_it_is(at_width: Callable[[int], io.StringIO], tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("task: {name: sentiment}\n")
+    (tmp_path / "config.yaml").write_text("task: {name: sentiment}\ntrainer: {max_epochs: 3}\n")
     page = at_width(80)
     report.final_table(ASKED, metrics_of(("ham", "spam"), OVER_ALL), RunFolder(tmp_path), 1.0)
     assert "f1 of spam" in page.getvalue()

@@ -29,7 +29,7 @@ from rnnlab.figures.drawing import (
     note,
 )
 
-FLOOR, CEILING = 1e-12, 1e12
+LOWEST, HIGHEST = 1e-12, 1e12
 """Beyond these a gradient is drawn at the border: it moves nothing, or it breaks everything."""
 
 
@@ -44,12 +44,12 @@ def gradient_by_distance_figure(title: str, curves: Mapping[str, npt.ArrayLike])
     figure, panel = new_panel(title, "steps back from the loss", "gradient at the state", width=1.5 * WIDTH)
     colours = colours_of(curves)
     for name, shares in curves.items():
-        known = np.clip(np.asarray(shares, dtype=np.float64), FLOOR / 10, CEILING * 10)
+        known = np.clip(np.asarray(shares, dtype=np.float64), LOWEST / 10, HIGHEST * 10)
         panel.plot(known, color=colours[name], label=name)
     panel.axhline(FALLEN, color=FAINT, linestyle="--", linewidth=1)
     panel.set_yscale("log")
     low, high = panel.get_ylim()
-    panel.set_ylim(max(low, FLOOR), min(max(high, 3.0), CEILING))
+    panel.set_ylim(max(low, LOWEST), min(max(high, 3.0), HIGHEST))
     panel.grid(True)
     panel.margins(x=0.02)
     panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -152,10 +152,6 @@ def line_of(name: str) -> str:
     ('-', ':', '--')
     """
     return {"open": "-", "shut": ":"}.get(name.rpartition(" ")[2], "--")
-
-
-LOWEST = 1e-12
-"""The smallest share of a gradient that is shown."""
 
 
 class Remembered(NamedTuple):

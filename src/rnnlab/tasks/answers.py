@@ -193,7 +193,9 @@ class TrainedModel:
 
     def file_explanations(self, file: Path, target: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield what each part of a table did to the answer to all of it, as rows."""
-        raise self.refusal("explain the answer to a table", "forecasting")
+        raise ConfigError(
+            f'explain=true needs text="…", one text: a model of task={self.run.task_name} explains no table.'
+        )
 
     def generate(
         self,

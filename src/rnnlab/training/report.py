@@ -32,7 +32,8 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
         folder: where the run lies.
         limit: ``trainer.limit_test_batches``, 1.0 for all.
     """
-    rows = {"this run": metrics["test"], **metrics["together"], **metrics["baselines"]}
+    together = metrics.get("together", {})
+    rows = {"this run": metrics["test"], **together, **metrics["baselines"]}
     names, labels = over_all(metrics["test"], metrics["labels"]), metrics["labels"]
     title = f"Test split{part_of_it(limit)}, scored once with the best checkpoint"
     table = table_of(title, "", [called(name, labels) for name in names])
@@ -40,7 +41,7 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
         cells = [figure(name, values[name]) if name in values else "" for name in names]
         table.add_row(row, *cells, style="bold" if row == "this run" else None)
     print_table(table)
-    for row, values in metrics["together"].items():
+    for row, values in together.items():
         console.print(
             f"{row}: mixed by {values['weight']:.2f}, chosen on the validation split.", markup=False
         )
