@@ -43,7 +43,7 @@ def test_the_configuration_is_shown_without_importing_torch(tmp_path: Path) -> N
         ("model.hiden_size=3", "Did you mean model.hidden_size"),
         ("task.lr=1", "Did you mean optimizer.lr"),
         ("model=gruu", "model=gruu: there is no such choice. Did you mean gru"),
-        ("data=zzz", "data=zzz: there is no such choice. Choose from: adding, copy, csv"),
+        ("data=zzz", "data=zzz: there is no such choice. Choose from: adding, an4, copy, csv"),
         ("data=mine.csv", "A table of your own: data=csv data.corpus.train=mine.csv"),
         ("data=a/book.txt", "A text of your own: task=language_model data=text data.corpus.train=a/book.txt"),
         ("resume=nowhere", "resume=nowhere: that is no run folder"),

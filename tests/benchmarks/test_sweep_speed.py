@@ -22,8 +22,8 @@ def test_each_time_a_sweep_starts_in_a_folder_of_its_own(monkeypatch: pytest.Mon
     monkeypatch.setattr(sweep_speed, "output_of", lambda command, what: commands.append(command))
     found = sweep_speed.measure(Settings.of({**GOOD, "repeats": 3, "jobs": "model=gru seed=1,2"}))
     assert len({command[-1] for command in commands}) == len(commands) == 7
-    assert all(command[2:5] == ["-m", "model=gru", "seed=1,2"] for command in commands)
-    launchers = [command[5].removeprefix("hydra/launcher=") for command in commands]
+    assert all(command[3:6] == ["-m", "model=gru", "seed=1,2"] for command in commands)
+    launchers = [command[6].removeprefix("hydra/launcher=") for command in commands]
     assert launchers[1:] == ["joblib", "basic", "basic", "joblib", "joblib", "basic"]
     assert [len(taken["values"]) for taken in found["seconds"].values()] == [3, 3]
     assert found["sweep"] == "model=gru seed=1,2"

@@ -200,7 +200,7 @@ def test_states_that_autograd_cannot_find_are_told(compose: Compose, tmp_path: P
 @pytest.mark.parametrize(
     ("option", "told"),
     [
-        ("callbacks.diagnostics.sequences=0", "sequences=0: expected at least 1"),
+        ("callbacks.diagnostics.sequences=0", "sequences=0: expected a whole number from 1"),
         ("callbacks.diagnostics.sources=lsat", "sources=lsat is unknown. Did you mean last"),
         ("+callbacks.diagnostics.sequence=3", "sequence: Diagnostics has no such option"),
     ],

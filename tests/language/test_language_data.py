@@ -95,7 +95,7 @@ def test_facts_say_what_a_token_is() -> None:
 def test_baseline_is_computed_once_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     first = garden().baselines()
     assert 1 < first["Kneser-Ney trigram"]["perplexity"] < 8
-    monkeypatch.setattr("rnnlab.tasks.language_model.baselines.computed", None)
+    monkeypatch.setattr("rnnlab.tasks.language_model.baselines.KneserNey", None)
     assert garden().baselines() == first
 
 

@@ -72,7 +72,7 @@ def test_it_works_where_hydra_is_at_work_already(words: list[str]) -> None:
         ("data.corpus.train=???", r"data\.corpus\.train"),
         ("sweep.restart=true", "there is no sweep here"),
         ("trainer.max_epochs", "missing EQUAL"),
-        ("model.hidden_size=0", r"model\.hidden_size is 0"),
+        ("model.hidden_size=0", "model.hidden_size=0: expected a whole number from 1"),
     ],
 )
 def test_a_mistake_is_told_and_leaves_nothing(
@@ -101,5 +101,5 @@ def test_a_configuration_is_what_the_command_shows(words: list[str]) -> None:
 
 def test_without_configuration_files_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folders, "__file__", str(tmp_path / "site-packages" / "rnnlab" / "folders.py"))
-    with pytest.raises(ConfigError, match="installed without its configuration files"):
+    with pytest.raises(ConfigError, match="configuration files are neither in"):
         rnnlab.train()

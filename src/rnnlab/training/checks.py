@@ -17,6 +17,7 @@ from rnnlab.ranges import check_ranges
 from rnnlab.tasks.task import Task, task_arguments
 from rnnlab.training.extras import check_keys
 from rnnlab.training.hardware import accelerator_of, check_accelerator, check_devices, check_scored
+from rnnlab.training.processes import quieten
 
 SECTIONS = {
     *("seed", "resume", "init_from", "baselines", "task", "batches", "data", "tokenizer"),
@@ -52,6 +53,7 @@ def rehearse(config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: if a part can't be built, or its weights are larger than the machine's memory.
     """
+    quieten()
     optimizer = build_optimizer(config["optimizer"], [nn.Parameter(torch.zeros(2, 2))])
     if config["scheduler"]:
         build_schedule(
@@ -62,7 +64,7 @@ def rehearse(config: Mapping[str, Any]) -> None:
     )
     served: type[TaskData] = locate_class(config["batches"].get("_target_"), TaskData, "batches")  # type: ignore[type-abstract]
     arguments = served.rehearsal(config)
-    if arguments is not None:
+    if arguments is not None and not config.get("init_from"):  # what it starts from may contradict first
         rehearse_task(config, arguments)
 
 
