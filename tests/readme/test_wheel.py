@@ -29,7 +29,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The content of a wheel that was built from a copy of the sources."""
     pytest.importorskip("setuptools", minversion="77")
     room = tmp_path_factory.mktemp("wheel")
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, room)
     shutil.copytree(ROOT / "conf", room / "conf")
     leave_out = shutil.ignore_patterns("*.egg-info", "__pycache__")

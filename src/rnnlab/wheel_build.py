@@ -1,9 +1,11 @@
-"""What pyproject.toml can't say: conf/ of the checkout goes into the package when a wheel is built."""
+"""What pyproject.toml can't say: ``conf/`` of the checkout goes into the package when a wheel is built.
+
+Only setuptools imports this, by ``tool.setuptools.cmdclass``; nothing else of rnnlab is there then.
+"""
 
 from pathlib import Path
 from shutil import copytree
 
-from setuptools import setup
 from setuptools.command.build_py import build_py
 
 
@@ -16,5 +18,6 @@ class WithConfigurations(build_py):  # type: ignore[misc]  # setuptools has no t
         if not self.editable_mode:
             copytree("conf", Path(self.build_lib, "rnnlab", "conf"), dirs_exist_ok=True)
 
-
-setup(cmdclass={"build_py": WithConfigurations})
+    def get_source_files(self) -> list[str]:
+        """Return what a source distribution holds: the configuration files, too."""
+        return [*super().get_source_files(), *map(str, sorted(Path("conf").rglob("*.yaml")))]
