@@ -33,7 +33,11 @@ class RememberedEarlyStopping(EarlyStopping):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the best score and how long ago it was."""
         super().load_state_dict({**state_dict, "patience": self.patience})
-        self.best_loss = state_dict.get("best_loss", -math.inf)  # of an earlier rnnlab: no tie is better
+        self.best_loss = float(
+            state_dict.get("best_loss", -math.inf)
+        )  # of an earlier rnnlab: no tie is better
+        # A damaged checkpoint shows now, when it can be told, and not at the first validation.
+        float(self.best_score), int(self.wait_count)
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Look at the metric.
