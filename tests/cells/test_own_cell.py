@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,17 +16,16 @@ from rnnlab.encoder.recurrent import RecurrentEncoder
 from rnnlab.encoder.regularised import RegularisedEncoder
 from rnnlab.encoder.trace import traced
 from rnnlab.errors import ConfigError, RunError
-from rnnlab.interruption import Interrupted
 from rnnlab.runs.exports import export as exporting
 from rnnlab.tasks.language_model.answers import TrainedLanguageModel
 from rnnlab.training.fit import fit
 from rnnlab.training.init_from import read_source, starting_of
-from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.resume import resumed_config
 from rnnlab.training.run_folder import RunFolder
 from tests.runs.conftest import Finished, composed_of
 from tests.training.conftest import write_reviews
 from tests.training.same_end import assert_same_end
+from tests.training.stopping import stopped_at
 
 MINIMAL_GRU = """
 import torch
@@ -174,17 +172,8 @@ def test_a_classifier_trains_is_watched_and_answers(classifier: Finished, tmp_pa
 def test_it_goes_on_as_if_it_had_not_been_stopped(
     classifier: Finished, config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = StopCleanly.on_train_batch_end
-
-    def signalled(self: StopCleanly, trainer: Any, *args: Any, **kwargs: Any) -> None:
-        if trainer.global_step == 4:
-            signal.raise_signal(signal.SIGTERM)
-        plain(self, trainer, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(StopCleanly, "on_train_batch_end", signalled)
-        with pytest.raises(Interrupted):
-            fit(config, tmp_path / "stopped")
+    with stopped_at(4, monkeypatch):
+        fit(config, tmp_path / "stopped")
     folder = RunFolder(tmp_path / "stopped")
     fit(resumed_config(config, folder, []), folder.path)
     assert_same_end(folder.path, classifier.folder)

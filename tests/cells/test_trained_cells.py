@@ -1,24 +1,22 @@
 """Cells that PyTorch lacks, and stacks with norms and residuals, trained, gone on and asked."""
 
-import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import rnnlab
-from rnnlab.command_line import Interrupted
 from rnnlab.diagnostics.record import read_records
 from rnnlab.errors import ConfigError
 from rnnlab.runs.exports import export as exporting
 from rnnlab.runs.vanishing_gradient import figure_of_memory
 from rnnlab.tasks.language_model.answers import TrainedLanguageModel
 from rnnlab.training.fit import fit
-from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.resume import resumed_config
 from rnnlab.training.run_folder import RunFolder
 from tests.runs.conftest import composed_of
 from tests.training.same_end import assert_same_end
+from tests.training.stopping import stopped_at
 
 SMALL = ["trainer=cpu", "trainer.max_epochs=2", "baselines=false", "logger=none", "optimizer.lr=0.01"]
 
@@ -45,17 +43,8 @@ def writer(config: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> 
 def test_a_state_of_four_goes_on_as_if_it_had_not_been_stopped(
     writer: Path, config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = StopCleanly.on_train_batch_end
-
-    def signalled(self: StopCleanly, trainer: Any, *args: Any, **kwargs: Any) -> None:
-        if trainer.global_step == 4:
-            signal.raise_signal(signal.SIGTERM)
-        plain(self, trainer, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(StopCleanly, "on_train_batch_end", signalled)
-        with pytest.raises(Interrupted):
-            fit(config, tmp_path / "stopped")
+    with stopped_at(4, monkeypatch):
+        fit(config, tmp_path / "stopped")
     folder = RunFolder(tmp_path / "stopped")
     fit(resumed_config(config, folder, []), folder.path)
     assert_same_end(folder.path, writer)

@@ -3,7 +3,6 @@
 import json
 import math
 import random
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,12 @@ from rnnlab.diagnostics.record import read_records
 from rnnlab.encoder.trace import EncoderTrace, LayerTrace, traced
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
-from rnnlab.interruption import Interrupted
 from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.training.fit import fit
-from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.resume import resumed_config
 from rnnlab.training.run_folder import RunFolder
 from tests.training.conftest import compose, reviews  # noqa: F401  fixtures
+from tests.training.stopping import stopped_at
 
 Compose = Callable[..., dict[str, Any]]
 FAST = ["logger=none", "baselines=false", "optimizer.lr=0.01"]
@@ -110,17 +108,8 @@ def test_a_run_that_was_stopped_ends_with_the_same_record(
 ) -> None:
     config = compose(*FAST, "model=gru", "callbacks=diagnostics")
     fit(config, tmp_path / "whole")
-    plain = StopCleanly.on_train_batch_end
-
-    def signalled(self: StopCleanly, trainer: Any, *args: Any, **kwargs: Any) -> None:
-        if trainer.global_step == 15:
-            signal.raise_signal(signal.SIGTERM)
-        plain(self, trainer, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(StopCleanly, "on_train_batch_end", signalled)
-        with pytest.raises(Interrupted):
-            fit(config, tmp_path / "stopped")
+    with stopped_at(15, monkeypatch):
+        fit(config, tmp_path / "stopped")
     assert [record.epoch for record in read_records(tmp_path / "stopped")] == [0, 1]
     folder = RunFolder(tmp_path / "stopped")
     fit(resumed_config(config, folder, []), folder.path)

@@ -3,7 +3,6 @@
 import copy
 import csv
 import json
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,15 @@ import pytest
 import torch
 
 import rnnlab
-from rnnlab.command_line import Interrupted
 from rnnlab.errors import RnnlabError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.training.fit import fit, prepare
-from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.resume import put, resumed_config
 from rnnlab.training.run_folder import RunFolder
 from tests.runs.conftest import command as command  # the fixture
 from tests.runs.conftest import composed_of
 from tests.training.same_end import assert_same_end
+from tests.training.stopping import stopped_at
 
 LOOK_BACK, HORIZON, ROWS, AHEAD = 12, 4, 160, 4
 MISSING = (3, 40, 77, 114, 158)  # in training, and in the test's last horizon
@@ -132,17 +130,8 @@ def test_a_stopped_run_ends_bit_for_bit_as_a_whole_one(room: Path, monkeypatch: 
     recursive = ["task.decoder=recursive", "task.forcing=0.9", "task.final_forcing=0.1", "logger=none"]
     config = composed_of([*SMALL, *recursive, "baselines=false"])
     fit(config, room / "whole")
-    plain = StopCleanly.on_train_batch_end
-
-    def signalled(self: StopCleanly, trainer: Any, *args: Any, **kwargs: Any) -> None:
-        if trainer.global_step == 8:
-            signal.raise_signal(signal.SIGTERM)
-        plain(self, trainer, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(StopCleanly, "on_train_batch_end", signalled)
-        with pytest.raises(Interrupted):
-            fit(config, room / "stopped")
+    with stopped_at(8, monkeypatch):
+        fit(config, room / "stopped")
     folder = RunFolder(room / "stopped")
     fit(resumed_config(config, folder, []), folder.path)
     assert_same_end(room / "stopped", room / "whole")

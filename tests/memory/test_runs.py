@@ -1,7 +1,6 @@
 """Runs on memory problems: trained, gone on with, evaluated, opened, and what is refused."""
 
 import json
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,12 @@ import torch
 import rnnlab
 from rnnlab.errors import ConfigError, RnnlabError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
-from rnnlab.interruption import Interrupted
 from rnnlab.runs.evaluation import evaluated
 from rnnlab.tasks.memory.task import MemoryTask
 from rnnlab.training.fit import fit
-from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.resume import resumed_config
 from rnnlab.training.run_folder import RunFolder
+from tests.training.stopping import stopped_at
 
 Compose = Callable[..., dict[str, Any]]
 GRU = {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder", "cell": "gru", "hidden_size": 6}
@@ -54,17 +52,8 @@ def test_a_stopped_run_ends_bit_for_bit_as_a_whole_one(
 ) -> None:
     config = compose("data=adding")
     whole = fit(config, tmp_path / "whole")
-    plain = StopCleanly.on_train_batch_end
-
-    def signalled(self: StopCleanly, trainer: Any, *args: Any, **kwargs: Any) -> None:
-        if trainer.global_step == 7:
-            signal.raise_signal(signal.SIGTERM)
-        plain(self, trainer, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(StopCleanly, "on_train_batch_end", signalled)
-        with pytest.raises(Interrupted):
-            fit(config, tmp_path / "stopped")
+    with stopped_at(7, monkeypatch):
+        fit(config, tmp_path / "stopped")
     folder = RunFolder(tmp_path / "stopped")
     resumed = fit(resumed_config(config, folder, []), folder.path)
     assert resumed["test"] == whole["test"]
