@@ -27,7 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnlab.added_configurations import check_added
 from rnnlab.errors import ConfigError, RnnlabError, nearest
-from rnnlab.folders import command
+from rnnlab.folders import command, with_runs_quoted
 from rnnlab.interruption import ENDED_BY_SIGNAL, Interrupted, deaf_end, listening
 from rnnlab.shortage import told_when_short
 from rnnlab.synonyms import said_here
@@ -70,6 +70,7 @@ def run_hydra(
     mistakes: list[BaseException] = []
 
     def main() -> None:
+        sys.argv[1:] = with_runs_quoted(sys.argv[1:])
         check_added(sys.argv[1:])
         job = hydra_job(work, mistakes)
         hydra.main(config_path=str(conf), config_name=config_name, version_base="1.3")(job)()

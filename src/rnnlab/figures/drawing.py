@@ -1,6 +1,7 @@
 """Figures in the house's style: their colours, words and lines, and how they are shown and saved."""
 
 import io
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -280,6 +281,15 @@ def save(figure: Figure, folder: Path, name: str) -> Rendered:
         with written_beside(target) as unfinished:
             unfinished.write_bytes(content)
     return found
+
+
+def as_file(name: str) -> str:
+    """Return a name as a part of a file's name.
+
+    >>> as_file("f1/good"), as_file("loss of single steps")
+    ('f1-good', 'loss_of_single_steps')
+    """
+    return re.sub(r"[^\w.=,+-]+", "-", name.replace(" ", "_"))
 
 
 def publish(

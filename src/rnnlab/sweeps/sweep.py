@@ -1,12 +1,11 @@
 """A sweep from its command to its table."""
 
 import logging
-import shlex
 import signal
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hydra.errors import HydraException
@@ -14,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnlab.command_line import JobsFailed
 from rnnlab.errors import ConfigError, nearest
-from rnnlab.folders import command
+from rnnlab.folders import command, typed
 from rnnlab.interruption import Interrupted, listening
 from rnnlab.sweeps.attempts import Attempts, new_attempts
 from rnnlab.sweeps.job import Outcome, RememberedOrigins, SweepJob, standing
@@ -84,6 +83,9 @@ def run_grid(overrides: Overrides, hydra: HydraSide) -> None:
     jobs = grid(overrides)
     found = compose_all(jobs, hydra)
     this = placed(overrides, hydra, next(iter(found.configs.values())))
+    if not this.settings["restart"]:
+        names = this.folder.named_before(jobs)
+        jobs, found = [replace(job, name=names[job.name]) for job in jobs], found.renamed(names)
     begin(this, jobs)
     outcomes = {name: Outcome("failed", why) for name, why in found.refused.items()}
     tell_refused(this, jobs, found.refused)
@@ -242,4 +244,4 @@ def end_by(outcomes: Mapping[str, Outcome]) -> None:
 def same_command() -> str:
     """Return the command that goes on with the sweep."""
     words = [word for word in sys.argv[1:] if not word.startswith("sweep.restart=")]
-    return f"{command('train')} {shlex.join(words)}"
+    return f"{command('train')} {typed(words)}"
