@@ -76,3 +76,17 @@ def test_colours_are_far_enough_from_white() -> None:
 
     assert all(contrast(code) > 2 for code in COLOURS)
     assert all(contrast(colour(number)) > 3 for number in range(3))
+
+
+def test_a_cell_has_one_colour_whatever_its_run_is_called() -> None:
+    cells = colours_of_cells()
+    assert colours_of(["gru seed=1", "lstm seed=1"]) == {
+        "gru seed=1": to_hex(cells["gru"]).upper(),
+        "lstm seed=1": to_hex(cells["lstm"]).upper(),
+    }
+    names = ["rnn seed=1", "rnn seed=2", "mingru/2026", "layernorm_lstm", "bag of bigrams", "lstm, train"]
+    found = colours_of(names)
+    assert len(set(found.values())) == len(names)
+    assert found["mingru/2026"] == cells["mingru"]
+    assert found["bag of bigrams"] not in cells.values() - {found["bag of bigrams"]}
+    assert list(found) == names

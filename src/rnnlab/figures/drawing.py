@@ -3,7 +3,7 @@
 import io
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -141,16 +142,50 @@ def colour(number: int) -> str:
 
 
 def colours_of(names: Iterable[str]) -> dict[str, str]:
-    """Return a colour for each name: that of the cell or the split if it is one, else the next in order.
+    """Return a colour for each name: the split's, or that of the cell in it, else what is left in order.
 
-    >>> colours_of(["lstm", "gru"])
-    {'lstm': '#0072B2', 'gru': '#009E73'}
+    Of several names with the same cell each is lighter than the one before.
+
+    >>> colours_of(["lstm", "gru seed=1", "gru seed=2", "bag of bigrams"])
+    {'lstm': '#0072B2', 'gru seed=1': '#009e73', 'gru seed=2': '#59bea2', 'bag of bigrams': '#D55E00'}
     """
     wanted = list(names)
-    for known in (colours_of_cells(), SPLITS):
-        if all(name in known for name in wanted):
-            return {name: known[name] for name in wanted}
-    return {name: colour(number) for number, name in enumerate(wanted)}
+    if all(name in SPLITS for name in wanted):
+        return {name: SPLITS[name] for name in wanted}
+    of_cells = colours_of_cells()
+    cells = {name: cell_in(name, of_cells) for name in wanted}
+    found: dict[str, str] = {}
+    for cell in dict.fromkeys(filter(None, cells.values())):
+        found |= shades(of_cells[cell], [name for name in wanted if cells[name] == cell])
+    taken = {of_cells[cell] for cell in cells.values() if cell}
+    left = [each for each in COLOURS if each not in taken]
+    others = [name for name in wanted if name not in found]
+    found |= {name: left[number % len(left)] for number, name in enumerate(others)}
+    return {name: found[name] for name in wanted}
+
+
+def cell_in(name: str, cells: Iterable[str]) -> str | None:
+    """Return the cell that a run's name has in it, such as ``gru seed=1``.
+
+    >>> cells = ["gru", "mingru", "lstm", "layernorm_lstm"]
+    >>> [cell_in(name, cells) for name in ("mingru", "layernorm_lstm 2", "bag of bigrams")]
+    ['mingru', 'layernorm_lstm', None]
+    """
+    longest_first = sorted(cells, key=len, reverse=True)
+    found = (cell for cell in longest_first if re.search(rf"(?<![a-z0-9]){cell}(?![a-z0-9])", name.lower()))
+    return next(found, None)
+
+
+def shades(base: str, names: Sequence[str]) -> dict[str, str]:
+    """Return a colour for one name, and for several the same from as it is to lighter by two thirds."""
+    if len(names) == 1:
+        return {names[0]: base}
+    red, green, blue = to_rgb(base)
+    found = {}
+    for number, name in enumerate(names):
+        white = 0.7 * number / len(names)
+        found[name] = to_hex(tuple(part + (1 - part) * white for part in (red, green, blue)))
+    return found
 
 
 def name_lines(panel: Axes, within: Place) -> None:

@@ -15,9 +15,13 @@ from rnnlab.training.score_tables import called, over_all, table_by_class, table
 
 
 def describe_task(task: Task) -> str:
-    """Return the task's parts and parameters in one line."""
+    """Return the task's parts and parameters in one line, and which of them stay as they are."""
     counts = {name: sum(p.numel() for p in part.parameters()) for name, part in task.named_children()}
-    parts = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
+    frozen = {
+        name: " frozen" * (not any(weight.requires_grad for weight in part.parameters()))
+        for name, part in task.named_children()
+    }
+    parts = ", ".join(f"{name} {count:,}{frozen[name]}" for name, count in counts.items() if count)
     # Tied weights are in two parts and count once.
     total = sum(p.numel() for p in task.parameters())
     return f"{type(task).__name__}: {total:,} parameters ({parts})."

@@ -62,7 +62,8 @@ def summary(network: nn.Module) -> str:
         count = sum(parameter.numel() for parameter in new)
         total += count
         shapes = ", ".join(f"{key} {'x'.join(map(str, parameter.shape))}" for key, parameter in own)
-        rows.append((name or "itself", type(module).__name__, shapes, f"{count:,}"))
+        frozen = " frozen" * (not any(parameter.requires_grad for _, parameter in own))
+        rows.append((name or "itself", type(module).__name__, shapes, f"{count:,}{frozen}"))
     rows.append(("all", type(network).__name__, "", f"{total:,}"))
     return table(("part", "kind", "parameters", "numbers"), rows)
 
