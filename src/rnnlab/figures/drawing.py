@@ -147,7 +147,7 @@ def colours_of(names: Iterable[str]) -> dict[str, str]:
     Of several names with the same cell each is lighter than the one before.
 
     >>> colours_of(["lstm", "gru seed=1", "gru seed=2", "bag of bigrams"])
-    {'lstm': '#0072B2', 'gru seed=1': '#009e73', 'gru seed=2': '#59bea2', 'bag of bigrams': '#D55E00'}
+    {'lstm': '#0072B2', 'gru seed=1': '#009E73', 'gru seed=2': '#59C0A4', 'bag of bigrams': '#D55E00'}
     """
     wanted = list(names)
     if all(name in SPLITS for name in wanted):
@@ -177,14 +177,11 @@ def cell_in(name: str, cells: Iterable[str]) -> str | None:
 
 
 def shades(base: str, names: Sequence[str]) -> dict[str, str]:
-    """Return a colour for one name, and for several the same from as it is to lighter by two thirds."""
-    if len(names) == 1:
-        return {names[0]: base}
-    red, green, blue = to_rgb(base)
+    """Return a colour for each name, from as it is to lighter by two thirds."""
     found = {}
     for number, name in enumerate(names):
-        white = 0.7 * number / len(names)
-        found[name] = to_hex(tuple(part + (1 - part) * white for part in (red, green, blue)))
+        red, green, blue = (part + (1 - part) * 0.7 * number / len(names) for part in to_rgb(base))
+        found[name] = to_hex((red, green, blue)).upper()
     return found
 
 

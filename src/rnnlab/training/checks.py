@@ -1,5 +1,6 @@
 """What can be told of a configuration before any data is read: cheap mistakes are told at once."""
 
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,8 @@ from rnnlab.tasks.task import Task, task_arguments
 from rnnlab.training.extras import check_keys
 from rnnlab.training.hardware import accelerator_of, check_accelerator, check_devices, check_scored
 from rnnlab.training.processes import quieten
+
+log = logging.getLogger(__name__)
 
 SECTIONS = {
     *("seed", "resume", "init_from", "baselines", "task", "batches", "data", "tokenizer"),
@@ -43,6 +46,8 @@ def check(config: Mapping[str, Any]) -> None:
     check_ranges(config)
     check_accelerator(config["trainer"]["accelerator"])
     check_devices(config["trainer"])
+    if config["optimizer"].get("lr") == 0:
+        log.warning("optimizer.lr=0: nothing is learnt, the weights stay as they begin.")
 
 
 def rehearse(config: Mapping[str, Any]) -> None:
