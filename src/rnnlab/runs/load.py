@@ -79,6 +79,8 @@ def open_run(path: str | Path, trust: Sequence[str] = (), task: Mapping[str, Any
         if arguments is None:
             arguments = arguments_of_earlier(metadata, reading)
         config = {**config, "task": said_anew(config["task"], task or {})}
+        if "labels" in arguments and tuple(arguments["labels"]) != labels:
+            raise ValueError("the network was made for other classes")
         with no_larger_than(content["state_dict"], file):
             network = build(task_arguments(config), Task, "task", model=config["model"], **arguments)
         tell_edited(metadata, [config["task"], config["model"], config["tokenizer"] if reading else {}])
