@@ -12,7 +12,10 @@ from rnnlab.own_code import code_of
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text and, where it has one, the id of its class (its place in :attr:`Corpus.labels`)."""
+    """A text and, where it has one, the id of its class (its place in :attr:`Corpus.labels`).
+
+    In a corpus with :attr:`Corpus.label_sets` it is the place of the document's set of classes there.
+    """
 
     text: str
     label: int | None = None
@@ -33,6 +36,11 @@ class Corpus(Protocol):
     def labels(self) -> tuple[str, ...]:
         """Class names in the order of their ids; empty where documents have no label."""
         ...
+
+    @property
+    def label_sets(self) -> tuple[tuple[int, ...], ...]:
+        """Of documents that may be of several classes or none: every set of class ids that occurs."""
+        return ()
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -43,6 +43,11 @@ class LabelledSubset(Corpus):
         return self.corpus.labels
 
     @property
+    def label_sets(self) -> tuple[tuple[int, ...], ...]:
+        """The corpus's sets of classes."""
+        return tuple(getattr(self.corpus, "label_sets", ()))
+
+    @property
     def splits(self) -> tuple[str, ...]:
         """The corpus's splits and ``unlabelled_train``."""
         return (*self.corpus.splits, UNLABELLED_TRAIN)
