@@ -19,7 +19,7 @@ class Arguments:
 
     run: str = option("a run folder, or a checkpoint file")
     format: str = option(
-        "onnx, torchscript, safetensors (the weights alone), or int8 (a smaller onnx)", "onnx"
+        "onnx, int8 (a smaller onnx), torchscript, keras, or safetensors (the weights alone)", "onnx"
     )
     output: str | None = option("the file; null: model.onnx, model.pt… here", None)
     overwrite: bool = option("whether the files may exist", False)

@@ -19,6 +19,7 @@ DEFAULTS = {
     "int8": "model.int8.onnx",
     "torchscript": "model.pt",
     "safetensors": "model.safetensors",
+    "keras": "model.keras",
 }
 """The formats, and the file each writes where none is named."""
 
@@ -37,8 +38,8 @@ def export(
 
     Args:
         run: a run folder or a checkpoint file.
-        format: ``onnx``, ``int8`` (ONNX, too) or ``torchscript`` (classifiers and language models), or
-            ``safetensors`` (the weights of any model).
+        format: ``onnx``, ``int8`` (ONNX, too) or ``torchscript`` (classifiers and language models),
+            ``keras`` (classifiers), or ``safetensors`` (the weights of any model).
         output: the file; None takes one of ``DEFAULTS`` in the working folder.
         overwrite: whether the files may exist.
         split: int8: the split on which it is scored beside the original; None for none.
