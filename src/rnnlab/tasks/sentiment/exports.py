@@ -96,7 +96,7 @@ def keras_layers(task: SentimentClassifier) -> list[KerasLayer]:
     """
     stack = stacked(task.encoder, "keras")
     kinds = {cell: kind for kind, cell in CELLS.items()}
-    cell = task.encoder.cell
+    cell = stack[0][0].cell
     (pooling, *others) = moments_of(task.pooling, "keras")
     if cell.name not in kinds or task.reads_backward or others or pooling == "attention":
         raise ConfigError(
@@ -107,7 +107,7 @@ def keras_layers(task: SentimentClassifier) -> list[KerasLayer]:
     for number, directions in enumerate(stack, start=1):
         weights = [in_keras(cell.name, list(direction.weights.values())) for direction in directions]
         whole = number < len(stack) or pooling != "last"
-        options: dict[str, Any] = {"units": task.encoder.hidden_size, "return_sequences": whole}
+        options: dict[str, Any] = {"units": stack[0][0].hidden_size, "return_sequences": whole}
         options |= {"activation": cell.nonlinearity} if cell.name == "rnn" else {}
         options |= {"reset_after": True} if cell.name == "gru" else {}
         layer = KerasLayer(kinds[cell.name], options, weights[0])
