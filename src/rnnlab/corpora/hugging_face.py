@@ -63,7 +63,7 @@ class HuggingFace(Table):
         )
         named = {"train": train, "validation": validation, "test": test}
         self._splits = {split: name for split, name in named.items() if name is not None}
-        self._files = {split: [Path(f"{dataset}:{name}")] for split, name in self._splits.items()}
+        self._files = {split: (Path(f"{dataset}:{name}"),) for split, name in self._splits.items()}
         fractions = {"validation": validation_fraction, "test": test_fraction}
         self._held_out = {split: share for split, share in fractions.items() if split not in self._splits}
         check_fractions({f"{split}_fraction": share for split, share in self._held_out.items()})

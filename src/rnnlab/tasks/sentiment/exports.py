@@ -108,7 +108,7 @@ def keras_layers(task: SentimentClassifier) -> list[KerasLayer]:
         weights = [in_keras(cell.name, list(direction.weights.values())) for direction in directions]
         whole = number < len(stack) or pooling != "last"
         options: dict[str, Any] = {"units": stack[0][0].hidden_size, "return_sequences": whole}
-        options |= {"activation": cell.nonlinearity} if cell.name == "rnn" else {}
+        options |= {"activation": getattr(cell, "nonlinearity", "tanh")} if cell.name == "rnn" else {}
         options |= {"reset_after": True} if cell.name == "gru" else {}
         layer = KerasLayer(kinds[cell.name], options, weights[0])
         layers.append(layer if len(weights) == 1 else both_ways(layer, weights[1]))
