@@ -20,9 +20,10 @@ class Arguments:
 
     run: str = option("a run folder, or a checkpoint file")
     format: str = option(
-        "onnx, torchscript, safetensors (the weights alone), or int8 (a smaller onnx)", "onnx"
+        "onnx, int8 (a smaller onnx), torchscript, keras, safetensors (the weights alone), hub (a folder)",
+        "onnx",
     )
-    output: str | None = option("the file; null: model.onnx, model.pt… here", None)
+    output: str | None = option("the file, of hub the folder; null: model.onnx, model.pt… here", None)
     overwrite: bool = option("whether the files may exist", False)
     split: str | None = option("int8 is scored on it beside the original: test, validation or null", "test")
     data: str | None = option("other data to score int8 on, as scripts/evaluate.py takes it", None)

@@ -15,6 +15,7 @@ class Arguments:
     python scripts/results.py logs/sweeps
     python scripts/results.py logs where=cell=lstm where='hidden_size>=64' \
         sort=-test/accuracy
+    python scripts/results.py logs where=tags=paper where=tags!=draft
     python scripts/results.py logs/sweeps group=model.cell \
         metrics=accuracy,loss
     python scripts/results.py logs/sweeps output=results.csv plot=rates.png \

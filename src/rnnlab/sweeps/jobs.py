@@ -8,7 +8,7 @@ from typing import Any
 from rnnlab.errors import ConfigError
 from rnnlab.sweeps.overrides import Overrides, Setting, job_name, values_of
 
-NOT_OF_THE_RUN = ("hydra", "sweep", "resume", "trust")
+NOT_OF_THE_RUN = ("hydra", "sweep", "resume", "trust", "tags")
 """Sections of a composed configuration that say how a run is started, not what it computes."""
 
 

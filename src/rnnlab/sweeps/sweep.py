@@ -1,6 +1,7 @@
 """A sweep from its command to its table."""
 
 import logging
+import re
 import signal
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -69,13 +70,33 @@ def sweep(words: Sequence[str], hydra: HydraSide) -> None:
         raise ConfigError(
             f"sweep.jobs_by={settings['jobs_by']} is unknown. {nearest(settings['jobs_by'], WAYS)}"
         )
-    overrides = read_overrides(words, hydra.context.config_loader)
+    overrides = read_overrides(with_folds(words, settings["jobs_by"]), hydra.context.config_loader)
     if settings["jobs_by"] == "grid":
         run_grid(overrides, hydra)
     else:
         from rnnlab.sweeps.searching import run_search
 
         run_search(overrides, hydra)
+
+
+def with_folds(words: Sequence[str], jobs_by: str) -> list[str]:
+    """Return a command's words with a job for each part of ``folds=…``, where none is named.
+
+    Raises:
+        ConfigError: if a search is to choose among parts.
+
+    >>> with_folds(["folds=3", "model=gru"], "grid")
+    ['folds=3', 'model=gru', 'fold=1,2,3']
+    """
+    counts = [int(word[6:]) for word in words if re.fullmatch(r"folds=[0-9]{1,6}", word)]
+    if not counts or any(word.startswith("fold=") for word in words):
+        return list(words)
+    if jobs_by != "grid":
+        raise ConfigError(
+            f"folds={counts[0]}: a search would choose among the parts. Search with fold=1, and "
+            "cross-validate what it found."
+        )
+    return [*words, f"fold={','.join(map(str, range(1, counts[0] + 1)))}"]
 
 
 def run_grid(overrides: Overrides, hydra: HydraSide) -> None:

@@ -9,8 +9,10 @@ import lightning
 import torch
 from torch import nn
 
+from rnnlab.argument_types import fits
 from rnnlab.build import build, check_arguments, locate_class
 from rnnlab.command_line import check_sections
+from rnnlab.corpora.folds import check_folds
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, build_schedule
@@ -23,8 +25,9 @@ from rnnlab.training.processes import quieten
 log = logging.getLogger(__name__)
 
 SECTIONS = {
-    *("seed", "resume", "init_from", "baselines", "task", "batches", "data", "tokenizer"),
-    *("model", "optimizer", "scheduler", "trainer", "callbacks", "logger"),
+    *("seed", "folds", "fold", "tags", "resume", "init_from", "baselines"),
+    *("task", "batches", "data", "tokenizer", "model"),
+    *("optimizer", "scheduler", "trainer", "callbacks", "logger"),
 }
 CALLBACKS = ("checkpoint", "early_stopping", "diagnostics", "extra")
 """Keys of the section ``callbacks``."""
@@ -42,6 +45,10 @@ def check(config: Mapping[str, Any]) -> None:
     check_keys("callbacks", config["callbacks"], CALLBACKS)
     if not isinstance(config["baselines"], bool):
         raise ConfigError(f"baselines={config['baselines']}: expected true or false.")
+    tags = config.get("tags")
+    if not fits(tags, list[str] | None):
+        raise ConfigError(f"tags={tags}: expected a list of words, such as tags=[baseline,paper].")
+    check_folds(config.get("folds"), config.get("fold"))
     check_scored(config["trainer"])
     check_ranges(config)
     check_accelerator(config["trainer"]["accelerator"])
