@@ -1,8 +1,8 @@
 """The recurrent layer alone: the fused scans on full batches and on a corpus's lengths, and what bounds them.
 
-Beside RNN, GRU and LSTM run PyTorch's networks, beside an elementwise cell the fused GRU of the same sizes, and
-beside all of them the machine's own matrix product and its own copying of memory. All are timed in turns, so
-that what else the machine does meanwhile falls on all of them alike, and the figures are medians. A
+Beside RNN, GRU and LSTM run PyTorch's networks, beside an elementwise cell the fused GRU of the same sizes,
+and beside all of them the machine's own matrix product and its own copying of memory. All are timed in turns,
+so that what else the machine does meanwhile falls on all of them alike, and the figures are medians. A
 multiplication and an addition are two operations; going back costs twice what going forward does. Padding
 counts as no work.
 """
@@ -57,17 +57,18 @@ class Speed:
         time: steps of the longest row.
         tokens: of all rows, padding not counted.
         is_training: whether gradients are computed too.
-        beside: what it is compared with: "torch" (``nn.RNN``, ``nn.GRU`` or ``nn.LSTM`` on the padded batch) or
-            "gru", the fused one.
+        beside: what it is compared with: "torch" (``nn.RNN``, ``nn.GRU`` or ``nn.LSTM`` on the padded batch)
+            or "gru", the fused one.
         fused_tokens_per_second: of the fused scan.
         other_tokens_per_second: of what it is compared with.
         ratio: of the two, the median over the turns.
         fused_gflops: billions of operations a second of the fused scan, in products of matrices.
         matmul_gflops: of a product of large matrices.
         matmul_share: of the two, the median over the turns.
-        bytes_per_token: that an elementwise scan moves at least, see :func:`numbers_per_token`; None for others,
-            whose states stay in the caches.
-        memory_share: of the time, what moving those takes at the speed of a large copy, the median over the turns.
+        bytes_per_token: that an elementwise scan moves at least, see :func:`numbers_per_token`; None for
+            others, whose states stay in the caches.
+        memory_share: of the time, what moving those takes at the speed of a large copy, the median over the
+            turns.
     """
 
     input_size: int
@@ -196,10 +197,10 @@ def numbers_per_token(direction: Direction, input_size: int, is_training: bool) 
     """Return how many numbers a token's walk through an elementwise layer moves at least; None for others.
 
     Each array is as large as all tokens, so no cache keeps it from one pass to the next. With the product's
-    width w, state s, inputs x and output y: forwards x is read, w written and read once more, s written; going
-    back the slope of y, w and s are read, the slope of w is written and read by two products, one of which reads
-    x while the other writes its slope. Where the gates are not in the scan, s is read once more to make y; going
-    back its slope is written and read for that, and s is read twice, but w is not.
+    width w, state s, inputs x and output y: forwards x is read, w written and read once more, s written;
+    going back the slope of y, w and s are read, the slope of w is written and read by two products, one of
+    which reads x while the other writes its slope. Where the gates are not in the scan, s is read once more
+    to make y; going back its slope is written and read for that, and s is read twice, but w is not.
     """
     cell, units, weights = direction
     if not isinstance(cell, ElementwiseCell):

@@ -12,7 +12,7 @@ from rnnlab.figures.drawing import COLOURS, house_style, new_figure, save
 
 MATMUL = (
     "matmul: the share that the layer's products reach of the rate at which this machine multiplies large "
-    "float32 matrices (rnnlab.benchmarks.operations has the formula)."
+    "float32 matrices (two for each weight and token; three times as many with the way back)."
 )
 NOTES = (
     "Medians over the turns; range: the slowest and the fastest. times: rnnlab's rate in the Trainer by this "
@@ -20,9 +20,9 @@ NOTES = (
     "(rnnlab.benchmarks.child_process says what that can't tell)."
 )
 KERNEL_NOTES = (
-    "Medians over the turns. times: the fused scan's rate by that of what stands beside it, PyTorch's network or "
-    f"the fused GRU. {MATMUL} memory: share of the time that the numbers an elementwise scan moves take at the "
-    "speed of a large copy. bound by: the largest of these two shares and the rest, which goes to gates."
+    "Medians over the turns. times: the fused scan's rate by that of PyTorch's network, or of the fused GRU "
+    f"in the same turns. {MATMUL} memory: share of the time that the numbers which an elementwise scan moves "
+    "take at the speed of a large copy. bound by: the largest of these shares and the rest, that of gates."
 )
 LOGGING_NOTES = (
     "Medians over the rounds; range: the least and the most. seconds: a whole training without its baseline, "
