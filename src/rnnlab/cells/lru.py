@@ -15,8 +15,8 @@ Complex numbers are kept as real parts, then imaginary parts: the state is ``(ba
 matrix ``(hidden, input)``, as input and output may differ in size; the paper's, of equal sizes, is diagonal.
 One layer and direction has ``3 hidden * input + 2 hidden^2 + 3 hidden`` parameters.
 
-y is linear in all inputs, and so is a stack of such layers. The paper's blocks have a norm, a gated linear unit
-and a residual around each: ``model.norm=layer model.gated=true model.residual=true``.
+y is linear in all inputs, and so is a stack of such layers. The paper's blocks have a norm, a gated linear
+unit and a residual around each: ``model.norm=layer model.gated=true model.residual=true``.
 """
 
 import math
