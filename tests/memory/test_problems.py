@@ -43,7 +43,7 @@ def test_each_copied_symbol_is_asked_for_after_the_distance() -> None:
 
 def test_parity_is_asked_of_longer_sequences_in_the_test_split() -> None:
     problem = Parity(6, beyond=3)
-    for drawn, lengths in ((problem.sequences, range(2, 7)), (problem.test_sequences, range(7, 19))):
+    for drawn, lengths in ((problem.sequences, range(1, 7)), (problem.test_sequences, range(7, 19))):
         made = drawn(400, np.random.default_rng(1))
         assert set(made.lengths) == set(lengths)
         for row, length, answer in zip(made.inputs, made.lengths, made.answers, strict=True):

@@ -319,7 +319,9 @@ def test_a_metric_is_drawn_against_the_speed(tmp_path: Path, command: Command) -
     for cell, rate in (("rnn", 8e4), ("gru", 2e4)):
         for seed in (1, 2):
             finished(tmp_path / "sweep" / f"{cell}-{seed}", config(cell, seed=seed), 0.7, rate=rate + seed)
-    finished(tmp_path / "sweep" / "untold", config("gru", seed=1, cell="lstm"), 0.7, rate=None)
+    untold = config("gru")
+    untold["model"]["cell"] = "lstm"
+    finished(tmp_path / "sweep" / "untold", untold, 0.7, rate=None)
     drawn = figure_of_runs(found_under([tmp_path]).runs, "tokens_per_second,cell")
     panel = drawn.axes[0]
     assert panel.get_xlabel() == "tokens per second in training"

@@ -199,8 +199,8 @@ class Parity(Settled):
         bits     1  0  1  1          one-hot
         answer            1
 
-    Sequences are of any length from 2 to ``distance``; those of the test split go on from there, up to
-    ``beyond`` times as far, where a rule that was learnt holds and what was learnt by heart does not.
+    Sequences are of any length from 1, the first step to a rule, to ``distance``; those of the test split go on
+    from there, up to ``beyond`` times as far, where a rule holds and what was learnt by heart does not.
 
     Args:
         distance: the longest sequence in training, so the most steps that the first bit is carried.
@@ -221,8 +221,8 @@ class Parity(Settled):
         self.classes: int | None = 2
 
     def sequences(self, count: int, chance: np.random.Generator) -> Sequences:
-        """Draw ``count`` sequences of 2 to ``distance`` steps."""
-        return self._drawn(count, chance, 2, self.distance)
+        """Draw ``count`` sequences of 1 to ``distance`` steps."""
+        return self._drawn(count, chance, 1, self.distance)
 
     def test_sequences(self, count: int, chance: np.random.Generator) -> Sequences:
         """Draw ``count`` sequences that are longer than any in training."""

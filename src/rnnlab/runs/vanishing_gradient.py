@@ -22,7 +22,7 @@ MEMORY_CONFIG = {
     "model": {**{f"{key}?": str for key in ("cell", "_target_", "nonlinearity")}, "forget_bias?": NUMBER},
     "trainer": {"gradient_clip_val?": NUMBER},
 }
-PLAIN = {"initialization": "uniform", "residual": False, "norm": "none", "gated": False}
+PLAIN = {"initialization": "uniform", "residual": False, "norm": "none", "gated": False, "layers": 1}
 """Options that any cell's stack has, as they are where nobody chose."""
 MEMORY_METRICS = {"test": {"accuracy": NUMBER}, "baselines": {str: {"accuracy": NUMBER}}}
 """What the figure takes of a run's files."""
@@ -136,6 +136,8 @@ def variant(key: str, value: Any) -> str:
     >>> variant("peepholes", True), variant("window", 2), variant("nonlinearity", "relu")
     ('peepholes', 'window 2', 'relu')
     """
-    if value is True or isinstance(value, str):
-        return key if value is True else value
+    if value is True:
+        return key
+    if key in ("nonlinearity", "initialization", "inner"):
+        return str(value)
     return f"{key} {f'{value:g}' if isinstance(value, float) else value}"
