@@ -199,8 +199,8 @@ class Parity(Settled):
         bits     1  0  1  1          one-hot
         answer            1
 
-    Sequences are of any length from 1, the first step to a rule, to ``distance``; those of the test split go on
-    from there, up to ``beyond`` times as far, where a rule holds and what was learnt by heart does not.
+    Sequences are of any length from 1, the first step to a rule, to ``distance``; those of the test split go
+    on from there, up to ``beyond`` times as far: a rule holds there, what was learnt by heart does not.
 
     Args:
         distance: the longest sequence in training, so the most steps that the first bit is carried.
