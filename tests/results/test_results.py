@@ -200,10 +200,12 @@ def test_broken_folders_are_told(logs: Path, command: Command) -> None:
     (logs / "strange" / "config.yaml").write_text("seed: 1\n")
     (logs / "strange" / "metrics.json").write_text('{"test": [1]}')
     (logs / "bare" / "checkpoints").mkdir(parents=True)
+    known = finished(logs / "odd", config(), 0.5)
+    known.finish({**known.metrics(), "labels": 5})
     status, out, err = command(logs, "format=csv", "where=cell=gru")
     assert status == 0
     assert len(rows_of(out)) == 1
-    for name in ("half", "garbled", "strange", "bare"):
+    for name in ("half", "garbled", "strange", "bare", "odd"):
         (line,) = (line for line in err.splitlines() if f"{name}:" in line or f"{name} " in line)
         assert "broken" in line
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from rnnlab.build import build, locate_class, taken_by
 from rnnlab.errors import ConfigError, RunError, nearest
-from rnnlab.files.bounded import glimpse
+from rnnlab.files.bounded import damaged, glimpse, reason_of
 from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.folders import command
 from rnnlab.named_classes import check_classes
@@ -50,7 +50,12 @@ def load(
         ConfigError: if there is no such device.
     """
     run = open_run(path, trust, task)
-    return run.task.trained_model()(run, device)
+    try:
+        return run.task.trained_model()(run, device)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise damaged(
+            run.checkpoint, f"its configuration is not as rnnlab writes it: {reason_of(error)}"
+        ) from error
 
 
 def open_run(path: str | Path, trust: Sequence[str] = (), task: Mapping[str, Any] | None = None) -> OpenedRun:
@@ -79,6 +84,8 @@ def open_run(path: str | Path, trust: Sequence[str] = (), task: Mapping[str, Any
         if arguments is None:
             arguments = arguments_of_earlier(metadata, reading)
         config = {**config, "task": said_anew(config["task"], task or {})}
+        if "labels" in arguments and tuple(arguments["labels"]) != labels:
+            raise ValueError("the network was made for other classes")
         with no_larger_than(content["state_dict"], file):
             network = build(task_arguments(config), Task, "task", model=config["model"], **arguments)
         tell_edited(metadata, [config["task"], config["model"], config["tokenizer"] if reading else {}])
