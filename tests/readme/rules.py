@@ -137,7 +137,7 @@ def sweep(words: list[str], reader: Reader) -> None:
     if reader.runs_long_ones and "submitit_slurm" not in " ".join(words):
         fewer = [re.sub(r"^(sweep\.trials|seed)=.*", r"\1=1", word) for word in words[2:]]
         table = ["data=csv", "data.corpus.train=mine.csv", "data.vocabulary.min_frequency=1"]
-        data = ["data.distance=5"] if "experiment=vanishing_gradient" in words else table
+        data = ["data.distance=5"] if {"experiment=vanishing_gradient", "task=memory"} & {*words} else table
         quick = [*quick_words(words), *data]
         fewer = [word for word in fewer if not word.startswith("data.distance=")]
         assert reader.give("train", *fewer, *quick) == 0
@@ -190,14 +190,15 @@ def from_elsewhere(words: list[str], reader: Reader) -> None:
 
 
 def figure_of_labels(words: list[str], reader: Reader) -> None:
-    """The figure of pretended runs with few labels, from scratch and pretrained."""
+    """The figure of pretended runs, with few labels, from scratch and pretrained."""
     for labelled in (100, 500):
         for initial in (None, "logs/lm"):
             content = {**config(), "init_from": initial, "data": {"name": "csv", "labelled": labelled}}
             folder = Path(f"logs/sweeps/sentiment/csv/labels/{labelled}-{initial is None}")
             finished(folder, content, 0.8, baselines={"bag of bigrams": {"accuracy": 0.7}})
     assert reader.give("results", *words[2:]) == 0
-    assert Path("labels.png").is_file()
+    (figure,) = (word.partition("=")[2] for word in words if word.startswith("plot="))
+    assert Path(figure).is_file()
 
 
 def benchmark(words: list[str], reader: Reader) -> None:

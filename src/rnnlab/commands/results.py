@@ -20,6 +20,8 @@ class Arguments:
         metrics=accuracy,loss
     python scripts/results.py logs/sweeps output=results.csv plot=rates.png \
         x=optimizer.lr,model.cell
+    python scripts/results.py logs/sweeps plot=cells.png \
+        x=tokens_per_second,model.cell
     """
 
     where: str | None = option("which runs: a key, one of = != < <= > >=, a value; may be given again", None)
@@ -30,7 +32,7 @@ class Arguments:
     format: str = option("table, csv or markdown", "table", of=("table", "csv", "markdown"))
     output: str | None = option("a file for the table (.csv, .md); null: the terminal", None)
     plot: str | None = option("a file for a figure (.png and .svg): a metric against settings", None)
-    x: str | None = option("the figure's key, or two of them: the second makes lines", None)
+    x: str | None = option("the figure's key, or two: the second makes lines; tokens_per_second,key", None)
     metric: str | None = option("the figure's metric; null: what chooses the best checkpoint", None)
     baseline: str | None = option("a simple method to draw beside the runs: 'bag of bigrams'…", None)
     overwrite: bool = option("whether the outputs may exist", False)
