@@ -22,9 +22,10 @@ from rnnlab.sweeps.overrides import Overrides
 from rnnlab.sweeps.parallelism import Together, together
 from rnnlab.sweeps.report import report
 from rnnlab.sweeps.settling import settle
+from rnnlab.sweeps.storage import Storage, answering, network_disk, open_study, storage_of
 from rnnlab.sweeps.sweep import Sweep, begin, compose_all, end_by, facts_of, placed, working
 from rnnlab.sweeps.sweep_folder import write_best
-from rnnlab.sweeps.trials import Trials, open_study, pruner_of, space_of
+from rnnlab.sweeps.trials import Trials, pruner_of, space_of
 from rnnlab.terminal import console, shown
 
 
@@ -42,16 +43,40 @@ def run_search(overrides: Overrides, hydra: HydraSide) -> None:
     config = probed(overrides, dimensions, hydra)
     this = placed(overrides, hydra, config, space_of(dimensions))
     begin(this, [])
-    study = open_study(this.folder.storage, pruner, this.compared.mode)
-    trials = Trials(study, this.folder, dimensions, overrides.fixed_words(), this.settings, this.compared)
-    check_origin(this, trials)
-    trials.try_failed_again()
+    storage = storage_of(this.settings["storage"], this.folder)
+    note_network(storage)
+    with this.folder.alone():
+        study = open_study(storage, pruner, this.compared.mode)
+    fixed = overrides.fixed_words()
+    trials = Trials(study, storage, this.folder, dimensions, fixed, this.settings, this.compared)
+    with answering(storage):
+        check_origin(this, trials)
+        trials.try_failed_again()
+        console.print(opening(this, trials), markup=False)
+        with working(this) as attempts:
+            outcomes = run_trials(this, trials, attempts)
+        conclude(this, trials, outcomes)
+
+
+def opening(this: Sweep, trials: Trials) -> str:
+    """Return the search's first lines."""
     total = this.settings["trials"]
     done = f", {total - trials.left()} of them begun before" if trials.all() else ""
-    console.print(f"Search of {total} trials{done}, in {shown(this.folder.path)}", markup=False)
-    with working(this) as attempts:
-        outcomes = run_trials(this, trials, attempts)
-    conclude(this, trials, outcomes)
+    storage = trials.storage
+    study = "" if storage.file else f"\nTheir study is {storage.study!r} in {storage.name}"
+    return f"Search of {total} trials{done}, in {shown(this.folder.path)}{study}"
+
+
+def note_network(storage: Storage) -> None:
+    """Say so where SQLite's file lies on a disk that may damage it."""
+    kind = network_disk(storage.folder) if storage.kind == "sqlite" else None
+    if kind is not None:
+        console.print(
+            f"{shown(storage.folder)} is on a network disk ({kind}), where SQLite's file may be damaged when "
+            "several machines write. A search that begins with sweep.storage=journal bears that.",
+            style="yellow",
+            markup=False,
+        )
 
 
 def check_origin(this: Sweep, trials: Trials) -> None:
