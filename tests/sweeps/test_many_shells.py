@@ -58,10 +58,14 @@ def test_three_shells_do_sixty_trials_none_twice_though_one_is_killed(
     words = ["sweep=optuna", f"sweep.storage='{address}'", f"sweep.trials={TRIALS}", "sweep.pruner=none"]
     words += ["trainer.max_epochs=2", "optimizer.lr=tag(log,interval(1e-4,1e-1))"]
     shells = [commanded.start(*words) for _ in range(3)]
-    wait_for(lambda: len(started(commanded)) >= TRIALS // 3)
-    shells[1].send_signal(signal.SIGKILL)
-    shells[1].communicate()
-    told = [ended(shells[0], 0), ended(shells[2], 0)]
+    try:
+        wait_for(lambda: len(started(commanded)) >= TRIALS // 3)
+        shells[1].send_signal(signal.SIGKILL)
+        shells[1].communicate()
+        told = [ended(shells[0], 0), ended(shells[2], 0)]
+    finally:
+        for shell in shells:
+            shell.kill()
     assert all("Best: Trial" in text for text in told)
 
     from rnnlab.sweeps.storage import open_study, storage_of

@@ -1,5 +1,6 @@
 """Language modelling: embedding, recurrent encoder, decoder, and a state carried from window to window."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from rnnlab.tasks.figures import Recorder
     from rnnlab.tasks.language_model.answers import TrainedLanguageModel
     from rnnlab.tasks.language_model.figures import LanguageFigures
+
+log = logging.getLogger(__name__)
+
+LARGE_VOCABULARY = 200_000  # words, from which a full softmax is warned of
 
 
 class LanguageModel(Task):
@@ -90,6 +95,7 @@ class LanguageModel(Task):
         super().__init__(optimizer, scheduler)
         check_shares(word_dropout=word_dropout, input_dropout=input_dropout, output_dropout=output_dropout)
         self.reads_backward = reads_backward
+        self.full_head = head == "full"
         kind = LockedDropout if locked_dropout else nn.Dropout
         self.embedding = WordEmbedding(vocabulary_size, embedding_size, word_dropout=word_dropout)
         self.input_dropout = kind(input_dropout)
@@ -116,6 +122,19 @@ class LanguageModel(Task):
         self.carried = CarriedStates()
         self.train_loss = RunningMean()
         self.scores = nn.ModuleDict({stage: TokenScores(characters) for stage in ("validation", "test")})
+
+    def setup(self, stage: str) -> None:
+        """Warn, before a training, of a softmax over so many words that each step is mostly theirs."""
+        words, width = self.embedding.weight.shape
+        if stage == "fit" and self.full_head and words > LARGE_VOCABULARY:
+            log.warning(
+                "A vocabulary of %s under task.head=full: %.1f GB of logits for each thousand tokens of a "
+                "batch, and the optimizer moves %.0f million weights of words in every step. "
+                "task.head=adaptive or tokenizer=bpe takes a tenth of that.",
+                f"{words:,}",
+                words * 4e3 / 1e9,
+                words * width / 1e6,
+            )
 
     @classmethod
     def trained_model(cls) -> "type[TrainedLanguageModel]":
