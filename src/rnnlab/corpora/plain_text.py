@@ -114,7 +114,7 @@ class PlainText(Corpus):
         """Return for files of validation and test how many are in train, too; lines may well recur."""
         if self._unit == "line":
             return []
-        trained = set(texts_of("train", self._keys, self._splits_of_texts()))
+        trained = set(texts_of("train", self._keys, list(self._splits_of_texts())))
         remedy = "Name each file for one split alone."
         return [
             warning

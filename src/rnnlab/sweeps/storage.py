@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -152,7 +153,7 @@ def opened(storage: Storage) -> optuna.storages.BaseStorage:
         return optuna.storages.RDBStorage(f"sqlite:///{file}", engine_kwargs=patient)
     if os.path.lexists(file) and not file.is_file():
         raise damaged(file, "it is no file", START_OVER)
-    return optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(file)))
+    return optuna.storages.JournalStorage(JournalFileBackend(str(file)))
 
 
 def server(url: str) -> optuna.storages.BaseStorage:
