@@ -75,7 +75,7 @@ def scans_for(
         return StepScans(cell, lengths, inputs)
     if lengths is None and in_torch.scan_beats_module(inputs):
         lengths = torch.full(inputs.shape[:1], inputs.shape[1])
-    if lengths is None or inputs.is_cuda:
+    if lengths is None or inputs.device.type != "cpu":
         return None
     return TorchScans(in_torch, lengths, inputs)
 
