@@ -8,55 +8,55 @@ import pytest
 import torch
 from torch import Tensor
 
+from rnnlab.benchmarks import made_up
+from rnnlab.benchmarks.made_up import MadeUp, awd, encoder
 from rnnlab.cells import cell_classes
 from rnnlab.data.streams import StreamBatch
-from tests.cuda import tiny_tasks
 from tests.cuda.pretended import DEVICE, HostWaitError, TwoDevicesError, pretended_device
-from tests.cuda.tiny_tasks import Tiny, awd, encoder
 
 FULL, SHORT = torch.full((4,), 3), torch.tensor([3, 2, 2, 2])
 BOTH = {"layers": 2, "bidirectional": True, "dropout": 0.3}
-TASKS: dict[str, Callable[[], Tiny]] = {
-    "sentiment": lambda: tiny_tasks.sentiment(encoder(**BOTH), embedding_dropout=0.2, word_dropout=0.2),
-    "language_model": lambda: tiny_tasks.language_model(awd(), output_dropout=0.2, word_dropout=0.1),
-    "memory": lambda: tiny_tasks.memory(encoder("lstm")),
-    "forecasting": lambda: tiny_tasks.forecaster(encoder()),
-    "speech": lambda: tiny_tasks.speech(encoder(**BOTH), dropout=0.2, input_dropout=0.1),
+TASKS: dict[str, Callable[[], MadeUp]] = {
+    "sentiment": lambda: made_up.sentiment(encoder(**BOTH), embedding_dropout=0.2, word_dropout=0.2),
+    "language_model": lambda: made_up.language_model(awd(), output_dropout=0.2, word_dropout=0.1),
+    "memory": lambda: made_up.memory(encoder("lstm")),
+    "forecasting": lambda: made_up.forecaster(encoder()),
+    "speech": lambda: made_up.speech(encoder(**BOTH), dropout=0.2, input_dropout=0.1),
 }
-VARIANTS: dict[str, Callable[[], Tiny]] = {
+VARIANTS: dict[str, Callable[[], MadeUp]] = {
     **TASKS,
-    "sentiment of three classes": lambda: tiny_tasks.sentiment(
+    "sentiment of three classes": lambda: made_up.sentiment(
         encoder(), classes=3, pooling="attention", label_smoothing=0.1, class_weights=[1.0, 2.0, 3.0]
     ),
-    "sentiment read backward": lambda: tiny_tasks.sentiment(
+    "sentiment read backward": lambda: made_up.sentiment(
         encoder("rnn"), backward=True, pooling="last_mean_max"
     ),
-    "sentiment of equal lengths": lambda: tiny_tasks.sentiment(encoder("lstm"), lengths=FULL),
-    "sentiment with a language model": lambda: tiny_tasks.sentiment(
+    "sentiment of equal lengths": lambda: made_up.sentiment(encoder("lstm"), lengths=FULL),
+    "sentiment with a language model": lambda: made_up.sentiment(
         encoder(), bptt=3, language_loss={"weight": 0.5}
     ),
-    "language model, penalties": lambda: tiny_tasks.language_model(
+    "language model, penalties": lambda: made_up.language_model(
         encoder("gru"),
         input_dropout=0.1,
         activation_regularisation=2.0,
         temporal_regularisation=1.0,
         optimizer={"_target_": "rnnlab.optimization.averaged_sgd.AveragedSGD", "lr": 1.0},
     ),
-    "language model without locked dropout": lambda: tiny_tasks.language_model(
+    "language model without locked dropout": lambda: made_up.language_model(
         encoder("rnn"), output_dropout=0.2, locked_dropout=False, tie_weights=False
     ),
-    "memory of numbers": lambda: tiny_tasks.memory(encoder("rnn"), classes=None),
-    "blocks": lambda: tiny_tasks.memory(encoder("gru", layers=2, norm="layer", gated=True, residual=True)),
-    "forecasts step by step": lambda: tiny_tasks.forecaster(
+    "memory of numbers": lambda: made_up.memory(encoder("rnn"), classes=None),
+    "blocks": lambda: made_up.memory(encoder("gru", layers=2, norm="layer", gated=True, residual=True)),
+    "forecasts step by step": lambda: made_up.forecaster(
         encoder(), decoder="recursive", loss="quantile", scaling="revin", forcing=0.5
     ),
-    "forecasts of segments": lambda: tiny_tasks.forecaster(
+    "forecasts of segments": lambda: made_up.forecaster(
         encoder(), decoder="segments", segment=4, embedding_size=4, loss="gaussian", scaling="standard"
     ),
-    "forecasts of counts": lambda: tiny_tasks.forecaster(encoder(), loss="negative_binomial", scaling="none"),
-    "forecasts with heavy tails": lambda: tiny_tasks.forecaster(encoder(), loss="student_t"),
+    "forecasts of counts": lambda: made_up.forecaster(encoder(), loss="negative_binomial", scaling="none"),
+    "forecasts with heavy tails": lambda: made_up.forecaster(encoder(), loss="student_t"),
     **{
-        f"cell {name}": lambda name=name: tiny_tasks.memory(encoder(name), lengths=SHORT)
+        f"cell {name}": lambda name=name: made_up.memory(encoder(name), lengths=SHORT)
         for name in cell_classes()
     },
 }
@@ -81,7 +81,7 @@ def scans_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def step(tiny: Tiny) -> set[str]:
+def step(tiny: MadeUp) -> set[str]:
     """Take one training step of a task on the pretended device, as the Trainer and its callbacks do."""
     task, batch = tiny.task.to(DEVICE), tiny.batch
     optimizer = task.configure_optimizers()

@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 import torch
 
+from rnnlab.benchmarks import made_up
+from rnnlab.benchmarks.made_up import MadeUp, encoder
 from rnnlab.errors import ConfigError
 from rnnlab.files.checkpoint_file import CHECKPOINT_FORMAT, read_checkpoint
 from rnnlab.training.hardware import accelerator_of, check_accelerator
 from rnnlab.training.random_states import RandomStates
-from tests.cuda import tiny_tasks
-from tests.cuda.tiny_tasks import Tiny, encoder
 
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 # Not LSTM: oneDNN's takes no narrow numbers on a CPU without units for them, and a run is told so.
-PLAIN: dict[str, Callable[[], Tiny]] = {
-    "sentiment": lambda: tiny_tasks.sentiment(encoder(bidirectional=True), dropout=0.0),
-    "language_model": lambda: tiny_tasks.language_model(encoder()),
-    "memory": lambda: tiny_tasks.memory(encoder("rnn")),
-    "forecasting": lambda: tiny_tasks.forecaster(encoder("qrnn", backend="torch"), loss="gaussian"),
-    "speech": lambda: tiny_tasks.speech(encoder()),
+PLAIN: dict[str, Callable[[], MadeUp]] = {
+    "sentiment": lambda: made_up.sentiment(encoder(bidirectional=True), dropout=0.0),
+    "language_model": lambda: made_up.language_model(encoder()),
+    "memory": lambda: made_up.memory(encoder("rnn")),
+    "forecasting": lambda: made_up.forecaster(encoder("qrnn", backend="torch"), loss="gaussian"),
+    "speech": lambda: made_up.speech(encoder()),
 }
 
 
