@@ -303,7 +303,8 @@ def rates(report: Report, found: dict[str, Any]) -> None:
 def matrix_rate(precision: str, device: torch.device) -> float:
     """Return the operations a second of a product of large matrices."""
     with precise(precision):
-        return matrix_multiply_rate(device, torch.bfloat16 if precision == "bf16" else torch.float32)
+        narrow = torch.bfloat16 if precision == "bf16" else torch.float32
+        return matrix_multiply_rate(device, narrow, size=256 if device.type == "cpu" else None)
 
 
 def rate_of(

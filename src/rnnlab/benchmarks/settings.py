@@ -136,12 +136,14 @@ def installed(package: str) -> str | None:
         return None
 
 
-def matrix_multiply_rate(device: torch.device, dtype: torch.dtype = torch.float32) -> float:
+def matrix_multiply_rate(
+    device: torch.device, dtype: torch.dtype = torch.float32, size: int | None = None
+) -> float:
     """Return how many operations a second a product of two large square matrices of a type reaches.
 
     A product of two n x n matrices is ``2 n^3`` operations: n multiplications and n additions an entry.
     """
-    size = 8192 if device.type == "cuda" else 1536
+    size = size or (8192 if device.type == "cuda" else 1536)
     left, right = (torch.rand(size, size, device=device).to(dtype) for _ in range(2))
     product = left @ right  # the first one pays for the library's start
     count, began = 0, now(device)
