@@ -40,6 +40,7 @@ SENTIMENT = {
     "trainer.limit_val_batches": [0, -1, 2.5],
     "trainer.limit_test_batches": [0, -1, 1.01],
     "trainer.deterministic": ["maybe"],
+    "trainer.cuda_graph": ["maybe", "true"],
     "trainer.no_such_key": [1],
     "batches.batch_size": [0, -1, 1.5, "many", HUGE],
     "batches.max_tokens": [0, -5],

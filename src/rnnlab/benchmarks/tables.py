@@ -1,5 +1,6 @@
 """A benchmark's figures as tables for the terminal and as a bar chart."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from rnnlab.atomic import write_text
+from rnnlab.benchmarks import device_figures
 from rnnlab.benchmarks.settings import CONTESTANTS
 from rnnlab.figures.drawing import COLOURS, house_style, new_figure, save
 
@@ -39,6 +42,11 @@ SWEEP_NOTES = (
 )
 
 
+def keep(results: Mapping[str, Any], folder: Path) -> None:
+    """Write the figures, whole or not at all."""
+    write_text(folder / "benchmark.json", json.dumps(results, indent=2) + "\n")
+
+
 def machine_line(machine: Mapping[str, Any]) -> str:
     """Return the machine in one line."""
     return (
@@ -64,6 +72,8 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
         yield prediction_table(results["prediction"], results["config"]["data"]["name"])
     if "sweep" in results:
         yield sweep_table(results["sweep"])
+    if "equality" in results:
+        yield from device_figures.tables_of(results)
     if "kernels" in results:
         for is_training, title in ((False, "Forward"), (True, "Forward and backward")):
             yield kernels_table(
@@ -73,6 +83,8 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
 
 def notes_of(results: Mapping[str, Any]) -> str:
     """Return what the tables' words mean."""
+    if "equality" in results:
+        return device_figures.NOTES
     if "logging" in results:
         return LOGGING_NOTES
     if "prediction" in results:

@@ -128,6 +128,18 @@ class Task(lightning.LightningModule):
         """
         return {}
 
+    def graph_refusal(self, config: Mapping[str, Any]) -> str | None:
+        """Return why training steps can't be recorded as CUDA graphs (``trainer.cuda_graph``); None where
+        :meth:`record_steps` does so.
+
+        Args:
+            config: the run's configuration.
+        """
+        return "the batches of this task are of many shapes, and a recording is of one"
+
+    def record_steps(self) -> None:
+        """Let training steps be recorded, and launched as a whole; see :meth:`graph_refusal`."""
+
     def choice(self, settings: Mapping[str, Any], where: str) -> Choice:
         """Return the metric that a section of the configuration chooses by, this task's where it says none.
 

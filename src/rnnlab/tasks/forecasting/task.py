@@ -235,11 +235,12 @@ class Forecaster(Task):
         return whole / scale.unsqueeze(-1)
 
     def on_train_batch_start(self, batch: WindowBatch, batch_idx: int) -> None:
-        """Choose how often a step reads what happened."""
+        """Choose how often a step reads what happened, and tell whether all of that is known."""
         first, last = self.forcing
         if isinstance(self.network.decoder, Recursive):
             done = self.global_step / max(1, self.training_steps()) if last != first else 0.0
             self.network.decoder.forcing = first + (last - first) * done
+            self.network.decoder.has_gaps = batch.has_gaps
 
     def training_step(self, batch: WindowBatch, batch_index: int) -> Tensor:
         """Return the mean loss of all values that count."""
