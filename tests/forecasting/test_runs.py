@@ -293,17 +293,26 @@ def test_constant_and_missing_values_are_told(room: Path, composed: dict[str, An
     assert "of the values are missing" in told
 
 
-def test_a_sweep_its_table_and_its_plots(
-    run: Path, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+def test_a_sweep_of_cells_and_horizons_its_table_and_its_plots(
+    room: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    swept = ["data.horizon=2,4", "trainer.max_epochs=1", "logger=none"]
-    fixed = [word for word in SMALL if "horizon" not in word and "max_epochs" not in word]
-    assert command("train", "-m", *fixed, *swept) == 0
+    monkeypatch.chdir(room)
+    made = ["task=forecasting", "data=made_series", "data.corpus.towns=1", "data.corpus.steps=1200"]
+    made += ["data.look_back=24", "batches.train_stride=32", "batches.stride=16", "model.hidden_size=4"]
+    made += ["trainer=cpu", "trainer.max_epochs=1", "baselines=false", "model.backend=torch"]
+    swept = ["model=rnn,lstm,gru,mingru", "data.horizon=96,192"]
+    assert command("train", "-m", *made, *swept) == 0
     assert "best validation/loss" in capsys.readouterr().out
     assert command("results", "logs/sweeps") == 0
-    assert "data.horizon" in capsys.readouterr().out
-    assert command("plot", f"run={run}") == 0
-    assert (run / "figures" / "curve_mae.png").is_file()
+    table = capsys.readouterr().out
+    assert "data.horizon" in table
+    for cell in ("rnn", "lstm", "gru", "mingru"):
+        assert len(re.findall(rf"│ {cell} +│ +(?:96|192) │", table)) == 2, table
+    assert command("plot", "run=logs/sweeps", "output=plots") == 0
+    assert {"curve_loss", "curve_mae"} <= {file.stem for file in Path("plots").glob("*.png")}
 
 
 def test_counts_are_learnt_as_counts(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:

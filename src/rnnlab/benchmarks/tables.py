@@ -19,6 +19,11 @@ NOTES = (
     f"one's, median over rounds. {MATMUL} MiB: peak resident set of the whole process, libraries included "
     "(rnnlab.benchmarks.child_process says what that can't tell)."
 )
+FORECASTING_NOTES = (
+    "Medians over the turns; range: the slowest and the fastest. Steps are those of the look-backs "
+    "read in training; times: rnnlab's rate by the other's, median over rounds. MiB: peak resident set of "
+    "the whole process, libraries included."
+)
 KERNEL_NOTES = f"Medians over the turns. times: the fused scans' rate by torch's. {MATMUL}"
 LOGGING_NOTES = (
     "Medians over the rounds; range: the least and the most. seconds: a whole training without its baseline, "
@@ -52,6 +57,8 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
             yield overhead_table(results["sentiment"])
     if "language_model" in results:
         yield language_table(results["language_model"], results["config"]["data"]["name"])
+    if "forecasting" in results:
+        yield forecasting_table(results["forecasting"], results["config"]["data"]["name"])
     if "keras" in results:
         yield keras_table(results["keras"])
     if "logging" in results:
@@ -75,6 +82,8 @@ def notes_of(results: Mapping[str, Any]) -> str:
         return PREDICTION_NOTES
     if "sweep" in results:
         return SWEEP_NOTES
+    if "forecasting" in results:
+        return FORECASTING_NOTES
     return KERNEL_NOTES if "kernels" in results else NOTES
 
 
@@ -145,6 +154,26 @@ def language_table(rows: list[dict[str, Any]], corpus: str) -> Table:
                 times(row, "training", name),
                 f"{inference['median'] / 1e3:.2f}",
                 times(row, "inference", name),
+                mebibytes(found["peak_memory_bytes"]),
+                end_section=number == len(row["contestants"]) - 1,
+            )
+    return table
+
+
+def forecasting_table(rows: list[dict[str, Any]], corpus: str) -> Table:
+    """Return the rates of forecasters, of rnnlab and of another program."""
+    table = plain_table(f"Forecasters on {corpus}, thousands of look-back steps a second")
+    for name in ("", "", "train", "range", "times", "MiB"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for row in rows:
+        for number, (name, found) in enumerate(row["contestants"].items()):
+            training = found["training"]["steps_per_second"]
+            table.add_row(
+                f"{row['cell']} {row['hidden_size']}" if number == 0 else "",
+                f"{CONTESTANTS[name]} {row['versions'].get(name, '')}".strip(),
+                thousands(training["median"]),
+                f"{thousands(training['lowest'])}-{thousands(training['highest'])}",
+                times(row, "training", name),
                 mebibytes(found["peak_memory_bytes"]),
                 end_section=number == len(row["contestants"]) - 1,
             )

@@ -317,11 +317,13 @@ class Forecaster(Task):
         """Forget what an interrupted pass counted; choose the windows that quantiles are adjusted by."""
         self.validation_loss.reset()
         self.validation_scores.reset()
+        self.kept = []
+        if not self.conformal:
+            return
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         levels = len(self.levels) if self.network.loss.has_quantiles else 1
         most = max(1, min(MOST_WINDOWS, MOST_NUMBERS // (levels * self.shifts[..., 0].numel())))
         self.chosen = torch.from_numpy(spread_over(data.size_of("validation"), most))
-        self.kept = []
 
     def on_test_epoch_start(self) -> None:
         """Forget what an interrupted pass counted."""
