@@ -181,3 +181,23 @@ def test_a_text_of_both_directions_is_no_stream(room: Path) -> None:
     fit(config, room / "both")
     with pytest.raises(RunError, match="bidirectional=false"):
         rnnlab.load(room / "both", device="cpu").stream()  # type: ignore[attr-defined]
+
+
+def test_the_network_behind_the_features_leaves_as_onnx(
+    run: Path, room: Path, model: TrainedSpeech, command: Callable[..., int]
+) -> None:
+    pytest.importorskip("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    assert command("export", f"run={run}", "format=onnx", f"output={room / 'heard.onnx'}") == 0
+    beside = json.loads((room / "heard.json").read_text())
+    assert beside["symbols"] == list(model.task.spelling.symbols)
+    assert beside["blank"] == len(beside["symbols"])
+    parts = [model.steps(sound) for sound in TouchTones(test=3).sounds("test")]
+    lengths = np.array([len(part) for part in parts])
+    inputs = np.zeros((3, lengths.max(), parts[0].shape[1]), dtype=np.float32)
+    for row, part in zip(inputs, parts, strict=True):
+        row[: len(part)] = part
+    session = runtime.InferenceSession(str(room / "heard.onnx"), providers=["CPUExecutionProvider"])
+    (told,) = session.run(None, {"inputs": inputs, "lengths": lengths})
+    for row, expected in zip(told, model.log_probabilities(parts), strict=True):
+        np.testing.assert_allclose(row[: len(expected)], expected, atol=1e-5)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from rnnlab.tasks.speech.task import SpeechRecognizer
 from rnnlab.tasks.task import evaluating
 from rnnlab.terminal import console
 from rnnlab.visible import visible
+
+if TYPE_CHECKING:
+    from rnnlab.tasks.speech.exports import SpeechExports
 
 WINDOW = 32
 """Recordings that are looked at together, sorted by length."""
@@ -92,6 +95,13 @@ class TrainedSpeech(TrainedModel):
         if "sound" not in run.metadata:
             raise RunError(f"{run.checkpoint} does not say what its features are: it is no recognizer.")
         self.front_end = front_end_of(run.config["batches"], run.metadata["sound"])
+
+    @property
+    def exports(self) -> "SpeechExports":
+        """ONNX and safetensors."""
+        from rnnlab.tasks.speech.exports import SpeechExports
+
+        return SpeechExports(self)
 
     def transcribe(self, sounds: Iterable[tuple[str, Sound]]) -> Iterator[Transcription]:
         """Yield what each recording says, in their order; memory holds some of them at a time.
