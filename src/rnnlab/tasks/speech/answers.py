@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from rnnlab.corpora.recordings import listed_files
-from rnnlab.corpora.sound import Sound, resampled, sound_of
+from rnnlab.corpora.sound import Resampler, Sound, resampled, sound_of
 from rnnlab.errors import DataError, RunError
 from rnnlab.signals.front_end import front_end_of
 from rnnlab.signals.log_mel import Floats
@@ -109,10 +109,10 @@ class TrainedSpeech(TrainedModel):
         Args:
             sounds: names and sounds, at any rate.
         """
-        waiting = iter(sounds)
+        at_rate = Resampler(self.front_end.log_mel.sample_rate, "The recordings")
+        waiting = ((name, sound.seconds, at_rate(sound)) for name, sound in sounds)
         while window := list(islice(waiting, WINDOW)):
-            names, heard = zip(*window, strict=True)
-            seconds = [sound.seconds for sound in heard]
+            names, seconds, heard = zip(*window, strict=True)
             if self.task.streaming:
                 told = [self.streamed(sound) for sound in heard]
             else:
