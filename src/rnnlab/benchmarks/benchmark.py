@@ -17,6 +17,7 @@ from rnnlab.benchmarks import (
     logging_cost,
     prediction_speed,
     sentiment_speed,
+    speech_speed,
     sweep_speed,
     tables,
 )
@@ -76,6 +77,8 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
             results["sweep"] = sweep_speed.measure(settings)
         elif config["task"]["name"] == "language_model":
             results["language_model"] = language_speed.measure(config, settings, device)
+        elif config["task"]["name"] == "speech":
+            results["speech"] = speech_speed.measure(config, settings, device)
         else:
             if takes_keras(config, settings):
                 results["keras"] = keras_speed.measure(config, settings, folder, device)
