@@ -17,6 +17,7 @@ from rnnlab.benchmarks import (
     logging_cost,
     prediction_speed,
     sentiment_speed,
+    speech_speed,
     sweep_speed,
     tables,
 )
@@ -81,6 +82,8 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
             results["language_model"] = language_speed.measure(config, settings, device)
         elif config["task"]["name"] == "forecasting":
             results["forecasting"] = forecasting_speed.measure(config, settings, device)
+        elif config["task"]["name"] == "speech":
+            results["speech"] = speech_speed.measure(config, settings, device)
         else:
             if takes_keras(config, settings):
                 results["keras"] = keras_speed.measure(config, settings, folder, device)

@@ -71,6 +71,8 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
         yield language_table(results["language_model"], results["config"]["data"]["name"])
     if "forecasting" in results:
         yield forecasting_table(results["forecasting"], results["config"]["data"]["name"])
+    if "speech" in results:
+        yield speech_table(results["speech"], results["config"]["data"]["name"])
     if "keras" in results:
         yield keras_table(results["keras"])
     if "logging" in results:
@@ -190,6 +192,29 @@ def forecasting_table(rows: list[dict[str, Any]], corpus: str) -> Table:
                 thousands(training["median"]),
                 f"{thousands(training['lowest'])}-{thousands(training['highest'])}",
                 times(row, "training", name),
+                mebibytes(found["peak_memory_bytes"]),
+                end_section=number == len(row["contestants"]) - 1,
+            )
+    return table
+
+
+def speech_table(rows: list[dict[str, Any]], corpus: str) -> Table:
+    """Return how much sound recognizers hear in a second, in the Trainer and on ``PackedSequence``."""
+    table = plain_table(f"Recognizers on {corpus}, hours of sound a second")
+    for name in ("", "", "train", "range", "times", "infer", "times", "MiB"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for row in rows:
+        hours = row["step_seconds"] / 3600
+        for number, (name, found) in enumerate(row["contestants"].items()):
+            training, inference = (found[stage]["tokens_per_second"] for stage in ("training", "inference"))
+            table.add_row(
+                f"{row['cell']} {row['layers']} x {row['hidden_size']}" if number == 0 else "",
+                CONTESTANTS[name],
+                f"{hours * training['median']:.4f}",
+                f"{hours * training['lowest']:.4f}-{hours * training['highest']:.4f}",
+                times(row, "training", name),
+                f"{hours * inference['median']:.4f}",
+                times(row, "inference", name),
                 mebibytes(found["peak_memory_bytes"]),
                 end_section=number == len(row["contestants"]) - 1,
             )
