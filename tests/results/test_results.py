@@ -450,3 +450,23 @@ def test_what_a_tasks_package_states_is_what_its_class_is_chosen_by(kind: type[T
 def test_no_torch_is_needed(logs: Path) -> None:
     code = f"import sys, rnnlab.results.report as r; r.results(['{logs}']); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+def test_folds_are_averaged_like_seeds(tmp_path: Path, command: Command) -> None:
+    for fold, accuracy in ((1, 0.7), (2, 0.8), (3, 0.9)):
+        finished(tmp_path / f"fold-{fold}", {**config(), "folds": 3, "fold": fold}, accuracy)
+    status, out, _ = command(tmp_path)
+    assert status == 0
+    assert "0.8000 ± 0.1000" in out
+    assert "1 (3 folds)" in out
+
+
+def test_tags_choose_runs_and_part_no_rows(tmp_path: Path, command: Command) -> None:
+    for seed, tags in ((1, ["paper", "v2"]), (2, ["draft"]), (3, None)):
+        finished(tmp_path / f"{seed}", {**config(seed=seed), "tags": tags}, 0.8)
+    for where, runs in ((["tags=paper"], "1"), (["tags!=paper"], "2"), (["tags!=v2", "tags!=draft"], "3")):
+        status, out, _ = command(tmp_path, "each=true", *(f"where={word}" for word in where))
+        assert status == 0
+        assert re.search(rf"│ {runs} ", out)
+    assert command(tmp_path)[1].count("finished") == 1
+    assert command(tmp_path, "where=tags=nothing")[0] == 2

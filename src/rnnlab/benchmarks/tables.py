@@ -1,5 +1,6 @@
 """A benchmark's figures as tables for the terminal and as a bar chart."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from rnnlab.atomic import write_text
+from rnnlab.benchmarks import device_figures
 from rnnlab.benchmarks.settings import CONTESTANTS
 from rnnlab.figures.drawing import COLOURS, house_style, new_figure, save
 
@@ -18,6 +21,11 @@ NOTES = (
     "Medians over the turns; range: the slowest and the fastest. times: rnnlab's rate in the Trainer by this "
     f"one's, median over rounds. {MATMUL} MiB: peak resident set of the whole process, libraries included "
     "(rnnlab.benchmarks.child_process says what that can't tell)."
+)
+FORECASTING_NOTES = (
+    "Medians over the turns; range: the slowest and the fastest. Steps are those of the look-backs "
+    "read in training; times: rnnlab's rate by the other's, median over rounds. MiB: peak resident set of "
+    "the whole process, libraries included."
 )
 KERNEL_NOTES = (
     "Medians over the turns. times: the fused scan's rate by that of PyTorch's network, or of the fused GRU "
@@ -39,6 +47,11 @@ SWEEP_NOTES = (
 )
 
 
+def keep(results: Mapping[str, Any], folder: Path) -> None:
+    """Write the figures, whole or not at all."""
+    write_text(folder / "benchmark.json", json.dumps(results, indent=2) + "\n")
+
+
 def machine_line(machine: Mapping[str, Any]) -> str:
     """Return the machine in one line."""
     return (
@@ -56,6 +69,10 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
             yield overhead_table(results["sentiment"])
     if "language_model" in results:
         yield language_table(results["language_model"], results["config"]["data"]["name"])
+    if "forecasting" in results:
+        yield forecasting_table(results["forecasting"], results["config"]["data"]["name"])
+    if "speech" in results:
+        yield speech_table(results["speech"], results["config"]["data"]["name"])
     if "keras" in results:
         yield keras_table(results["keras"])
     if "logging" in results:
@@ -64,6 +81,8 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
         yield prediction_table(results["prediction"], results["config"]["data"]["name"])
     if "sweep" in results:
         yield sweep_table(results["sweep"])
+    if "equality" in results:
+        yield from device_figures.tables_of(results)
     if "kernels" in results:
         for is_training, title in ((False, "Forward"), (True, "Forward and backward")):
             yield kernels_table(
@@ -73,12 +92,16 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
 
 def notes_of(results: Mapping[str, Any]) -> str:
     """Return what the tables' words mean."""
+    if "equality" in results:
+        return device_figures.NOTES
     if "logging" in results:
         return LOGGING_NOTES
     if "prediction" in results:
         return PREDICTION_NOTES
     if "sweep" in results:
         return SWEEP_NOTES
+    if "forecasting" in results:
+        return FORECASTING_NOTES
     return KERNEL_NOTES if "kernels" in results else NOTES
 
 
@@ -148,6 +171,49 @@ def language_table(rows: list[dict[str, Any]], corpus: str) -> Table:
                 f"{training['lowest'] / 1e3:.2f}-{training['highest'] / 1e3:.2f}",
                 times(row, "training", name),
                 f"{inference['median'] / 1e3:.2f}",
+                times(row, "inference", name),
+                mebibytes(found["peak_memory_bytes"]),
+                end_section=number == len(row["contestants"]) - 1,
+            )
+    return table
+
+
+def forecasting_table(rows: list[dict[str, Any]], corpus: str) -> Table:
+    """Return the rates of forecasters, of rnnlab and of another program."""
+    table = plain_table(f"Forecasters on {corpus}, thousands of look-back steps a second")
+    for name in ("", "", "train", "range", "times", "MiB"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for row in rows:
+        for number, (name, found) in enumerate(row["contestants"].items()):
+            training = found["training"]["steps_per_second"]
+            table.add_row(
+                f"{row['cell']} {row['hidden_size']}" if number == 0 else "",
+                f"{CONTESTANTS[name]} {row['versions'].get(name, '')}".strip(),
+                thousands(training["median"]),
+                f"{thousands(training['lowest'])}-{thousands(training['highest'])}",
+                times(row, "training", name),
+                mebibytes(found["peak_memory_bytes"]),
+                end_section=number == len(row["contestants"]) - 1,
+            )
+    return table
+
+
+def speech_table(rows: list[dict[str, Any]], corpus: str) -> Table:
+    """Return how much sound recognizers hear in a second, in the Trainer and on ``PackedSequence``."""
+    table = plain_table(f"Recognizers on {corpus}, hours of sound a second")
+    for name in ("", "", "train", "range", "times", "infer", "times", "MiB"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for row in rows:
+        hours = row["step_seconds"] / 3600
+        for number, (name, found) in enumerate(row["contestants"].items()):
+            training, inference = (found[stage]["tokens_per_second"] for stage in ("training", "inference"))
+            table.add_row(
+                f"{row['cell']} {row['layers']} x {row['hidden_size']}" if number == 0 else "",
+                CONTESTANTS[name],
+                f"{hours * training['median']:.4f}",
+                f"{hours * training['lowest']:.4f}-{hours * training['highest']:.4f}",
+                times(row, "training", name),
+                f"{hours * inference['median']:.4f}",
                 times(row, "inference", name),
                 mebibytes(found["peak_memory_bytes"]),
                 end_section=number == len(row["contestants"]) - 1,

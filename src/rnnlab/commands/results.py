@@ -10,13 +10,18 @@ from rnnlab.plain_arguments import option, parsed
 
 @dataclass(frozen=True)
 class Arguments:
-    """Show every run under folders as one table: what differs, metrics over seeds, time, status.
+    r"""Show every run under folders as one table: what differs, metrics, status.
 
     python scripts/results.py logs/sweeps
-    python scripts/results.py logs where=cell=lstm where='hidden_size>=64' sort=-test/accuracy
-    python scripts/results.py logs/sweeps group=model.cell metrics=accuracy,loss
-    python scripts/results.py logs/sweeps output=results.csv plot=rates.png x=optimizer.lr,model.cell
-    python scripts/results.py logs/sweeps plot=cells.png x=tokens_per_second,model.cell
+    python scripts/results.py logs where=cell=lstm where='hidden_size>=64' \
+        sort=-test/accuracy
+    python scripts/results.py logs where=tags=paper where=tags!=draft
+    python scripts/results.py logs/sweeps group=model.cell \
+        metrics=accuracy,loss
+    python scripts/results.py logs/sweeps output=results.csv plot=rates.png \
+        x=optimizer.lr,model.cell
+    python scripts/results.py logs/sweeps plot=cells.png \
+        x=tokens_per_second,model.cell
     """
 
     where: str | None = option("which runs: a key, one of = != < <= > >=, a value; may be given again", None)

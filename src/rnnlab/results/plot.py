@@ -13,7 +13,7 @@ from rnnlab.results.columns import metrics_shown, short_setting
 from rnnlab.results.conditions import is_number
 from rnnlab.results.differing_keys import differing_keys, full_name, parting_keys, short_names
 from rnnlab.results.found_runs import SPLITS, FoundRun
-from rnnlab.results.grouped import Row, Spread, grouped, spread
+from rnnlab.results.grouped import Row, Spread, chance_of, grouped, spread
 from rnnlab.results.ordering import ordered
 from rnnlab.runs.outputs import check_output
 from rnnlab.terminal import errors
@@ -155,7 +155,7 @@ def baseline_line(rows: Sequence[Row], key: str, baseline: str, wanted: str) -> 
     name = f"{baseline}/{wanted.partition('/')[2]}"
     points = []
     for row in rows:
-        found = {run.config.get("seed"): run.metrics[name] for run in row.counted if name in run.metrics}
+        found = {chance_of(run): run.metrics[name] for run in row.counted if name in run.metrics}
         if found:
             points.append(point(row.values[key], spread(list(found.values()))))
     if not points:
