@@ -129,7 +129,8 @@ TABLE: Mapping[str, Wanted] = {
     "data.corpus.seed": whole(0),
     "data.corpus.*_fraction": SHARE,
     "tokenizer.vocab_size": whole(1),
-    "model.hidden_size": whole(1),
+    "model.hidden_size": whole(1, None),  # where model.parameters choose it
+    "model.parameters": whole(1, None),
     "model.output_size": whole(1, None),
     "model.layers": Range(1, 1000, whole=True, also=()),
     "model.*dropout": SHARE,
