@@ -89,9 +89,8 @@ class HydraSide:
 
     def lie_in(self, folder: Path) -> None:
         """Let the launcher's jobs lie in ``folder``."""
-        text = QuotedString(str(folder), Quote.single).with_quotes()
         self.config.hydra.sweep.dir = str(folder)
-        self.config.hydra.overrides.hydra.append(f"hydra.sweep.dir={text}")
+        self.config.hydra.overrides.hydra.append(f"hydra.sweep.dir={in_quotes(str(folder))}")
 
     def launcher(self, task: SweepJob) -> Launch:
         """Return the launcher that the configuration names, which runs ``task`` for each job."""
@@ -102,11 +101,16 @@ class HydraSide:
             run = Plugins.instance().instantiate_launcher(self.context, task, self.config).launch
 
         def launch(jobs: Sequence[Job]) -> Sequence[Any]:
-            words = [[*job.words, f"hydra.sweep.subdir={job.name}"] for job in jobs]
+            words = [[*job.words, f"hydra.sweep.subdir={in_quotes(job.name)}"] for job in jobs]
             first, self.launched = self.launched, self.launched + len(jobs)
             return run(words, initial_job_idx=first)
 
         return launch
+
+
+def in_quotes(text: str) -> str:
+    """Return a text as Hydra reads it to the letter."""
+    return QuotedString(text, Quote.single).with_quotes()
 
 
 class Processes:

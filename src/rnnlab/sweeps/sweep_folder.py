@@ -100,6 +100,11 @@ class SweepFolder:
         text = yaml.dump(dict(facts), Dumper=DUMPER, sort_keys=False, allow_unicode=True)
         write_text(self.facts_file, text)
 
+    def named_before(self, jobs: Sequence[Job]) -> dict[str, str]:
+        """Return the names of jobs in ``sweep.yaml`` by theirs of now: they were made otherwise once."""
+        known = {frozenset(words): name for name, words in self.facts().get("jobs", {}).items()}
+        return {job.name: known.get(frozenset(job.words), job.name) for job in jobs}
+
     def move_aside(self) -> Path | None:
         """Give the folder another name, so that the sweep starts over; nothing is deleted.
 
