@@ -26,7 +26,7 @@ SENTIMENT = {
     "trainer.max_steps": [0, -7],
     "trainer.min_epochs": [-3],
     "trainer.devices": [1000, 0],
-    "trainer.num_nodes": [0, -1],
+    "trainer.num_nodes": [0, -1, 2],
     "trainer.accelerator": ["tpu", "abacus", "gpu"],
     "trainer.precision": [7, "32-false"],
     "trainer.strategy": ["nonsense"],

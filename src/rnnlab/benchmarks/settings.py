@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from rnnlab.cells import cell_classes
-from rnnlab.cells.cell import TorchCell
+from rnnlab.cells.cell import ElementwiseCell, TorchCell
 from rnnlab.errors import ConfigError, nearest
 
 CONTESTANTS = {"trainer": "Trainer", "bare": "bare loop", "padded": "padded", "packed": "packed"}
@@ -54,7 +54,9 @@ class Settings:
         """
         found = {name: config[name] for name in cls.__dataclass_fields__}
         wrong: list[str] = []
-        cells = tuple(name for name, cell in cell_classes().items() if issubclass(cell, TorchCell))
+        raced = (TorchCell, ElementwiseCell) if found["kernels"] else TorchCell
+        cells = tuple(name for name, cell in cell_classes().items() if issubclass(cell, raced))
+        found["cells"] = cells if found["cells"] is None else found["cells"]
         for name, choices in (("cells", cells), ("contestants", tuple(CONTESTANTS))):
             unknown = [one for one in _listed(found[name]) if one not in choices]
             wrong += [f"{name}: {one} is unknown. {nearest(str(one), choices)}" for one in unknown]

@@ -15,14 +15,18 @@ from rnnlab.figures.drawing import COLOURS, house_style, new_figure, save
 
 MATMUL = (
     "matmul: the share that the layer's products reach of the rate at which this machine multiplies large "
-    "float32 matrices (rnnlab.benchmarks.operations has the formula)."
+    "float32 matrices (two for each weight and token; three times as many with the way back)."
 )
 NOTES = (
     "Medians over the turns; range: the slowest and the fastest. times: rnnlab's rate in the Trainer by this "
     f"one's, median over rounds. {MATMUL} MiB: peak resident set of the whole process, libraries included "
     "(rnnlab.benchmarks.child_process says what that can't tell)."
 )
-KERNEL_NOTES = f"Medians over the turns. times: the fused scans' rate by torch's. {MATMUL}"
+KERNEL_NOTES = (
+    "Medians over the turns. times: the fused scan's rate by that of PyTorch's network, or of the fused GRU "
+    f"in the same turns. {MATMUL} memory: share of the time that the numbers which an elementwise scan moves "
+    "take at the speed of a large copy. bound by: the largest of these shares and the rest, that of gates."
+)
 LOGGING_NOTES = (
     "Medians over the rounds; range: the least and the most. seconds: a whole training without its baseline, "
     "from the data to the last figure; by silent: what it takes by the one of the same round without logging."
@@ -224,20 +228,22 @@ def sweep_table(found: Mapping[str, Any]) -> Table:
 
 
 def kernels_table(rows: list[dict[str, Any]], title: str) -> Table:
-    """Return PyTorch's networks and the fused scans side by side."""
+    """Return the fused scans, what stands beside each, and what bounds it."""
     table = plain_table(f"{title}: thousands of real tokens a second through one layer")
-    for name in ("", "input, hidden, batch, time", "torch", "fused", "times", "GFLOP/s", "matmul"):
+    names = ("", "in, hidden, batch, time", "fused", "times", "matmul", "memory", "bound by")
+    for name in names:
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for row in rows:
         steps = row["time"] if row["lengths"] is None else f"of {row['lengths']}"
+        moved = "" if row["memory_share"] is None else f"{100 * row['memory_share']:.0f} %"
         table.add_row(
             row["cell"],
             f"{row['input_size']}, {row['hidden_size']}, {row['batch']}, {steps}",
-            thousands(row["torch_tokens_per_second"]),
             thousands(row["fused_tokens_per_second"]),
-            f"{row['ratio']:.2f}",
-            f"{row['fused_gflops']:.0f}",
+            f"{row['ratio']:.2f} {row['beside']}",
             f"{100 * row['matmul_share']:.0f} %",
+            moved,
+            row["bound"],
         )
     return table
 

@@ -45,7 +45,9 @@ def _matches(pattern: str) -> list[Path]:
             raise DataError(f"{root / expanded} is a folder. Name its files, for example {pattern}/*.txt.")
     places = str(expanded.parent) if expanded.is_absolute() else " or ".join(map(str, roots))
     beside = [path.name for root in roots for path in _files_in((root / expanded).parent)]
-    hint = f" {nearest(expanded.name, beside)}" if beside else ""
+    alike = [name for name in beside if Path(name).suffix.lower() == expanded.suffix.lower()]
+    near = nearest(expanded.name, beside, listed=alike)
+    hint = f" {near}" if alike or near.startswith("Did") else ""
     raise DataError(f"There is no file {pattern} in {places}.{hint if len(hint) < _LONGEST_HINT else ''}")
 
 

@@ -79,9 +79,8 @@ class HydraSide:
 
     def lie_in(self, folder: Path) -> None:
         """Let the launcher's jobs lie in ``folder``."""
-        text = QuotedString(str(folder), Quote.single).with_quotes()
         self.config.hydra.sweep.dir = str(folder)
-        self.config.hydra.overrides.hydra.append(f"hydra.sweep.dir={text}")
+        self.config.hydra.overrides.hydra.append(f"hydra.sweep.dir={in_quotes(str(folder))}")
 
     def launcher(self, task: SweepJob) -> Launch:
         """Return the launcher that the configuration names, which runs ``task`` for each job."""
@@ -91,11 +90,16 @@ class HydraSide:
 
         def launch(jobs: Sequence[Job]) -> Sequence[Any]:
             nonlocal launched
-            words = [[*job.words, f"hydra.sweep.subdir={job.name}"] for job in jobs]
+            words = [[*job.words, f"hydra.sweep.subdir={in_quotes(job.name)}"] for job in jobs]
             first, launched = launched, launched + len(jobs)
             return launcher.launch(words, initial_job_idx=first)
 
         return launch
+
+
+def in_quotes(text: str) -> str:
+    """Return a text as Hydra reads it to the letter."""
+    return QuotedString(text, Quote.single).with_quotes()
 
 
 def take_defaults(config: DictConfig) -> None:

@@ -1,12 +1,12 @@
 """A sweep from its command to its table."""
 
 import logging
-import shlex
+import re
 import signal
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hydra.errors import HydraException
@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnlab.command_line import JobsFailed
 from rnnlab.errors import ConfigError, nearest
-from rnnlab.folders import command
+from rnnlab.folders import command, typed
 from rnnlab.interruption import Interrupted, listening
 from rnnlab.sweeps.attempts import Attempts, new_attempts
 from rnnlab.sweeps.job import Outcome, RememberedOrigins, SweepJob, standing
@@ -70,7 +70,7 @@ def sweep(words: Sequence[str], hydra: HydraSide) -> None:
         raise ConfigError(
             f"sweep.jobs_by={settings['jobs_by']} is unknown. {nearest(settings['jobs_by'], WAYS)}"
         )
-    overrides = read_overrides(words, hydra.context.config_loader)
+    overrides = read_overrides(with_folds(words, settings["jobs_by"]), hydra.context.config_loader)
     if settings["jobs_by"] == "grid":
         run_grid(overrides, hydra)
     else:
@@ -79,11 +79,34 @@ def sweep(words: Sequence[str], hydra: HydraSide) -> None:
         run_search(overrides, hydra)
 
 
+def with_folds(words: Sequence[str], jobs_by: str) -> list[str]:
+    """Return a command's words with a job for each part of ``folds=…``, where none is named.
+
+    Raises:
+        ConfigError: if a search is to choose among parts.
+
+    >>> with_folds(["folds=3", "model=gru"], "grid")
+    ['folds=3', 'model=gru', 'fold=1,2,3']
+    """
+    counts = [int(word[6:]) for word in words if re.fullmatch(r"folds=[0-9]{1,6}", word)]
+    if not counts or any(word.startswith("fold=") for word in words):
+        return list(words)
+    if jobs_by != "grid":
+        raise ConfigError(
+            f"folds={counts[0]}: a search would choose among the parts. Search with fold=1, and "
+            "cross-validate what it found."
+        )
+    return [*words, f"fold={','.join(map(str, range(1, counts[0] + 1)))}"]
+
+
 def run_grid(overrides: Overrides, hydra: HydraSide) -> None:
     """Run a job for every combination of values."""
     jobs = grid(overrides)
     found = compose_all(jobs, hydra)
     this = placed(overrides, hydra, next(iter(found.configs.values())))
+    if not this.settings["restart"]:
+        names = this.folder.named_before(jobs)
+        jobs, found = [replace(job, name=names[job.name]) for job in jobs], found.renamed(names)
     begin(this, jobs)
     outcomes = {name: Outcome("failed", why) for name, why in found.refused.items()}
     tell_refused(this, jobs, found.refused)
@@ -242,4 +265,4 @@ def end_by(outcomes: Mapping[str, Outcome]) -> None:
 def same_command() -> str:
     """Return the command that goes on with the sweep."""
     words = [word for word in sys.argv[1:] if not word.startswith("sweep.restart=")]
-    return f"{command('train')} {shlex.join(words)}"
+    return f"{command('train')} {typed(words)}"

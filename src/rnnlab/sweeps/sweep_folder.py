@@ -90,6 +90,11 @@ class SweepFolder:
             content = {**facts, "jobs": every}
             write_text(self.facts_file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
+    def named_before(self, jobs: Sequence[Job]) -> dict[str, str]:
+        """Return the names of jobs in ``sweep.yaml`` by theirs of now: they were made otherwise once."""
+        known = {frozenset(words): name for name, words in self.facts().get("jobs", {}).items()}
+        return {job.name: known.get(frozenset(job.words), job.name) for job in jobs}
+
     def move_aside(self) -> Path | None:
         """Give the folder another name, so that the sweep starts over; nothing is deleted.
 

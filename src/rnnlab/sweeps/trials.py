@@ -235,6 +235,8 @@ class Trials:
     def job(self, trial: FrozenTrial) -> Job:
         """Return the job of a trial."""
         name = trial_name(trial.number, self.settings_of(trial))
+        if not (self.folder.path / name).exists():  # a search of an earlier rnnlab called it otherwise
+            name = next((path.name for path in self.folder.path.glob(f"{trial.number:04d}_*")), name)
         return Job(name, (*self.fixed, *self.chosen_words(trial)), trial.number)
 
     def chosen_words(self, trial: FrozenTrial) -> list[str]:

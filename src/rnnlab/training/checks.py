@@ -1,5 +1,6 @@
 """What can be told of a configuration before any data is read: cheap mistakes are told at once."""
 
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +9,10 @@ import lightning
 import torch
 from torch import nn
 
+from rnnlab.argument_types import fits
 from rnnlab.build import build, check_arguments, locate_class
 from rnnlab.command_line import check_sections
+from rnnlab.corpora.folds import check_folds
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, build_schedule
@@ -26,9 +29,12 @@ from rnnlab.training.hardware import (
 )
 from rnnlab.training.processes import quieten
 
+log = logging.getLogger(__name__)
+
 SECTIONS = {
-    *("seed", "resume", "init_from", "baselines", "task", "batches", "data", "tokenizer"),
-    *("model", "optimizer", "scheduler", "trainer", "callbacks", "logger"),
+    *("seed", "folds", "fold", "tags", "resume", "init_from", "baselines"),
+    *("task", "batches", "data", "tokenizer", "model"),
+    *("optimizer", "scheduler", "trainer", "callbacks", "logger"),
 }
 CALLBACKS = ("checkpoint", "early_stopping", "diagnostics", "extra")
 """Keys of the section ``callbacks``."""
@@ -46,11 +52,17 @@ def check(config: Mapping[str, Any]) -> None:
     check_keys("callbacks", config["callbacks"], CALLBACKS)
     if not isinstance(config["baselines"], bool):
         raise ConfigError(f"baselines={config['baselines']}: expected true or false.")
+    tags = config.get("tags")
+    if not fits(tags, list[str] | None):
+        raise ConfigError(f"tags={tags}: expected a list of words, such as tags=[baseline,paper].")
+    check_folds(config.get("folds"), config.get("fold"))
     check_scored(config["trainer"])
     check_ranges(config)
     check_accelerator(config["trainer"]["accelerator"])
     check_devices(config["trainer"])
     check_cuda_graph(config["trainer"])
+    if config["optimizer"].get("lr") == 0:
+        log.warning("optimizer.lr=0: nothing is learnt, the weights stay as they begin.")
 
 
 def rehearse(config: Mapping[str, Any]) -> None:

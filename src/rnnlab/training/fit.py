@@ -159,6 +159,10 @@ def assemble_data(config: Mapping[str, Any]) -> TaskData:
     data, batches = config["data"], config["batches"]
     served = locate_class(batches.get("_target_"), TaskData, "batches")  # type: ignore[type-abstract]
     corpus: Any = build(data["corpus"], served.corpora, "data.corpus")
+    if config.get("folds") is not None:
+        from rnnlab.corpora.folds import Fold
+
+        corpus = Fold(corpus, config["folds"], config["fold"], config["seed"])
     if data.get("labelled") is not None:
         from rnnlab.corpora.labelled_subset import LabelledSubset
 

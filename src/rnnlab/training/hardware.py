@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 CUDA_GRAPH = "cuda_graph"
 """The key of the section ``trainer`` that is no argument of Lightning's Trainer."""
+OF_SEVERAL_MACHINES = ("NODE_RANK", "GROUP_RANK", "SLURM_NTASKS", "OMPI_COMM_WORLD_RANK", "LSB_JOBID")
+"""Variables by which clusters, and torchrun, tell each machine of a training which it is."""
 AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
 
@@ -63,14 +65,22 @@ def take_cuda_graph(task: Task, config: Mapping[str, Any]) -> None:
 
 
 def check_devices(trainer: Mapping[str, Any]) -> None:
-    """Check that no more processes are asked for than the processors can work on.
+    """Check that no more processes are asked for than the processors can work on, nor machines without any.
 
     Args:
         trainer: the configuration's section.
 
     Raises:
-        ConfigError: if they are: on a CPU, Lightning starts a process for each of its ``devices``.
+        ConfigError: if they are: on a CPU, Lightning starts a process for each of its ``devices``, and for
+            each further machine it waits.
     """
+    nodes = trainer.get("num_nodes", 1)
+    if nodes > 1 and not set(OF_SEVERAL_MACHINES) & set(os.environ):
+        raise ConfigError(
+            f"trainer.num_nodes={nodes}: nothing here says which of {nodes} machines this is. Start the "
+            "command by srun or torchrun on each, or set MASTER_ADDR and NODE_RANK; one machine: "
+            "trainer.num_nodes=1."
+        )
     devices, there = trainer.get("devices", 1), processors()
     count = int(devices) if str(devices).isdecimal() and len(str(devices)) < 10 else 1
     if accelerator_of(trainer["accelerator"]) == "cpu" and count > there:

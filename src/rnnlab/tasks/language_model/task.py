@@ -1,5 +1,6 @@
 """Language modelling: embedding, recurrent encoder, decoder, and a state carried from window to window."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from rnnlab.tasks.language_model.answers import TrainedLanguageModel
     from rnnlab.tasks.language_model.figures import LanguageFigures
     from rnnlab.tasks.language_model.graphed import WindowGraph
+
+
+log = logging.getLogger(__name__)
 
 
 class LanguageModel(Task):
@@ -118,6 +122,11 @@ class LanguageModel(Task):
         self.graph: WindowGraph | None = None
         self.train_loss = RunningMean()
         self.scores = nn.ModuleDict({stage: TokenScores(characters) for stage in ("validation", "test")})
+
+    def prepare(self, config: Mapping[str, Any], data: Any) -> None:
+        """Say which key has no effect."""
+        if config["task"].get("cutoffs") is not None and config["task"]["head"] != "adaptive":
+            log.warning("task.cutoffs has no effect: its clusters are those of task.head=adaptive.")
 
     @classmethod
     def trained_model(cls) -> "type[TrainedLanguageModel]":
