@@ -66,10 +66,10 @@ def test_a_sweep_killed_in_its_third_training_goes_on(tmp_path: Path) -> None:
 
 def test_a_hopeless_trial_ends_early_and_can_be_gone_on_with(compose: Any, tmp_path: Path) -> None:
     optuna = pytest.importorskip("optuna")
+    from rnnlab.sweeps.storage import Storage, open_study
     from rnnlab.sweeps.trial_link import Pruned, TrialLink, linked, watchers
-    from rnnlab.sweeps.trials import open_study
 
-    storage, pruner = tmp_path / "trials.sqlite", optuna.pruners.ThresholdPruner(lower=2.0)
+    storage, pruner = Storage("sqlite", "sweep", tmp_path), optuna.pruners.ThresholdPruner(lower=2.0)
     study = open_study(storage, pruner, "max")
     trial = study.ask()
     config = compose("baselines=false", "logger=none", "trainer.max_epochs=3")

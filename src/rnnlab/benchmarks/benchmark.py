@@ -10,12 +10,14 @@ import torch
 
 from rnnlab.benchmarks import (
     device_report,
+    forecasting_speed,
     keras_speed,
     kernels_speed,
     language_speed,
     logging_cost,
     prediction_speed,
     sentiment_speed,
+    speech_speed,
     sweep_speed,
     tables,
 )
@@ -78,6 +80,10 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
             results["sweep"] = sweep_speed.measure(settings)
         elif config["task"]["name"] == "language_model":
             results["language_model"] = language_speed.measure(config, settings, device)
+        elif config["task"]["name"] == "forecasting":
+            results["forecasting"] = forecasting_speed.measure(config, settings, device)
+        elif config["task"]["name"] == "speech":
+            results["speech"] = speech_speed.measure(config, settings, device)
         else:
             if takes_keras(config, settings):
                 results["keras"] = keras_speed.measure(config, settings, folder, device)

@@ -16,8 +16,11 @@ from rnnlab.cells import cell_classes
 from rnnlab.cells.cell import ElementwiseCell, TorchCell
 from rnnlab.errors import ConfigError, nearest
 
-CONTESTANTS = {"trainer": "Trainer", "bare": "bare loop", "padded": "padded", "packed": "packed"}
-"""Names and titles of those that train the same model on the same documents."""
+CONTESTANTS = {
+    **{"trainer": "Trainer", "bare": "bare loop", "padded": "padded", "packed": "packed"},
+    "neuralforecast": "neuralforecast",
+}
+"""Names and titles of those that train the same model on the same documents, or series."""
 
 
 DEVICES = ("cuda", "cpu")

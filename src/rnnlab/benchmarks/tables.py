@@ -22,6 +22,11 @@ NOTES = (
     f"one's, median over rounds. {MATMUL} MiB: peak resident set of the whole process, libraries included "
     "(rnnlab.benchmarks.child_process says what that can't tell)."
 )
+FORECASTING_NOTES = (
+    "Medians over the turns; range: the slowest and the fastest. Steps are those of the look-backs "
+    "read in training; times: rnnlab's rate by the other's, median over rounds. MiB: peak resident set of "
+    "the whole process, libraries included."
+)
 KERNEL_NOTES = (
     "Medians over the turns. times: the fused scan's rate by that of PyTorch's network, or of the fused GRU "
     f"in the same turns. {MATMUL} memory: share of the time that the numbers which an elementwise scan moves "
@@ -64,6 +69,10 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
             yield overhead_table(results["sentiment"])
     if "language_model" in results:
         yield language_table(results["language_model"], results["config"]["data"]["name"])
+    if "forecasting" in results:
+        yield forecasting_table(results["forecasting"], results["config"]["data"]["name"])
+    if "speech" in results:
+        yield speech_table(results["speech"], results["config"]["data"]["name"])
     if "keras" in results:
         yield keras_table(results["keras"])
     if "logging" in results:
@@ -91,6 +100,8 @@ def notes_of(results: Mapping[str, Any]) -> str:
         return PREDICTION_NOTES
     if "sweep" in results:
         return SWEEP_NOTES
+    if "forecasting" in results:
+        return FORECASTING_NOTES
     return KERNEL_NOTES if "kernels" in results else NOTES
 
 
@@ -160,6 +171,49 @@ def language_table(rows: list[dict[str, Any]], corpus: str) -> Table:
                 f"{training['lowest'] / 1e3:.2f}-{training['highest'] / 1e3:.2f}",
                 times(row, "training", name),
                 f"{inference['median'] / 1e3:.2f}",
+                times(row, "inference", name),
+                mebibytes(found["peak_memory_bytes"]),
+                end_section=number == len(row["contestants"]) - 1,
+            )
+    return table
+
+
+def forecasting_table(rows: list[dict[str, Any]], corpus: str) -> Table:
+    """Return the rates of forecasters, of rnnlab and of another program."""
+    table = plain_table(f"Forecasters on {corpus}, thousands of look-back steps a second")
+    for name in ("", "", "train", "range", "times", "MiB"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for row in rows:
+        for number, (name, found) in enumerate(row["contestants"].items()):
+            training = found["training"]["steps_per_second"]
+            table.add_row(
+                f"{row['cell']} {row['hidden_size']}" if number == 0 else "",
+                f"{CONTESTANTS[name]} {row['versions'].get(name, '')}".strip(),
+                thousands(training["median"]),
+                f"{thousands(training['lowest'])}-{thousands(training['highest'])}",
+                times(row, "training", name),
+                mebibytes(found["peak_memory_bytes"]),
+                end_section=number == len(row["contestants"]) - 1,
+            )
+    return table
+
+
+def speech_table(rows: list[dict[str, Any]], corpus: str) -> Table:
+    """Return how much sound recognizers hear in a second, in the Trainer and on ``PackedSequence``."""
+    table = plain_table(f"Recognizers on {corpus}, hours of sound a second")
+    for name in ("", "", "train", "range", "times", "infer", "times", "MiB"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for row in rows:
+        hours = row["step_seconds"] / 3600
+        for number, (name, found) in enumerate(row["contestants"].items()):
+            training, inference = (found[stage]["tokens_per_second"] for stage in ("training", "inference"))
+            table.add_row(
+                f"{row['cell']} {row['layers']} x {row['hidden_size']}" if number == 0 else "",
+                CONTESTANTS[name],
+                f"{hours * training['median']:.4f}",
+                f"{hours * training['lowest']:.4f}-{hours * training['highest']:.4f}",
+                times(row, "training", name),
+                f"{hours * inference['median']:.4f}",
                 times(row, "inference", name),
                 mebibytes(found["peak_memory_bytes"]),
                 end_section=number == len(row["contestants"]) - 1,

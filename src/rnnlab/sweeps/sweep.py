@@ -25,7 +25,6 @@ from rnnlab.sweeps.parallelism import together
 from rnnlab.sweeps.report import report
 from rnnlab.sweeps.settling import settle
 from rnnlab.sweeps.sweep_folder import Compared, SweepFolder, compared_by
-from rnnlab.sweeps.trial_link import TrialLink
 from rnnlab.terminal import console, shown
 from rnnlab.training.run_folder import RunFolder
 
@@ -220,11 +219,11 @@ def working(this: Sweep) -> Iterator[Attempts]:
     except (Interrupted, KeyboardInterrupt) as stop:
         told = f"The sweep is stopped; it is in {shown(this.folder.path)}.\nGo on with: {same_command()}"
         raise Interrupted(told, stop.by if isinstance(stop, Interrupted) else signal.SIGINT) from stop
+    finally:
+        this.hydra.processes.end()
 
 
-def run_jobs(
-    this: Sweep, jobs: Sequence[Job], attempts: Attempts, trials: Mapping[str, TrialLink] | None = None
-) -> dict[str, Outcome]:
+def run_jobs(this: Sweep, jobs: Sequence[Job], attempts: Attempts) -> dict[str, Outcome]:
     """Run jobs on the configured launcher until each is settled, and return what became of them.
 
     Raises:
@@ -235,9 +234,9 @@ def run_jobs(
         return {}
     side_by_side = together(this.hydra.config.hydra.launcher, this.settings, len(jobs))
     order = [job.name for job in jobs]
-    task = SweepJob(this.hydra.task, attempts, order, threads=side_by_side.threads, trials=trials or {})
-    launching = Launching(this.hydra.launcher(task), attempts, side_by_side.hand_over)
-    return settle(jobs, launching, this.folder)
+    task = SweepJob(this.hydra.task, attempts, order, threads=side_by_side.threads)
+    places = side_by_side.places if side_by_side.one_by_one else None
+    return settle(jobs, Launching(this.hydra.launcher(task), attempts, places), this.folder)
 
 
 def opening(

@@ -16,10 +16,10 @@ from rnnlab.tasks.task import Task
 
 log = logging.getLogger(__name__)
 
-CUDA_GRAPH = "cuda_graph"
-"""The key of the section ``trainer`` that is no argument of Lightning's Trainer."""
 OF_SEVERAL_MACHINES = ("NODE_RANK", "GROUP_RANK", "SLURM_NTASKS", "OMPI_COMM_WORLD_RANK", "LSB_JOBID")
 """Variables by which clusters, and torchrun, tell each machine of a training which it is."""
+CUDA_GRAPH = "cuda_graph"
+"""The key of the section ``trainer`` that is no argument of Lightning's Trainer."""
 AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
 

@@ -38,7 +38,9 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
     """
     together = metrics.get("together", {})
     rows = {"this run": metrics["test"], **together, **metrics["baselines"]}
-    names, labels = over_all(metrics["test"], metrics["labels"]), metrics["labels"]
+    apart, tables = task.shown_apart(metrics["test"])
+    labels = metrics["labels"]
+    names = [name for name in over_all(metrics["test"], labels) if name not in apart]
     title = f"Test split{part_of_it(limit)}, scored once with the best checkpoint"
     table = table_of(title, "", [called(name, labels) for name in names])
     for row, values in rows.items():
@@ -50,8 +52,9 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
             f"{row}: mixed by {values['weight']:.2f}, chosen on the validation split.", markup=False
         )
     by_class = table_by_class({name: figure(name, value) for name, value in metrics["test"].items()}, labels)
-    if by_class is not None:
-        print_table(by_class)
+    for further in (by_class, *tables):
+        if further is not None:
+            print_table(further)
     if metrics["tokens_per_second"]:
         console.print(
             f"{metrics['seconds_per_epoch']:.1f} s an epoch, "

@@ -37,7 +37,7 @@ SWEEP_ANEW = "Put it back as it was, or start the sweep over: sweep.restart=true
 GO_ON = "Remove the file; going on with the run (resume=…) writes it anew."
 SWEEP = {
     **{"command?": str, "jobs_by?": str, "fixed?": [str], "swept?": [str], "monitor?": str, "mode?": str},
-    **{"jobs?": {str: [str]}, "pruned?": [str]},
+    **{"jobs?": {str: [str]}, "pruned?": [str], "storage?": str, "study?": str},
 }
 """The shape of ``sweep.yaml``."""
 

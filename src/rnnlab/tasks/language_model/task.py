@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from rnnlab.tasks.language_model.figures import LanguageFigures
     from rnnlab.tasks.language_model.graphed import WindowGraph
 
-
 log = logging.getLogger(__name__)
+
+LARGE_VOCABULARY = 200_000  # words, from which a full softmax is warned of
 
 
 class LanguageModel(Task):
@@ -95,6 +96,7 @@ class LanguageModel(Task):
         super().__init__(optimizer, scheduler)
         check_shares(word_dropout=word_dropout, input_dropout=input_dropout, output_dropout=output_dropout)
         self.reads_backward = reads_backward
+        self.full_head = head == "full"
         kind = LockedDropout if locked_dropout else nn.Dropout
         self.embedding = WordEmbedding(vocabulary_size, embedding_size, word_dropout=word_dropout)
         self.input_dropout = kind(input_dropout)
@@ -127,6 +129,19 @@ class LanguageModel(Task):
         """Say which key has no effect."""
         if config["task"].get("cutoffs") is not None and config["task"]["head"] != "adaptive":
             log.warning("task.cutoffs has no effect: its clusters are those of task.head=adaptive.")
+
+    def setup(self, stage: str) -> None:
+        """Warn, before a training, of a softmax over so many words that each step is mostly theirs."""
+        words, width = self.embedding.weight.shape
+        if stage == "fit" and self.full_head and words > LARGE_VOCABULARY:
+            log.warning(
+                "A vocabulary of %s under task.head=full: %.1f GB of logits for each thousand tokens of a "
+                "batch, and the optimizer moves %.0f million weights of words in every step. "
+                "task.head=adaptive or tokenizer=bpe takes a tenth of that.",
+                f"{words:,}",
+                words * 4e3 / 1e9,
+                words * width / 1e6,
+            )
 
     @classmethod
     def trained_model(cls) -> "type[TrainedLanguageModel]":
