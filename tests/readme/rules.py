@@ -220,6 +220,11 @@ def benchmark(words: list[str], reader: Reader) -> None:
             assert reader.give("benchmark", *kept, *fewer) == 0
 
 
+def report_on_a_gpu(words: list[str], reader: Reader) -> None:
+    """The settings make sense; ``tests/benchmarks/test_device_report.py`` tries it on the CPU."""
+    assert Settings.of(composed_of("benchmark", words[2:])).minutes >= 1
+
+
 def helped(words: list[str], reader: Reader) -> None:
     """Answered."""
     assert reader.give(Path(words[1]).stem, "--help") == 0
@@ -253,7 +258,8 @@ RULES: dict[str, Callable[[list[str], Reader], None]] = {
     r"python scripts/results\.py logs/sweeps": results,
     r"python scripts/results\.py logs where=tags=.*": tagged_results,
     r"python scripts/results\.py logs/sweeps plot=.*": figure_of_labels,
-    r"python scripts/benchmark\.py (?!prediction).*": benchmark,
+    r"python scripts/benchmark\.py device=cuda .*": report_on_a_gpu,
+    r"python scripts/benchmark\.py (?!prediction|device).*": benchmark,
     r"python scripts/execute_notebooks\.py": helped,
 }
 
