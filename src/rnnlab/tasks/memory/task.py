@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rnnlab.corpora.memory_problems import CORRECT_WITHIN
-from rnnlab.data.batch import Batch
+from rnnlab.data.batch import Batch, beside
 from rnnlab.encoder.encoder import build_encoder
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.memory import OBJECTIVE
@@ -71,7 +71,7 @@ class MemoryTask(MeansTask):
 
     def read(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Return the answers from the encoder's outputs ``(batch, time, output_size)``."""
-        steps = lengths.to(outputs.device).unsqueeze(1) - self.answers
+        steps = beside(lengths, outputs).unsqueeze(1) - self.answers
         places = steps + torch.arange(self.answers, device=outputs.device)  # (batch, answers)
         everyone = torch.arange(len(outputs), device=outputs.device).unsqueeze(1)
         answers: Tensor = self.readout(outputs[everyone, places])

@@ -101,19 +101,11 @@ def majority_class(corpus: Corpus) -> Figures:
 def bag_of_bigrams(corpus: Corpus, tokenizer: Tokenizer) -> Arrays:
     """Fit the bag of bigrams, and ask it."""
     # Here, and not above: scikit-learn takes a second to import and most runs find the figures kept.
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
     texts, labels = documents_of(corpus, "train")
     log.info("Fitting the bag-of-bigrams baseline on %d documents, once for this corpus.", len(texts))
-    features = TfidfVectorizer(
-        tokenizer=words_by(tokenizer, texts),
-        token_pattern=None,
-        lowercase=False,
-        ngram_range=(1, 2),
-        min_df=2 if len(texts) > 100 else 1,
-        sublinear_tf=True,
-    )
+    features = features_of(tokenizer, texts)
     classifier = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=1000)
     classifier.fit(features.fit_transform(texts), labels)
 
@@ -126,6 +118,20 @@ def bag_of_bigrams(corpus: Corpus, tokenizer: Tokenizer) -> Arrays:
 
     validation, (test, accuracy) = answers("validation")[0], answers("test")
     return {"validation": validation, "test": test, "accuracy": np.array([accuracy])}
+
+
+def features_of(tokenizer: Tokenizer, texts: list[str]) -> Any:
+    """Return scikit-learn's maker of tf-idf weights of words and pairs of words, for these training texts."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(
+        tokenizer=words_by(tokenizer, texts),
+        token_pattern=None,
+        lowercase=False,
+        ngram_range=(1, 2),
+        min_df=2 if len(texts) > 100 else 1,
+        sublinear_tf=True,
+    )
 
 
 def mixed(scored: Mapping[str, ScoredDocuments], answers: Arrays) -> Mixture:

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rnnlab.build import check_arguments
+from rnnlab.data.batch import beside
 from rnnlab.encoder.dropout import LockedDropout
 from rnnlab.encoder.encoder import build_encoder
 from rnnlab.tasks.running_mean import MeansTask, RunningMean
@@ -161,7 +162,7 @@ class SpeechRecognizer(MeansTask):
     def training_step(self, batch: SpeechBatch, batch_index: int) -> Tensor:
         """Return the loss by unit of the recordings that count."""
         losses = self.losses_of(self(batch.inputs, batch.lengths), batch) * batch.valid
-        units = (batch.target_lengths.to(batch.valid.device) * batch.valid).sum()
+        units = (beside(batch.target_lengths, batch.valid) * batch.valid).sum()
         self.scores("train")["loss"].update(losses.detach().sum(), units)
         return losses.sum() / units.clamp(min=1)
 
@@ -177,7 +178,7 @@ class SpeechRecognizer(MeansTask):
         """Add the batch to the scores of ``stage``; an infinite loss, told beforehand, counts as no loss."""
         found = self(batch.inputs, batch.lengths)
         losses, scores = self.losses_of(found, batch), self.scores(stage)
-        counts, units = batch.valid & losses.isfinite(), batch.target_lengths.to(losses.device)
+        counts, units = batch.valid & losses.isfinite(), beside(batch.target_lengths, losses)
         scores["loss"].update(losses[counts].sum(), units[counts].sum())
         told = self.told(found, batch.lengths)
         meant = [self.spelling.text(ids[ids >= 0].tolist()) for ids in batch.targets]
