@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rnnlab.command_line import exit_by
 from rnnlab.plain_arguments import DEVICES, option, parsed, task_keys
-from rnnlab.ranges import whole
+from rnnlab.ranges import Range, whole
 
 TABLE_KEYS = ("data.corpus.text_column=", "data.corpus.quotes=")
 
@@ -17,6 +17,7 @@ class Arguments:
     python scripts/predict.py run=<run folder> text="A moving film."
     python scripts/predict.py run=<run folder> text="A moving film." explain=true
     python scripts/predict.py run=<run folder> input=reviews.csv output=predictions.csv
+    python scripts/predict.py run=<run folder> text="A moving film." together=true
     python scripts/predict.py run=<run folder> input=series.csv output=forecast.csv horizon=24
     python scripts/predict.py run=<run folder> input=series.csv output=shares.csv explain=true
     python scripts/predict.py run=<run folder> input=hello.wav          or a folder, or a list of recordings
@@ -50,6 +51,12 @@ class Arguments:
     )
     label: str | None = option(
         "explain for this class, or target; null: the predicted class, or the first target", None
+    )
+    together: bool = option(
+        "answer with the simple method that evaluate.py together=true has kept with the run, as one", False
+    )
+    weight: float | None = option(
+        "the simple method's share of that; null: as kept", None, within=Range(0, 1)
     )
     device: str = option("auto (a GPU where there is one), cpu or gpu", "auto", of=DEVICES)
     safe_cells: bool | None = option(
