@@ -11,6 +11,7 @@ from rnnlab.corpora.published_lines import counted
 from rnnlab.folders import data_folder
 from tests.benchmarks import tiny_imdb
 from tests.corpora.test_rotten_tomatoes import place, tiny_rows
+from tests.multi_label.test_multi_label import write_tagged
 from tests.training.conftest import write_reviews
 
 WORDS = ["lamp", "river", "stone", "cloud", "paper", "road", "bird", "glass"]
@@ -25,6 +26,7 @@ def place_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place_penn_treebank(monkeypatch)
     for name in ("mine.csv", "reviews.csv"):
         write_reviews(folder / name, count=120)
+    write_tagged(folder / "tagged.csv")
     (folder / "book.txt").write_text(sentences(200), encoding="utf-8")
     place_folders(folder / "reviews")
 

@@ -134,13 +134,20 @@ def sweep(words: list[str], reader: Reader) -> None:
     for job in (jobs[0], jobs[-1]):
         assert configuration([word for word in job if not word.startswith(("hydra", "sweep"))])
     composed_of("train", words_of_launcher(words))
-    if reader.runs_long_ones and "submitit_slurm" not in " ".join(words):
+    if reader.runs_long_ones and not re.search(r"submitit_slurm|storage=\w+\+\w+://", " ".join(words)):
         fewer = [re.sub(r"^(sweep\.trials|seed)=.*", r"\1=1", word) for word in words[2:]]
         table = ["data=csv", "data.corpus.train=mine.csv", "data.vocabulary.min_frequency=1"]
-        data = ["data.distance=5"] if "experiment=vanishing_gradient" in words else table
+        data = ["data.distance=5"] if {"experiment=vanishing_gradient", "task=memory"} & {*words} else table
         quick = [*quick_words(words), *data]
         fewer = [word for word in fewer if not word.startswith("data.distance=")]
         assert reader.give("train", *fewer, *quick) == 0
+
+
+def watched(words: list[str], reader: Reader) -> None:
+    """It is given what a search calls its storage; the program is no part of the package."""
+    from rnnlab.sweeps.storage import Storage
+
+    assert words[1:] == [Storage("sqlite", "sweep", Path("<sweep>")).name]
 
 
 def of_a_corpus_that_is_not_here(words: list[str], reader: Reader) -> None:
@@ -161,7 +168,7 @@ def asking(words: list[str], reader: Reader) -> None:
     assert reader.give(script, *(word.replace("<run>", str(run.folder)) for word in words[2:])) == 0
     for word in words[2:]:
         if word.startswith("output="):
-            assert (reader.place / word.removeprefix("output=")).is_file()
+            assert (reader.place / word.removeprefix("output=")).exists()
 
 
 def trusting(words: list[str], reader: Reader) -> None:
@@ -176,15 +183,30 @@ def results(words: list[str], reader: Reader) -> None:
     assert reader.give("results", *words[2:]) == 0
 
 
+def tagged_results(words: list[str], reader: Reader) -> None:
+    """The table of pretended runs, of which one has the tag."""
+    for seed, tags in ((1, ["paper"]), (2, None)):
+        finished(Path(f"logs/{seed}"), {**config(seed=seed), "tags": tags}, 0.8)
+    assert words[-1] == "where=tags=paper"
+    assert reader.give("results", *words[2:]) == 0
+
+
+def from_elsewhere(words: list[str], reader: Reader) -> None:
+    """It composes; what it reads needs packages of others, and is tested in tests/interchange."""
+    composed_only(words, reader)
+    assert list((ROOT / "tests" / "interchange").glob("test_*.py"))
+
+
 def figure_of_labels(words: list[str], reader: Reader) -> None:
-    """The figure of pretended runs with few labels, from scratch and pretrained."""
+    """The figure of pretended runs, with few labels, from scratch and pretrained."""
     for labelled in (100, 500):
         for initial in (None, "logs/lm"):
             content = {**config(), "init_from": initial, "data": {"name": "csv", "labelled": labelled}}
             folder = Path(f"logs/sweeps/sentiment/csv/labels/{labelled}-{initial is None}")
             finished(folder, content, 0.8, baselines={"bag of bigrams": {"accuracy": 0.7}})
     assert reader.give("results", *words[2:]) == 0
-    assert Path("labels.png").is_file()
+    (figure,) = (word.partition("=")[2] for word in words if word.startswith("plot="))
+    assert Path(figure).is_file()
 
 
 def benchmark(words: list[str], reader: Reader) -> None:
@@ -204,13 +226,15 @@ def helped(words: list[str], reader: Reader) -> None:
     assert reader.give(Path(words[1]).stem, "--help") == 0
 
 
+ELSEWHERE = r"experiment=(segrnn|an4)|data=(series|hf)|init_from=model"
 TRAIN = r"python scripts/train\.py"
 RULES: dict[str, Callable[[list[str], Reader], None]] = {
     r"python3 -m venv \.venv|\. \.venv/bin/activate|pytest -n 2": environment,
     r"pip install -e .*": installing,
     r"pip install torch --index-url \S+|uv venv|uv pip install -e \. .*": without_gpu,
     r"export PYTHONPATH=\.": lambda words, reader: None,  # said in test_own_parts.py by monkeypatch
-    r"tensorboard --logdir logs|pre-commit install|mypy": installed_tool,
+    r"tensorboard --logdir logs(/sweeps)?|pre-commit install|mypy": installed_tool,
+    r"optuna-dashboard .*": watched,
     r"ruff (check|format --check) src scripts tests": installed_tool,
     r"pytest -m smoke": smoke,
     rf"{TRAIN} --help": helped,
@@ -222,11 +246,13 @@ RULES: dict[str, Callable[[list[str], Reader], None]] = {
     rf"{TRAIN} .*init_from=<run>": transfer,
     rf"{TRAIN} .*(_target_|model.cell)=my_.*": own,
     rf"{TRAIN} (optimizer|scheduler)=custom .*": train,
-    rf"{TRAIN} (?!.*(<|-m |trainer=|_target_|=my_|--|experiment=(segrnn|an4)|data=series)).*": train,
+    rf"{TRAIN} .*(data=hf|init_from=model\.).*": from_elsewhere,
+    rf"{TRAIN} (?!.*(<|-m |trainer=|_target_|=my_|--|{ELSEWHERE})).*": train,
     r"python scripts/predict\.py run=<run> .* trust=my_cell": trusting,
     r"python scripts/(evaluate|predict|generate|export|plot)\.py run=<run>(?!.*trust).*": asking,
     r"python scripts/benchmark\.py prediction=<run>.*": asking,
     r"python scripts/results\.py logs/sweeps": results,
+    r"python scripts/results\.py logs where=tags=.*": tagged_results,
     r"python scripts/results\.py logs/sweeps plot=.*": figure_of_labels,
     r"python scripts/benchmark\.py (?!prediction).*": benchmark,
     r"python scripts/execute_notebooks\.py": helped,

@@ -200,10 +200,12 @@ def test_broken_folders_are_told(logs: Path, command: Command) -> None:
     (logs / "strange" / "config.yaml").write_text("seed: 1\n")
     (logs / "strange" / "metrics.json").write_text('{"test": [1]}')
     (logs / "bare" / "checkpoints").mkdir(parents=True)
+    known = finished(logs / "odd", config(), 0.5)
+    known.finish({**known.metrics(), "labels": 5})
     status, out, err = command(logs, "format=csv", "where=cell=gru")
     assert status == 0
     assert len(rows_of(out)) == 1
-    for name in ("half", "garbled", "strange", "bare"):
+    for name in ("half", "garbled", "strange", "bare", "odd"):
         (line,) = (line for line in err.splitlines() if f"{name}:" in line or f"{name} " in line)
         assert "broken" in line
 
@@ -315,6 +317,30 @@ def test_the_figure(logs: Path, command: Command, tmp_path: Path) -> None:
     assert not any(key.endswith("hidden_size") for key in rows_of(out)[0])  # the points alone
 
 
+def test_a_metric_is_drawn_against_the_speed(tmp_path: Path, command: Command) -> None:
+    for cell, rate in (("rnn", 8e4), ("gru", 2e4)):
+        for seed in (1, 2):
+            finished(tmp_path / "sweep" / f"{cell}-{seed}", config(cell, seed=seed), 0.7, rate=rate + seed)
+    untold = config("gru")
+    untold["model"]["cell"] = "lstm"
+    finished(tmp_path / "sweep" / "untold", untold, 0.7, rate=None)
+    drawn = figure_of_runs(found_under([tmp_path]).runs, "tokens_per_second,cell")
+    panel = drawn.axes[0]
+    assert panel.get_xlabel() == "tokens per second in training"
+    places = {str(line.get_label()): list(line[0].get_xdata()) for line in panel.containers}
+    assert places == {"cell rnn": [8e4 + 1.5], "cell gru": [2e4 + 1.5]}
+    words = (f"plot={tmp_path / 'a.png'}", "x=tokens_per_second,cell", "format=csv")
+    status, out, _ = command(tmp_path / "sweep", *words)
+    assert (status, [row["model.cell"] for row in rows_of(out)]) == (0, ["gru", "lstm", "rnn"])
+    for words, message in (
+        (("x=tokens_per_second,cell,seed",), "choose one key beside tokens_per_second"),
+        (("x=tokens_per_second,cell", "baseline=majority class"), "not trained at so many tokens"),
+        (("x=tokens_per_second,cell", "where=cell=lstm"), "No run tells its tokens per second"),
+    ):
+        status, _, err = command(tmp_path / "sweep", f"plot={tmp_path / 'b.png'}", *words)
+        assert (status, message in " ".join(err.split())) == (2, True)
+
+
 def test_the_simple_methods_stand_beside_the_runs(logs: Path, command: Command, tmp_path: Path) -> None:
     simple = {"majority class": {"accuracy": 0.5}, "bag of bigrams": {"accuracy": 0.625}}
     for lr in (0.001, 0.01):
@@ -424,3 +450,23 @@ def test_what_a_tasks_package_states_is_what_its_class_is_chosen_by(kind: type[T
 def test_no_torch_is_needed(logs: Path) -> None:
     code = f"import sys, rnnlab.results.report as r; r.results(['{logs}']); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+def test_folds_are_averaged_like_seeds(tmp_path: Path, command: Command) -> None:
+    for fold, accuracy in ((1, 0.7), (2, 0.8), (3, 0.9)):
+        finished(tmp_path / f"fold-{fold}", {**config(), "folds": 3, "fold": fold}, accuracy)
+    status, out, _ = command(tmp_path)
+    assert status == 0
+    assert "0.8000 ± 0.1000" in out
+    assert "1 (3 folds)" in out
+
+
+def test_tags_choose_runs_and_part_no_rows(tmp_path: Path, command: Command) -> None:
+    for seed, tags in ((1, ["paper", "v2"]), (2, ["draft"]), (3, None)):
+        finished(tmp_path / f"{seed}", {**config(seed=seed), "tags": tags}, 0.8)
+    for where, runs in ((["tags=paper"], "1"), (["tags!=paper"], "2"), (["tags!=v2", "tags!=draft"], "3")):
+        status, out, _ = command(tmp_path, "each=true", *(f"where={word}" for word in where))
+        assert status == 0
+        assert re.search(rf"│ {runs} ", out)
+    assert command(tmp_path)[1].count("finished") == 1
+    assert command(tmp_path, "where=tags=nothing")[0] == 2

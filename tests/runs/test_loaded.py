@@ -27,6 +27,27 @@ def checkpoint(run: Finished) -> dict[str, Any]:
     return content
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"config": {"batches": None}},
+        {"config": {"batches": {}}},
+        {"labels": []},
+        {"labels": ["good", "bad", "ugly"]},
+    ],
+)
+def test_what_does_not_belong_together_is_damaged(
+    changes: dict[str, Any], sentiment: Finished, tmp_path: Path
+) -> None:
+    content = checkpoint(sentiment)
+    known = content["rnnlab"]
+    for name, change in changes.items():
+        known[name] = {**known[name], **change} if isinstance(change, dict) else change
+    torch.save(content, tmp_path / "best.ckpt")
+    with pytest.raises(RunError, match=r"best\.ckpt is damaged"):
+        rnnlab.load(tmp_path / "best.ckpt")
+
+
 def test_answers_without_conf_and_working_folder_and_imports_lightly(
     sentiment: Finished, tmp_path: Path
 ) -> None:

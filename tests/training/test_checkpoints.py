@@ -9,6 +9,13 @@ import torch
 from rnnlab.errors import RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
 
+WHOLE: dict[str, object] = {
+    "rnnlab": {"format": 1, "config": {}},
+    "state_dict": {},
+    "epoch": 1,
+    "global_step": 3,
+}
+
 
 class Payload:
     """Runs a command when it is unpickled."""
@@ -40,6 +47,9 @@ def test_a_truncated_file_is_called_damaged(tmp_path: Path) -> None:
     [
         ({"state_dict": {}}, "no checkpoint of rnnlab"),
         ({"rnnlab": {"format": 99}}, "checkpoint format 99"),
+        ({**WHOLE, "epoch": -1}, "count of 'epoch' is -1"),
+        ({**WHOLE, "loops": {"fit_loop": {"epoch_progress": {"current": {"ready": -7}}}}}, "'ready' is -7"),
+        ({**WHOLE, "loops": {"combined_loader": [{"position": -2}]}}, "'position' is -2"),
     ],
 )
 def test_files_of_other_kinds_are_refused(content: dict[str, object], message: str, tmp_path: Path) -> None:

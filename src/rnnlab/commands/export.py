@@ -10,18 +10,20 @@ from rnnlab.plain_arguments import option, parsed
 
 @dataclass(frozen=True)
 class Arguments:
-    """Export a trained model for use without rnnlab, its vocabulary and tokenizer beside it as JSON.
+    r"""Export a trained model, its vocabulary and tokenizer, for use without rnnlab.
 
-    python scripts/export.py run=<run folder> format=onnx output=film.onnx       (writes film.json, too)
-    python scripts/export.py run=<run folder> format=int8 data=mine.csv          (scored on all of its rows)
-    python scripts/export.py run=<run folder> format=torchscript output=film.pt overwrite=true
+    python scripts/export.py run=<run> format=onnx output=film.onnx
+    python scripts/export.py run=<run> format=int8 data=mine.csv
+    python scripts/export.py run=<run> format=torchscript output=film.pt \
+        overwrite=true
     """
 
     run: str = option("a run folder, or a checkpoint file")
     format: str = option(
-        "onnx, torchscript, safetensors (the weights alone), or int8 (a smaller onnx)", "onnx"
+        "onnx, int8 (a smaller onnx), torchscript, keras, safetensors (the weights alone), hub (a folder)",
+        "onnx",
     )
-    output: str | None = option("the file; null: model.onnx, model.pt… here", None)
+    output: str | None = option("the file, of hub the folder; null: model.onnx, model.pt… here", None)
     overwrite: bool = option("whether the files may exist", False)
     split: str | None = option("int8 is scored on it beside the original: test, validation or null", "test")
     data: str | None = option("other data to score int8 on, as scripts/evaluate.py takes it", None)

@@ -12,7 +12,10 @@ from rnnlab.own_code import code_of
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text and, where it has one, the id of its class (its place in :attr:`Corpus.labels`)."""
+    """A text and, where it has one, the id of its class (its place in :attr:`Corpus.labels`).
+
+    In a corpus with :attr:`Corpus.label_sets` it is the place of the document's set of classes there.
+    """
 
     text: str
     label: int | None = None
@@ -33,6 +36,11 @@ class Corpus(Protocol):
     def labels(self) -> tuple[str, ...]:
         """Class names in the order of their ids; empty where documents have no label."""
         ...
+
+    @property
+    def label_sets(self) -> tuple[tuple[int, ...], ...]:
+        """Of documents that may be of several classes or none: every set of class ids that occurs."""
+        return ()
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -85,6 +93,65 @@ class Corpus(Protocol):
         for split in splits:
             for document in self.documents(split):
                 yield split, document
+
+
+class MadeFrom(Corpus):
+    """A corpus made from another, and like it in all that a subclass does not say.
+
+    Args:
+        corpus: the other.
+    """
+
+    def __init__(self, corpus: Corpus) -> None:
+        self.corpus = corpus
+
+    @property
+    def name(self) -> str:
+        """The corpus's name."""
+        return self.corpus.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The corpus's class names."""
+        return self.corpus.labels
+
+    @property
+    def label_sets(self) -> tuple[tuple[int, ...], ...]:
+        """The corpus's sets of classes."""
+        return tuple(getattr(self.corpus, "label_sets", ()))
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The corpus's splits."""
+        return self.corpus.splits
+
+    @property
+    def unlabelled(self) -> tuple[str, ...]:
+        """The corpus's unlabelled splits."""
+        return self.corpus.unlabelled
+
+    @property
+    def held_out(self) -> Mapping[str, float]:
+        """What the corpus held out."""
+        return self.corpus.held_out
+
+    def warnings(self) -> Sequence[str]:
+        """Return the corpus's."""
+        return self.corpus.warnings()
+
+    def made_by(self) -> dict[str, object]:
+        """Return plain facts that decide what is made of the corpus."""
+        raise NotImplementedError
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the corpus and of what is made of it."""
+        return fingerprint_of(corpus=self.corpus.fingerprint, **self.made_by())
+
+    def earlier_fingerprints(self) -> Sequence[str]:
+        """Return what is made of the corpus by its earlier names."""
+        earlier: Sequence[str] = getattr(self.corpus, "earlier_fingerprints", tuple)()
+        return [fingerprint_of(corpus=corpus, **self.made_by()) for corpus in earlier]
 
 
 def check_split(corpus: Corpus, split: str) -> None:

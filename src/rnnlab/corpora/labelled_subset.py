@@ -1,16 +1,16 @@
 """A corpus of which only some training documents keep their label: how much does a method need?"""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 
-from rnnlab.corpora.corpus import Corpus, Document, check_split, fingerprint_of
+from rnnlab.corpora.corpus import Corpus, Document, MadeFrom, check_split
 from rnnlab.errors import ConfigError
 
 UNLABELLED_TRAIN = "unlabelled_train"
 
 
-class LabelledSubset(Corpus):
+class LabelledSubset(MadeFrom):
     """Another corpus with ``labelled`` of its training documents as ``train``, stratified by class.
 
     The others are the split ``unlabelled_train``: a language model still reads their text, and no classifier
@@ -28,19 +28,9 @@ class LabelledSubset(Corpus):
     def __init__(self, corpus: Corpus, labelled: int, seed: int) -> None:
         if isinstance(labelled, bool) or not isinstance(labelled, int) or labelled < 1:
             raise ConfigError(f"data.labelled={labelled}: expected a number of training documents, or null.")
-        self.corpus = corpus
+        super().__init__(corpus)
         self.labelled = labelled
         self.seed = seed
-
-    @property
-    def name(self) -> str:
-        """The corpus's name."""
-        return self.corpus.name
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The corpus's class names."""
-        return self.corpus.labels
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -52,26 +42,9 @@ class LabelledSubset(Corpus):
         """What the corpus has of unlabelled text, after the training documents that lost their label."""
         return (UNLABELLED_TRAIN, *self.corpus.unlabelled)
 
-    @property
-    def held_out(self) -> Mapping[str, float]:
-        """What the corpus held out."""
-        return self.corpus.held_out
-
-    def warnings(self) -> Sequence[str]:
-        """Return the corpus's."""
-        return self.corpus.warnings()
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the corpus and of what is drawn from it."""
-        return self._digest(self.corpus.fingerprint)
-
-    def earlier_fingerprints(self) -> Sequence[str]:
-        """Return what is drawn from the corpus by its earlier names."""
-        return [self._digest(corpus) for corpus in getattr(self.corpus, "earlier_fingerprints", tuple)()]
-
-    def _digest(self, corpus: str) -> str:
-        return fingerprint_of(name="labelled_subset", corpus=corpus, labelled=self.labelled, seed=self.seed)
+    def made_by(self) -> dict[str, object]:
+        """Return how many documents are drawn, and by which seed."""
+        return {"name": "labelled_subset", "labelled": self.labelled, "seed": self.seed}
 
     def documents(self, split: str) -> Iterator[Document]:
         """Yield the documents of one split, in the corpus's order."""

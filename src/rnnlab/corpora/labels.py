@@ -78,6 +78,17 @@ class Classes:
         return self._ids.get(label_key(label)) if exact is None else exact
 
 
+def names_in(label: str | None, separator: str | None) -> tuple[str, ...]:
+    """Return the names in a row's label: one or none, or with a separator any number of them.
+
+    >>> names_in("good", None), names_in("sad|long", "|"), names_in("", "|"), names_in(None, None)
+    (('good',), ('sad', 'long'), (), ())
+    """
+    if label is None or (separator and not label):
+        return ()
+    return tuple(label.split(separator)) if separator else (label,)
+
+
 def merged(counts: Mapping[str, int], classes: Classes) -> list[str]:
     """Return a sentence for each class that is spelt in several ways.
 

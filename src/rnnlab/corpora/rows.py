@@ -55,6 +55,8 @@ class RowReader:
             have their own rule.
         classes: labels that count as such even if they read as "nothing here", such as ``none``.
         prefix: what messages put before the names of these settings.
+        separator: what stands between the labels of a row that may have several, or none; None where each
+            has one. A row's label is then its names with the separator between them.
     """
 
     format: str | None
@@ -63,8 +65,13 @@ class RowReader:
     quotes: bool | None
     classes: Collection[str] = ()
     prefix: str = "data.corpus."
+    separator: str | None = None
 
     def __post_init__(self) -> None:
+        if self.separator is not None and not self.separator.strip():
+            raise ConfigError(
+                f"{self.prefix}label_separator is {self.separator!r}; expected a sign, such as |."
+            )
         if self.format is not None and self.format not in FORMATS:
             raise ConfigError(f"{self.prefix}format is {self.format!r}. {nearest(self.format, FORMATS)}")
 
@@ -164,15 +171,27 @@ class RowReader:
             label = None
             if self.label_column is not None:
                 value = record[self._known(self.label_column, record, path, line)]
-                label = self._label(_label_text(value, self.label_column, path, line), path, line)
+                label = self._label(self._label_text(value, path, line), path, line)
             yield Row(text, label, record, line)
 
     def _label(self, value: str, path: Path, line: int) -> str:
-        """Return a label without what can't be seen.
+        """Return a label, or labels with the separator between them, without what can't be seen.
 
         Raises:
-            DataError: if there is none, in whatever spelling.
+            DataError: if there is none, in whatever spelling; of several, if one is missing or there twice.
         """
+        if self.separator is None:
+            return self._name(value, path, line)
+        if not value.strip():
+            return ""
+        names = [self._name(name, path, line) for name in value.split(self.separator)]
+        if len(set(names)) < len(names):
+            raise DataError(
+                f"{path}, line {line}: {self.label_column} is {value!r}, which has a label twice."
+            )
+        return self.separator.join(names)
+
+    def _name(self, value: str, path: Path, line: int) -> str:
         label = tidied(value)
         if not is_missing(label) or label in self.classes:
             return label
@@ -184,6 +203,20 @@ class RowReader:
             f"no label. Give the row one, remove it, or set {self.prefix}label_column=null to read all as "
             f"text without labels.{keep}"
         )
+
+    def _label_text(self, value: object, path: Path, line: int) -> str:
+        """Return what JSON gives as a label; a list of several becomes a text with the separator in it."""
+        column = str(self.label_column)
+        if self.separator is None or not isinstance(value, list):
+            return _label_text(value, column, path, line)
+        names = [_label_text(name, column, path, line) for name in value]
+        for name in names:
+            if self.separator in name or not name.strip():
+                raise DataError(
+                    f"{path}, line {line}: {column} has the label {name!r}, which is empty or holds "
+                    f"{self.prefix}label_separator."
+                )
+        return self.separator.join(names)
 
     def _place(self, column: str, columns: list[str], path: Path, line: int) -> int:
         """Return which of the columns has this name."""

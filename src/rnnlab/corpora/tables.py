@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rnnlab.corpora.corpus import Corpus, Document, check_split, fingerprint_of
 from rnnlab.corpora.holdout import check_fractions, known_texts, split_by_class, text_key, texts_of
-from rnnlab.corpora.labels import Classes, alike, merged, tidied
+from rnnlab.corpora.labels import Classes, alike, merged, names_in, tidied
 from rnnlab.corpora.rows import Row, RowReader
 from rnnlab.corpora.text_files import check_disjoint, digest_of, files_named
 from rnnlab.errors import ConfigError, DataError, nearest
@@ -46,6 +46,7 @@ class Table(Corpus):
         validation_fraction: float = 0.1,
         test_fraction: float = 0.1,
         seed: int = 0,
+        label_separator: str | None = None,
     ) -> None:
         r"""Name the files (paths or glob patterns, relative to the working folder, else to the data folder).
 
@@ -63,6 +64,8 @@ class Table(Corpus):
             validation_fraction: share of train's rows.
             test_fraction: share of train's rows.
             seed: draws the rows that are cut out.
+            label_separator: what stands between the labels of a row that may have several, or none, such as
+                ``|``; in JSON Lines they may be a list. None: each row has one.
 
         Raises:
             ConfigError: if a share or the format is out of range, or ``labels`` are not two or more names.
@@ -70,7 +73,9 @@ class Table(Corpus):
         """
         self._given_labels = None if labels is None else tuple(tidied(str(label)) for label in labels)
         _check_labels(self._given_labels, label_column)
-        self._reader = RowReader(format, text_column, label_column, quotes, self._given_labels or ())
+        self._reader = RowReader(
+            format, text_column, label_column, quotes, self._given_labels or (), separator=label_separator
+        )
         named = {"train": train, "validation": validation, "test": test}
         self._files = {split: files_named(names) for split, names in named.items() if names is not None}
         check_disjoint(self._files)
@@ -87,6 +92,15 @@ class Table(Corpus):
             DataError: if train has no row or only one class, or a row can't be read.
         """
         return self._surveyed.classes.names
+
+    @property
+    def label_sets(self) -> tuple[tuple[int, ...], ...]:
+        """The sets of classes that occur in any file, where ``label_separator`` is given; none without it.
+
+        Raises:
+            DataError: if a row can't be read, or has a label that train does not have.
+        """
+        return tuple(self._numbers_of_sets)
 
     @property
     def held_out(self) -> Mapping[str, float]:
@@ -119,6 +133,7 @@ class Table(Corpus):
             labels=self._given_labels,
             held_out=self._held_out,
             seed=self._seed,
+            **({"label_separator": separator} if (separator := self._reader.separator) else {}),
         )
 
     def documents(self, split: str) -> Iterator[Document]:
@@ -135,7 +150,7 @@ class Table(Corpus):
         empty = True
         for path, row in chosen:
             empty = False
-            yield Document(row.text, None if row.label is None else known_class(row, path, survey.classes))
+            yield Document(row.text, self._number_of(row, path))
         if empty:
             raise DataError(self._emptiness(split))
 
@@ -166,6 +181,25 @@ class Table(Corpus):
             remedy = f"Take them out of {self._named(split)}, or out of train."
             yield from known_texts(texts, trained, split, remedy)
 
+    def _number_of(self, row: Row, path: Path) -> int | None:
+        """Return a row's class, or the number of its set of classes; None without a label."""
+        if row.label is None:
+            return None
+        classes = self._surveyed.classes
+        if self._reader.separator is None:
+            return known_class(row, path, classes)
+        return self._numbers_of_sets[known_classes(row, path, classes, self._reader.separator)]
+
+    @cached_property
+    def _numbers_of_sets(self) -> dict[tuple[int, ...], int]:
+        separator = self._reader.separator
+        if separator is None:
+            return {}
+        classes = self._surveyed.classes
+        rows = (pair for split in self._files for pair in self._rows(split))
+        found = {known_classes(row, path, classes, separator) for path, row in rows}
+        return {numbers: place for place, numbers in enumerate(sorted(found))}
+
     def _rows(self, split: str) -> Iterator[tuple[Path, Row]]:
         for path in self._files[split]:
             for row in self._reader.rows(path):
@@ -177,15 +211,19 @@ class Table(Corpus):
         pairs = [(row.label, text_key(row.text)) for _, row in self._rows("train")]
         if not pairs:
             raise DataError(self._emptiness("train"))
-        spellings = Counter(name for name, _ in pairs if name is not None)
+        separator = self._reader.separator
+        named = [names_in(label, separator) for label, _ in pairs]
+        spellings = Counter(name for names in named for name in names)
         occurring = Classes.occurring(spellings)
-        if len(occurring.names) == 1:
+        if len(occurring.names) == 1 or (separator and not occurring.names):
+            only = f"the label {occurring.names[0]!r}" if occurring.names else "no label"
             raise DataError(
-                f"{self._named('train')}: all {len(pairs):,} rows have the label {occurring.names[0]!r}; "
+                f"{self._named('train')}: all {len(pairs):,} rows have {only}; "
                 "a classifier needs two classes. Set data.corpus.label_column=null to read texts alone."
             )
         classes = occurring if self._given_labels is None else Classes(self._given_labels)
-        strata = [classes.id_of(name) for name, _ in pairs]
+        rarest = [min(names, key=lambda name: (spellings[name], name), default=None) for names in named]
+        strata = [classes.id_of(name) for name in rarest]
         texts = [text for _, text in pairs]
         return _Survey(classes, spellings, split_by_class(strata, self._held_out, self._seed, texts), texts)
 
@@ -216,10 +254,24 @@ def known_class(row: Row, path: Path, classes: Classes) -> int:
     Raises:
         DataError: naming file, line and the nearest class, if it is none.
     """
-    number = classes.id_of(row.label)
+    return _id_of(row.label, row, path, classes)
+
+
+def known_classes(row: Row, path: Path, classes: Classes, separator: str) -> tuple[int, ...]:
+    """Return the ids of the classes of a row that may have several or none, rising.
+
+    Raises:
+        DataError: naming file, line and the nearest class, if one of them is none.
+    """
+    numbers = {_id_of(name, row, path, classes) for name in names_in(row.label, separator)}
+    return tuple(sorted(numbers))
+
+
+def _id_of(name: str | None, row: Row, path: Path, classes: Classes) -> int:
+    number = classes.id_of(name)
     if number is None:
         raise DataError(
-            f"{path}, line {row.line}: {row.label!r} is not one of the classes, which are those of "
-            f"data.corpus.labels or, without it, those in train. {nearest(str(row.label), classes.names)}"
+            f"{path}, line {row.line}: {name!r} is not one of the classes, which are those of "
+            f"data.corpus.labels or, without it, those in train. {nearest(str(name), classes.names)}"
         )
     return number

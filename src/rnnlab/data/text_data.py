@@ -101,9 +101,7 @@ class TextData(TaskData):
             self.corpus, run.tokenizer, splits=names, vocabulary=run.vocabulary, progress=progress
         )
         if run.labels:
-            ids = model_ids(run.labels, encoded.labels, labels)
-            parts = {name: relabelled(part, ids) for name, part in encoded.splits.items()}
-            encoded = replace(encoded, labels=run.labels, splits=parts)
+            encoded = numbered_as(encoded, run.labels, model_ids(run.labels, encoded.labels, labels))
         self.encoded = encoded
         self.out_of_vocabulary = max(encoded.out_of_vocabulary.values())
 
@@ -168,8 +166,13 @@ def model_ids(model: Sequence[str], corpus: Sequence[str], named: Sequence[str])
         named: what the corpus calls the model's, in the model's order; empty where they are called the same.
 
     Raises:
-        ConfigError: if the corpus has a class that the model has not, under the names given.
+        ConfigError: if the corpus has no classes, or one that the model has not, under the names given.
     """
+    if not corpus:
+        raise ConfigError(
+            f"The model tells {', '.join(model)}; the data has no classes to compare its answers with. "
+            "Name a table with labels; predict.py answers for texts without."
+        )
     called = Classes(list(named) or list(model))
     ids = [called.id_of(name) for name in corpus]
     known = [number for number in ids if number is not None]
@@ -179,6 +182,15 @@ def model_ids(model: Sequence[str], corpus: Sequence[str], named: Sequence[str])
             f"the model's, in the order {', '.join(model)}: labels={','.join(corpus)}, or turned round."
         )
     return known
+
+
+def numbered_as(encoded: EncodedCorpus, labels: tuple[str, ...], ids: Sequence[int]) -> EncodedCorpus:
+    """Return the corpus with ``labels`` for its classes, class ``i`` being ``labels[ids[i]]``."""
+    if encoded.label_sets:
+        sets = tuple(tuple(ids[number] for number in numbers) for numbers in encoded.label_sets)
+        return replace(encoded, labels=labels, label_sets=sets)
+    parts = {name: relabelled(part, ids) for name, part in encoded.splits.items()}
+    return replace(encoded, labels=labels, splits=parts)
 
 
 def relabelled(split: EncodedSplit, ids: Sequence[int]) -> EncodedSplit:

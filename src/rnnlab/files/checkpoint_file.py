@@ -65,10 +65,26 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         check_unfolded(checkpoint, most=path.stat().st_size)
         check_shape(checkpoint, SHAPE)
         check_plain(checkpoint["rnnlab"]["config"])
+        check_counts({name: checkpoint.get(name, 0) for name in ("epoch", "global_step", "loops")})
     except NotPlainError as error:
         raise damaged(path, error) from error
     checkpoint["rnnlab"]["config"] = up_to_date(checkpoint["rnnlab"]["config"])
     return checkpoint
+
+
+def check_counts(counts: Mapping[str, Any]) -> None:
+    """Check that no count of epochs, batches and steps is below 0: a training would go on for as many more.
+
+    Raises:
+        NotPlainError: naming the count.
+    """
+    for name, count in counts.items():
+        if isinstance(count, Mapping):
+            check_counts(count)
+        elif isinstance(count, list):
+            check_counts({f"{name}[{number}]": inner for number, inner in enumerate(count)})
+        elif isinstance(count, int) and count < 0:
+            raise NotPlainError(f"its count of {name!r} is {count}")
 
 
 def named_by(error: UnpicklingError) -> str:

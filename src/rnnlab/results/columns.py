@@ -119,8 +119,9 @@ def cells(row: Row, columns: Columns, folder: str) -> list[str]:
 
 
 def seeds_of(row: Row) -> str:
-    """Return of how many seeds a row is, and of how many settings if it is of several."""
-    return f"{row.seeds} ({row.settings} settings)" if row.mixed else str(row.seeds)
+    """Return of how many seeds a row is, of how many folds, and of how many settings if it is of several."""
+    more = [f"{row.folds} folds"] * bool(row.folds) + [f"{row.settings} settings"] * bool(row.mixed)
+    return f"{row.seeds} ({', '.join(more)})" if more else str(row.seeds)
 
 
 def setting(value: Any) -> str:

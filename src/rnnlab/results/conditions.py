@@ -37,8 +37,14 @@ class Condition:
     value: Any
 
     def holds(self, run: FoundRun) -> bool:
-        """Return whether it holds; a run that lacks the key meets no condition but ``!=``."""
+        """Return whether it holds; a run that lacks the key meets no condition but ``!=``.
+
+        A list, such as ``tags``, is equal to what it is and to what is in it.
+        """
         found = value_of(run, self.key)
+        if isinstance(found, list) and self.sign in ("=", "!="):
+            is_in = same_kind(self.value) in [same_kind(value) for value in (found, *found)]
+            return is_in is (self.sign == "=")
         if self.sign in ("=", "!="):
             return SIGNS[self.sign](same_kind(found), same_kind(self.value))
         return is_number(found) and is_number(self.value) and SIGNS[self.sign](found, self.value)

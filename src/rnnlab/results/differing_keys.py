@@ -7,7 +7,7 @@ from rnnlab.errors import ConfigError, nearest
 
 ABSENT = ""
 """Stands where a run's configuration lacks a key."""
-ASIDE = ("seed", "resume")
+ASIDE = ("seed", "fold", "resume", "tags")
 """Keys that make no other experiment of a run."""
 FINGERPRINT = "fingerprint."
 """What keys begin with that tell what a run was made from; runs of two corpora are never averaged."""

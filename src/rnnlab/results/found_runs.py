@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.errors import DamagedFileError, RunError
+from rnnlab.files.bounded import reason_of
 from rnnlab.results.differing_keys import FINGERPRINT
 from rnnlab.results.job_words import told_by_words
 from rnnlab.training.origin import CODE
@@ -145,13 +146,15 @@ def read(path: Path) -> FoundRun:
             scores,
             None if seconds is None else float(seconds),
             None if not rate else float(rate),
-            labels=tuple(map(str, metrics.get("labels", ()))),
+            labels=tuple(map(str, metrics.get("labels") or ())),
             monitor=(metrics or progress).get("monitor"),
         )
     except RunError as error:
         return FoundRun(path, "broken", str(error))
     except OSError as error:
         return FoundRun(path, "broken", f"can't be read: {error.strerror}")
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        return FoundRun(path, "broken", f"its files are not as rnnlab writes them: {reason_of(error)}")
 
 
 def fingerprints(origin: Mapping[str, str]) -> dict[str, str]:

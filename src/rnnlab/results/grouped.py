@@ -18,8 +18,8 @@ class Spread:
 
     Attributes:
         mean: over the runs that have it; runs of one seed count as one.
-        deviation: the sample standard deviation over seeds; None of a single seed, and of runs that differ in
-            more than their seeds.
+        deviation: the sample standard deviation over seeds and folds; None of a single one, and of runs that
+            differ in more.
         count: how many runs have it.
         range: the lowest and the highest, of runs that differ in more than their seeds.
     """
@@ -67,6 +67,12 @@ class Row:
         return len({run.config.get("seed") for run in self.counted if run.metrics})
 
     @property
+    def folds(self) -> int:
+        """How many different parts of a cross-validation the metrics are of; 0 without one."""
+        folds = {run.config.get("fold") for run in self.counted if run.metrics}
+        return len(folds - {None})
+
+    @property
     def status(self) -> str:
         """What has become of the runs, such as ``2 finished, 1 failed``."""
         counts = {name: sum(run.status == name for run in self.runs) for name in STATUSES}
@@ -103,11 +109,16 @@ def row(runs: Sequence[FoundRun], keys: Sequence[str]) -> Row:
 
 
 def spread_over_seeds(name: str, runs: Sequence[FoundRun]) -> Spread:
-    """Return a metric of runs that differ in nothing but their seeds; what was run twice counts once."""
-    by_seed: dict[Hashable, list[float]] = {}
+    """Return a metric of runs that differ in seed or fold alone; what was run twice counts once."""
+    by_chance: dict[Hashable, list[float]] = {}
     for run in runs:
-        by_seed.setdefault(comparable(run.config.get("seed")), []).append(run.metrics[name])
-    return replace(spread([fmean(values) for values in by_seed.values()]), count=len(runs))
+        by_chance.setdefault(chance_of(run), []).append(run.metrics[name])
+    return replace(spread([fmean(values) for values in by_chance.values()]), count=len(runs))
+
+
+def chance_of(run: FoundRun) -> Hashable:
+    """Return what of a run is chance: its seed, and the part of a cross-validation that it is tested on."""
+    return comparable(run.config.get("seed")), comparable(run.config.get("fold"))
 
 
 def spread_over_settings(name: str, runs: Sequence[FoundRun]) -> Spread:

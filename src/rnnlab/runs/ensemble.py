@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rnnlab.errors import ConfigError, RunError
-from rnnlab.runs.evaluation import prepared_split
+from rnnlab.runs.evaluation import on_data, prepared_split
 from rnnlab.runs.load import open_run
 from rnnlab.tasks.answers import Answered
 from rnnlab.training.hardware import check_accelerator
@@ -72,7 +72,7 @@ def answered(
 ) -> tuple[dict[str, Any], Answered]:
     """Return a classifier's figures, and its answers."""
     run = open_run(path, trust)
-    config = {**run.config, "data": run.config["data"] if data is None else dict(data)}
+    config = on_data(run.config, data)
     accelerator = device or str(config["trainer"]["accelerator"])
     check_accelerator(accelerator)
     model = run.task.trained_model()(run, "cpu" if accelerator == "cpu" else "auto")

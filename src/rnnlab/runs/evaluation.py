@@ -65,7 +65,7 @@ def evaluated(
     if device not in (None, "auto", "cpu", "gpu", "cuda"):
         raise ConfigError(f"device={device}: choose auto, cpu or gpu.")
     run = open_run(path, trust, task)
-    config = {**run.config, "data": run.config["data"] if data is None else dict(data)}
+    config = on_data(run.config, data)
     if stride is not None:
         config["batches"] = {**config["batches"], "stride": stride}
     if data is None:
@@ -207,6 +207,11 @@ def own_data(run: OpenedRun) -> TaskData:
             "can't be chosen any more."
         )
     return data
+
+
+def on_data(config: Mapping[str, Any], data: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a run's configuration with other data, which are not divided as its own; None: as it is."""
+    return dict(config) if data is None else {**config, "data": dict(data), "folds": None, "fold": None}
 
 
 def prepared_split(run: OpenedRun, config: Mapping[str, Any], split: str, labels: Sequence[str]) -> TaskData:

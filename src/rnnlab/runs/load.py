@@ -6,7 +6,7 @@ from typing import Any
 
 from rnnlab.build import build, locate_class, taken_by
 from rnnlab.errors import ConfigError, RunError, nearest
-from rnnlab.files.bounded import glimpse
+from rnnlab.files.bounded import damaged, glimpse, reason_of
 from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.folders import command
 from rnnlab.named_classes import check_classes
@@ -18,6 +18,8 @@ from rnnlab.text.vocabulary import Vocabulary
 from rnnlab.training.resume import tell_edited
 from rnnlab.training.run_folder import RunFolder
 
+HUB_WEIGHTS = "model.safetensors"
+"""In a folder that :mod:`rnnlab.runs.exports.hub` wrote."""
 UNUSED = ("callbacks", "logger")
 """Sections of which nothing is built where a run is only asked."""
 
@@ -35,7 +37,8 @@ def load(
     plain data: nothing in it is executed.
 
     Args:
-        path: a run folder (its best checkpoint is taken) or a checkpoint file.
+        path: a run folder (its best checkpoint is taken), a checkpoint file, or what ``export.py format=hub``
+            wrote.
         device: ``cpu``, ``cuda`` or ``auto``: a GPU where there is one.
         trust: packages besides rnnlab whose classes the checkpoint may name, such as that of an encoder of
             your own.
@@ -50,7 +53,12 @@ def load(
         ConfigError: if there is no such device.
     """
     run = open_run(path, trust, task)
-    return run.task.trained_model()(run, device)
+    try:
+        return run.task.trained_model()(run, device)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise damaged(
+            run.checkpoint, f"its configuration is not as rnnlab writes it: {reason_of(error)}"
+        ) from error
 
 
 def open_run(path: str | Path, trust: Sequence[str] = (), task: Mapping[str, Any] | None = None) -> OpenedRun:
@@ -68,8 +76,13 @@ def open_run(path: str | Path, trust: Sequence[str] = (), task: Mapping[str, Any
             plain data, or names a class that is not listed for its place, nor in ``trust``.
         ConfigError: if this rnnlab can't build what the checkpoint describes.
     """
-    file = checkpoint_file(Path(path))
-    content = read_checkpoint(file)
+    if is_hub(Path(path)):
+        from rnnlab.runs.exports.hub import read_hub  # most models are opened in their run folder
+
+        file, content = Path(path) / HUB_WEIGHTS, read_hub(Path(path))
+    else:
+        file = checkpoint_file(Path(path))
+        content = read_checkpoint(file)
     metadata = content["rnnlab"]
     try:
         config, labels = metadata["config"], tuple(metadata.get("labels", ()))
@@ -79,6 +92,8 @@ def open_run(path: str | Path, trust: Sequence[str] = (), task: Mapping[str, Any
         if arguments is None:
             arguments = arguments_of_earlier(metadata, reading)
         config = {**config, "task": said_anew(config["task"], task or {})}
+        if "labels" in arguments and tuple(arguments["labels"]) != labels:
+            raise ValueError("the network was made for other classes")
         with no_larger_than(content["state_dict"], file):
             network = build(task_arguments(config), Task, "task", model=config["model"], **arguments)
         tell_edited(metadata, [config["task"], config["model"], config["tokenizer"] if reading else {}])
@@ -95,6 +110,11 @@ def open_run(path: str | Path, trust: Sequence[str] = (), task: Mapping[str, Any
         raise RunError(f"{file} is damaged: its weights don't fit its configuration. {error}") from error
     network.open_others(lambda other: open_run(other, trust))
     return OpenedRun(file, config, network.eval(), arguments, reading, labels, metadata)
+
+
+def is_hub(path: Path) -> bool:
+    """Return whether a path is a folder that ``export.py format=hub`` wrote, and not a run's."""
+    return (path / HUB_WEIGHTS).is_file() and not RunFolder(path).config_file.exists()
 
 
 def said_anew(section: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def show(model: TrainedModel, text: str) -> None:
         zip(prediction.probabilities.tolist(), model.labels, strict=True), reverse=True
     ):
         console.print(
-            f"{share:8.2%}  {label}", style="bold" if label == prediction.label else None, markup=False
+            f"{share:8.2%}  {label}", style="bold" if label in prediction.chosen else None, markup=False
         )
     tally = Tally()
     tally.add(prediction)

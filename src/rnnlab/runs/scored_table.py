@@ -1,14 +1,14 @@
-"""A table of labelled texts that is only scored: all its rows are the test split."""
+"""A table of labelled texts, or a text, that is only scored: all of it is the test split."""
 
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
 from rnnlab.corpora.corpus import Corpus, Document, check_split, fingerprint_of
-from rnnlab.corpora.labels import Classes, tidied
-from rnnlab.corpora.rows import RowReader
-from rnnlab.corpora.tables import known_class
-from rnnlab.corpora.text_files import digest_of, files_named
+from rnnlab.corpora.labels import Classes, names_in, tidied
+from rnnlab.corpora.rows import Row, RowReader
+from rnnlab.corpora.tables import known_class, known_classes
+from rnnlab.corpora.text_files import decoded_lines, digest_of, files_named
 from rnnlab.errors import DataError
 
 
@@ -23,6 +23,7 @@ class ScoredTable(Corpus):
             :class:`rnnlab.corpora.rows.RowReader`.
         labels: names, separated by commas, that are classes even where they read as "nothing here", such as
             ``none``.
+        label_separator: what stands between the labels of a row that may have several or none.
 
     Raises:
         DataError: if there is no such file.
@@ -37,10 +38,13 @@ class ScoredTable(Corpus):
         label_column: str = "label",
         quotes: bool | None = None,
         labels: str = "",
+        label_separator: str | None = None,
     ) -> None:
         self._files = files_named(file)
         named = tuple(tidied(label) for label in labels.strip("[]").split(","))
-        self._reader = RowReader(None, text_column, label_column, quotes, named if labels else ())
+        self._reader = RowReader(
+            None, text_column, label_column, quotes, named if labels else (), separator=label_separator
+        )
 
     @property
     def name(self) -> str:
@@ -56,14 +60,26 @@ class ScoredTable(Corpus):
         """
         return self._classes.names
 
+    @property
+    def label_sets(self) -> tuple[tuple[int, ...], ...]:
+        """The sets of classes that occur, where ``label_separator`` is given."""
+        return tuple(self._numbers_of_sets)
+
     @cached_property
     def _classes(self) -> Classes:
-        found = [
-            row.label for path in self._files for row in self._reader.rows(path) if row.label is not None
-        ]
+        found = [row.label for path in self._files for row in self._reader.rows(path)]
         if not found:
             raise DataError(f"{self._files[0]} has no rows.")
-        return Classes.occurring(found)
+        return Classes.occurring(name for label in found for name in names_in(label, self._reader.separator))
+
+    @cached_property
+    def _numbers_of_sets(self) -> dict[tuple[int, ...], int]:
+        separator = self._reader.separator
+        if separator is None:
+            return {}
+        rows = ((path, row) for path in self._files for row in self._reader.rows(path))
+        found = {known_classes(row, path, self._classes, separator) for path, row in rows}
+        return {numbers: place for place, numbers in enumerate(sorted(found))}
 
     @property
     def fingerprint(self) -> str:
@@ -75,6 +91,7 @@ class ScoredTable(Corpus):
             reading=[reader.text_column, reader.label_column, reader.quotes is not False],
             content=digest_of(self._files),
             formats=self._formats(),
+            **({"label_separator": separator} if (separator := reader.separator) else {}),
         )
 
     def documents(self, split: str) -> Iterator[Document]:
@@ -86,7 +103,51 @@ class ScoredTable(Corpus):
         check_split(self, split)
         for path in self._files:
             for row in self._reader.rows(path):
-                yield Document(row.text, known_class(row, path, self._classes))
+                yield Document(row.text, self._number_of(row, path))
+
+    def _number_of(self, row: Row, path: Path) -> int:
+        separator = self._reader.separator
+        if separator is None:
+            return known_class(row, path, self._classes)
+        return self._numbers_of_sets[known_classes(row, path, self._classes, separator)]
 
     def _formats(self) -> list[str]:
         return [Path(path).suffix.lower() for path in self._files]
+
+
+class ScoredText(Corpus):
+    """The lines of a text file, without classes: what a language model is scored on.
+
+    Args:
+        file: the path, or a pattern of several.
+
+    Raises:
+        DataError: if there is no such file.
+    """
+
+    labels: tuple[str, ...] = ()
+    splits = ("test",)
+
+    def __init__(self, file: str) -> None:
+        self._files = files_named(file)
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self._files[0].name
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the files' contents."""
+        return fingerprint_of(name="scored_text", version=1, content=digest_of(self._files))
+
+    def documents(self, split: str) -> Iterator[Document]:
+        """Yield the lines in their order, as :class:`rnnlab.corpora.plain_text.PlainText` does.
+
+        Raises:
+            DataError: naming file and line for bytes that are not UTF-8.
+        """
+        check_split(self, split)
+        for path in self._files:
+            for _, line in decoded_lines(path):
+                yield Document(line.removesuffix("\n").removesuffix("\r"))

@@ -8,7 +8,7 @@ from typing import Any
 from rnnlab.errors import ConfigError
 from rnnlab.sweeps.overrides import Overrides, Setting, job_name, values_of
 
-NOT_OF_THE_RUN = ("hydra", "sweep", "resume", "trust")
+NOT_OF_THE_RUN = ("hydra", "sweep", "resume", "trust", "tags")
 """Sections of a composed configuration that say how a run is started, not what it computes."""
 
 
@@ -38,6 +38,13 @@ class Composed:
 
     configs: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+
+    def renamed(self, names: Mapping[str, str]) -> "Composed":
+        """Return the same by other names of the jobs."""
+        return Composed(
+            {names[name]: config for name, config in self.configs.items()},
+            {names[name]: why for name, why in self.refused.items()},
+        )
 
 
 def grid(overrides: Overrides) -> list[Job]:

@@ -1,12 +1,12 @@
 """A sweep from its command to its table."""
 
 import logging
-import shlex
+import re
 import signal
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hydra.errors import HydraException
@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnlab.command_line import JobsFailed
 from rnnlab.errors import ConfigError, nearest
-from rnnlab.folders import command
+from rnnlab.folders import command, typed
 from rnnlab.interruption import Interrupted, listening
 from rnnlab.sweeps.attempts import Attempts, new_attempts
 from rnnlab.sweeps.job import Outcome, RememberedOrigins, SweepJob, standing
@@ -25,7 +25,6 @@ from rnnlab.sweeps.parallelism import together
 from rnnlab.sweeps.report import report
 from rnnlab.sweeps.settling import settle
 from rnnlab.sweeps.sweep_folder import Compared, SweepFolder, compared_by
-from rnnlab.sweeps.trial_link import TrialLink
 from rnnlab.terminal import console, shown
 from rnnlab.training.run_folder import RunFolder
 
@@ -70,7 +69,7 @@ def sweep(words: Sequence[str], hydra: HydraSide) -> None:
         raise ConfigError(
             f"sweep.jobs_by={settings['jobs_by']} is unknown. {nearest(settings['jobs_by'], WAYS)}"
         )
-    overrides = read_overrides(words, hydra.context.config_loader)
+    overrides = read_overrides(with_folds(words, settings["jobs_by"]), hydra.context.config_loader)
     if settings["jobs_by"] == "grid":
         run_grid(overrides, hydra)
     else:
@@ -79,11 +78,34 @@ def sweep(words: Sequence[str], hydra: HydraSide) -> None:
         run_search(overrides, hydra)
 
 
+def with_folds(words: Sequence[str], jobs_by: str) -> list[str]:
+    """Return a command's words with a job for each part of ``folds=…``, where none is named.
+
+    Raises:
+        ConfigError: if a search is to choose among parts.
+
+    >>> with_folds(["folds=3", "model=gru"], "grid")
+    ['folds=3', 'model=gru', 'fold=1,2,3']
+    """
+    counts = [int(word[6:]) for word in words if re.fullmatch(r"folds=[0-9]{1,6}", word)]
+    if not counts or any(word.startswith("fold=") for word in words):
+        return list(words)
+    if jobs_by != "grid":
+        raise ConfigError(
+            f"folds={counts[0]}: a search would choose among the parts. Search with fold=1, and "
+            "cross-validate what it found."
+        )
+    return [*words, f"fold={','.join(map(str, range(1, counts[0] + 1)))}"]
+
+
 def run_grid(overrides: Overrides, hydra: HydraSide) -> None:
     """Run a job for every combination of values."""
     jobs = grid(overrides)
     found = compose_all(jobs, hydra)
     this = placed(overrides, hydra, next(iter(found.configs.values())))
+    if not this.settings["restart"]:
+        names = this.folder.named_before(jobs)
+        jobs, found = [replace(job, name=names[job.name]) for job in jobs], found.renamed(names)
     begin(this, jobs)
     outcomes = {name: Outcome("failed", why) for name, why in found.refused.items()}
     tell_refused(this, jobs, found.refused)
@@ -197,11 +219,11 @@ def working(this: Sweep) -> Iterator[Attempts]:
     except (Interrupted, KeyboardInterrupt) as stop:
         told = f"The sweep is stopped; it is in {shown(this.folder.path)}.\nGo on with: {same_command()}"
         raise Interrupted(told, stop.by if isinstance(stop, Interrupted) else signal.SIGINT) from stop
+    finally:
+        this.hydra.processes.end()
 
 
-def run_jobs(
-    this: Sweep, jobs: Sequence[Job], attempts: Attempts, trials: Mapping[str, TrialLink] | None = None
-) -> dict[str, Outcome]:
+def run_jobs(this: Sweep, jobs: Sequence[Job], attempts: Attempts) -> dict[str, Outcome]:
     """Run jobs on the configured launcher until each is settled, and return what became of them.
 
     Raises:
@@ -212,9 +234,9 @@ def run_jobs(
         return {}
     side_by_side = together(this.hydra.config.hydra.launcher, this.settings, len(jobs))
     order = [job.name for job in jobs]
-    task = SweepJob(this.hydra.task, attempts, order, threads=side_by_side.threads, trials=trials or {})
-    launching = Launching(this.hydra.launcher(task), attempts, side_by_side.hand_over)
-    return settle(jobs, launching, this.folder)
+    task = SweepJob(this.hydra.task, attempts, order, threads=side_by_side.threads)
+    places = side_by_side.places if side_by_side.one_by_one else None
+    return settle(jobs, Launching(this.hydra.launcher(task), attempts, places), this.folder)
 
 
 def opening(
@@ -242,4 +264,4 @@ def end_by(outcomes: Mapping[str, Outcome]) -> None:
 def same_command() -> str:
     """Return the command that goes on with the sweep."""
     words = [word for word in sys.argv[1:] if not word.startswith("sweep.restart=")]
-    return f"{command('train')} {shlex.join(words)}"
+    return f"{command('train')} {typed(words)}"

@@ -85,12 +85,20 @@ class Prediction:
         probabilities: of each class, in the order of the model's labels, ``(classes,)``.
         tokens: how many tokens the text has; 0 for an empty one.
         read: how many the model read of them; an empty text is read as a lone ``<eos>``.
+        several: of a model that tells any number of classes, those it tells; ``label`` is then their names
+            with the data's separator between them. None of one that tells the most probable.
     """
 
     label: str
     probabilities: npt.NDArray[np.float32]
     tokens: int
     read: int
+    several: tuple[str, ...] | None = None
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The classes that are told."""
+        return (self.label,) if self.several is None else self.several
 
 
 @dataclass(frozen=True)

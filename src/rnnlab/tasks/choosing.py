@@ -18,7 +18,7 @@ Mode = Literal["min", "max"]
 
 SPLIT, LOSS, OTHERS = "validation/", "validation/loss", ("train/", "test/")
 MODES: Mapping[str, Mode] = {
-    **dict.fromkeys(("accuracy", "f1", "auroc"), "max"),
+    **dict.fromkeys(("accuracy", "f1", "f1_micro", "f1_macro", "exact_match", "auroc"), "max"),
     **dict.fromkeys(("loss", "perplexity", "bits_per_character", "wer", "cer", "ser"), "min"),
 }
 """Where the metrics of rnnlab's tasks are best; of a class, as ``f1/positive``, as over all."""

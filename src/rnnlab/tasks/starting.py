@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from rnnlab.errors import RunError
+
 if TYPE_CHECKING:
     from rnnlab.data.task_data import TaskData
     from rnnlab.tasks.task import Task
@@ -27,6 +29,14 @@ class Source:
 
 class Starting(ABC):
     """A task's way to start from another run; a run that goes on is a source of its own."""
+
+    def read(self, file: Path) -> Source:
+        """Return what a file that is none of rnnlab's holds.
+
+        Raises:
+            RunError: if nothing of it can be used.
+        """
+        raise RunError(f"init_from={file}: this is no run and no checkpoint.")
 
     @abstractmethod
     def check_source(self, source: Source) -> None:

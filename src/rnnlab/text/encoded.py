@@ -33,7 +33,7 @@ FORMAT = 2  # raise it when the files, or what a tokenizer makes of a text, chan
 _FACTS = "facts.json"
 _SHAPE = {
     **{"tokenizer": {str: object}, "vocabulary": {"tokens": [str], "closed": bool}, "labels": [str]},
-    **{"files": {str: str}, "out_of_vocabulary": {str: (int, float)}},
+    **{"files": {str: str}, "out_of_vocabulary": {str: (int, float)}, "label_sets?": [[int]]},
 }
 _LARGEST = 512 << 20  # bytes: a vocabulary of millions of tokens
 _EVERY = 500  # documents between two calls of progress
@@ -55,7 +55,7 @@ class EncodedSplit:
     offsets: npt.NDArray[np.int64]
     """Document i is ``tokens[offsets[i]:offsets[i + 1]]``, shape (documents + 1,)."""
     labels: npt.NDArray[np.int64]
-    """Class ids, -1 where a document has none, shape (documents,)."""
+    """Class ids, or numbers of sets of classes, -1 where a document has none, shape (documents,)."""
     source: Path | None = None
     """The beginning of its files' names; None for a split that lies in memory only."""
 
@@ -63,8 +63,8 @@ class EncodedSplit:
     def open(cls, source: Path) -> "EncodedSplit":
         """Map the split whose files' names begin with ``source``."""
         tokens = open_array(part(source, "tokens"), np.int32, mapped=True)
-        offsets = open_array(part(source, "offsets"), np.int64)
-        labels = open_array(part(source, "labels"), np.int64)
+        offsets = open_array(part(source, "offsets"), np.int64, mapped=True)
+        labels = open_array(part(source, "labels"), np.int64, mapped=True)
         if len(offsets) != len(labels) + 1 or offsets[0] != 0 or offsets[-1] != len(tokens):
             raise damaged(part(source, "offsets"), "it does not fit the tokens and labels beside it")
         if np.any(np.diff(offsets) < 1):
@@ -104,6 +104,8 @@ class EncodedCorpus:
     """Share of each split's tokens that the vocabulary lacks."""
     key: str
     """Digest of all that made it."""
+    label_sets: tuple[tuple[int, ...], ...] = ()
+    """Where documents may be of several classes: the sets of class ids that their numbers mean."""
 
 
 def encoded_corpus(
@@ -191,11 +193,15 @@ def _open(folder: Path, splits: Iterable[str], key: str, tokenizer: type[Tokeniz
         },
         out_of_vocabulary={split: facts["out_of_vocabulary"][split] for split in splits},
         key=key,
+        label_sets=tuple(map(tuple, facts.get("label_sets") or ())),
     )
+    if not all(0 <= number < len(found.labels) for numbers in found.label_sets for number in numbers):
+        raise damaged(folder, "it has sets of classes that have no name")
+    meanings = len(found.label_sets or found.labels)
     for split, texts in found.splits.items():
         if not 0 <= texts.tokens.min(initial=0) <= texts.tokens.max(initial=0) < len(found.vocabulary):
             raise damaged(folder, f"{split} has ids that the vocabulary lacks")
-        if not -1 <= texts.labels.min(initial=-1) <= texts.labels.max(initial=-1) < len(found.labels):
+        if not -1 <= texts.labels.min(initial=-1) <= texts.labels.max(initial=-1) < meanings:
             raise damaged(folder, f"{split} has classes that have no name")
     return found
 
@@ -220,6 +226,7 @@ def _encode(
         encoding_pass.write_split(text.splits[split], final, folder / file)
     facts = {
         "labels": list(corpus.labels),
+        "label_sets": list(getattr(corpus, "label_sets", ())),
         "files": files,
         "out_of_vocabulary": encoding_pass.out_of_vocabulary(text, final),
         "tokenizer": tokenizer.to_dict(),

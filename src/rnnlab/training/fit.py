@@ -30,7 +30,7 @@ from rnnlab.training.clock import TrainingClock
 from rnnlab.training.early_stopping import RememberedEarlyStopping
 from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.extras import built_entries
-from rnnlab.training.hardware import check_precision, device_name, versions
+from rnnlab.training.hardware import check_precision, device_name, take_cuda_graph, versions
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.keeping import KeepBest, KeepLast
 from rnnlab.training.loggers import LoggerSettings, closing, log_result, loggers
@@ -160,6 +160,10 @@ def assemble_data(config: Mapping[str, Any]) -> TaskData:
     data, batches = config["data"], config["batches"]
     served = locate_class(batches.get("_target_"), TaskData, "batches")  # type: ignore[type-abstract]
     corpus: Any = build(data["corpus"], served.corpora, "data.corpus")
+    if config.get("folds") is not None:
+        from rnnlab.corpora.folds import Fold
+
+        corpus = Fold(corpus, config["folds"], config["fold"], config["seed"])
     if data.get("labelled") is not None:
         from rnnlab.corpora.labelled_subset import LabelledSubset
 
@@ -226,6 +230,7 @@ def assemble_trainer(
         },
     )
     leave_out_empty_hooks(trainer.callbacks)  # type: ignore[attr-defined]
+    take_cuda_graph(task, config)
     return trainer
 
 

@@ -44,13 +44,21 @@ def completed(
     )
 
 
+FOREIGN = (".keras", ".pt", ".pth", ".bin", ".safetensors")
+"""Endings of files that hold a network trained elsewhere; a checkpoint of rnnlab's ends in ``.ckpt``."""
+
+
 def starting_of(config: Mapping[str, Any]) -> Starting:
-    """Return how the configured task starts from another run.
+    """Return how the configured task starts from another run, or from a network trained elsewhere.
 
     Raises:
         ConfigError: if it can't.
     """
     task = config["task"]
+    if Path(config["init_from"]).suffix.lower() in FOREIGN:
+        from rnnlab.tasks.from_weights import FromWeights
+
+        return FromWeights(config["init_from"])
     starting = locate_class(task["_target_"], Task, "task").starting()
     if starting is None:
         raise ConfigError(f"init_from: task={task['name']} can't start from another run.")
@@ -70,7 +78,8 @@ class StartingPoint:
 
     def take(self, task: Task, data: TaskData) -> None:
         """Take the source's weights into a new task, and report it."""
-        tell_edited(self.source.metadata, [self.source.config["model"], self.source.config["tokenizer"]])
+        sections = [self.source.config.get(name, {}) for name in ("model", "tokenizer")]
+        tell_edited(self.source.metadata, sections)
         self.starting.take(task, self.source, data)
 
 
@@ -106,6 +115,8 @@ def read_source(path: str | Path, starting: Starting) -> Source:
         RunError: if there is none, it is damaged, or it is of a task that can't be started from.
     """
     file = Path(path)
+    if file.suffix.lower() in FOREIGN:
+        return starting.read(file)
     if file.is_dir():
         folder = RunFolder(file)
         folder.config()

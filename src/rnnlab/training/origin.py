@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.build import build
-from rnnlab.corpora.labelled_subset import LabelledSubset
+from rnnlab.corpora.corpus import MadeFrom
 from rnnlab.corpora.text_files import digest_of
 from rnnlab.errors import RnnlabError, RunError
 from rnnlab.own_code import edited, own_code
@@ -42,7 +42,7 @@ def origin_of(
     """
     if corpus is None:
         corpus = build(config["data"]["corpus"], object, "data.corpus")
-    if isinstance(corpus, LabelledSubset):  # which documents are drawn is a matter of the run's seed
+    while isinstance(corpus, MadeFrom):  # which documents are drawn is a matter of the run's settings
         corpus = corpus.corpus
     data = getattr(corpus, "fingerprint", None)
     code = {f"{CODE}{name}": digest for name, digest in own_code(dict(config)).items()}

@@ -10,7 +10,7 @@ from typing import Any, cast
 import lightning
 
 from rnnlab.errors import DataError
-from rnnlab.runs.evaluation import prepared_split
+from rnnlab.runs.evaluation import on_data, prepared_split
 from rnnlab.tasks.answers import TrainedModel
 from rnnlab.tasks.exports import Answers, NetworkExports, OnnxAnswers
 from rnnlab.terminal import print_table
@@ -58,7 +58,7 @@ def compared(
         DataError: if the data is missing, damaged or empty.
     """
     quieten()
-    config = {**model.config, "data": model.config["data"] if data is None else dict(data)}
+    config = on_data(model.config, data)
     trainer = {**config["trainer"], "accelerator": "cpu", "devices": 1, "precision": "32-true"}
     lightning.seed_everything(config["seed"], workers=True, verbose=False)
     try:

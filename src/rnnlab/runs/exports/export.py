@@ -19,6 +19,7 @@ DEFAULTS = {
     "int8": "model.int8.onnx",
     "torchscript": "model.pt",
     "safetensors": "model.safetensors",
+    "keras": "model.keras",
 }
 """The formats, and the file each writes where none is named."""
 
@@ -37,8 +38,9 @@ def export(
 
     Args:
         run: a run folder or a checkpoint file.
-        format: ``onnx``, ``int8`` (ONNX, too) or ``torchscript`` (classifiers and language models), or
-            ``safetensors`` (the weights of any model).
+        format: ``onnx``, ``int8`` (ONNX, too) or ``torchscript`` (classifiers and language models),
+            ``keras`` (classifiers), ``safetensors`` (the weights of any model), or ``hub`` (a folder of any
+            model with weights, configuration and a card, which ``rnnlab.load`` opens).
         output: the file; None takes one of ``DEFAULTS`` in the working folder.
         overwrite: whether the files may exist.
         split: int8: the split on which it is scored beside the original; None for none.
@@ -56,8 +58,18 @@ def export(
         DataError: if the data to score on is missing.
         RnnlabError: if the disk is full.
     """
+    if format == "hub":
+        from rnnlab.runs.exports.hub import CARD, write_hub
+
+        folder = Path(output or "hub")
+        difference = write_hub(run, folder, overwrite, trusted_packages(trust))
+        console.print(f"Folder      {folder}", markup=False)
+        console.print(
+            f"Model card  {folder / CARD}: fill in the licence before it is published", markup=False
+        )
+        return difference
     if format not in DEFAULTS:
-        raise ConfigError(f"format={format} is unknown. {nearest(format, DEFAULTS)}")
+        raise ConfigError(f"format={format} is unknown. {nearest(format, [*DEFAULTS, 'hub'])}")
     if split not in (None, "validation", "test"):
         raise ConfigError(f"split={split}: score on validation or test, or null.")
     target = Path(output or DEFAULTS[format])

@@ -88,7 +88,11 @@ class TrainedClassifier(TrainedModel):
             if self.bag is not None:
                 probabilities = self.bag.mixed([well_formed(text) for text in chunk], probabilities)
             for ids, count, row in zip(encoded, read.tolist(), probabilities, strict=True):
-                yield Prediction(self.labels[int(row.argmax())], row, len(ids), count)
+                yield self.prediction(row, len(ids), count)
+
+    def prediction(self, shares: npt.NDArray[np.float32], tokens: int, read: int) -> Prediction:
+        """Return the answer that probabilities ``(classes,)`` mean, to a text of which so much was read."""
+        return Prediction(self.labels[int(shares.argmax())], shares, tokens, read)
 
     def explain(self, text: str, label: str | None = None) -> Explanation:
         """Return how much each word pushed the decision, by integrated gradients.
@@ -101,7 +105,7 @@ class TrainedClassifier(TrainedModel):
             ConfigError: if there is no such class.
         """
         (prediction,) = self.predictions([text])
-        label = prediction.label if label is None else label
+        label = self.labels[int(prediction.probabilities.argmax())] if label is None else label
         if label not in self.labels:
             raise ConfigError(f"label={label}: the model has no such class. {nearest(label, self.labels)}")
         chosen = self.labels.index(label)

@@ -135,10 +135,16 @@ def fitted_bag(corpus: Corpus, tokenizer: Tokenizer) -> tuple[Any, Any, str]:
     texts, labels = documents_of(corpus, "train")
     log.info("Fitting the bag-of-bigrams baseline on %d documents, once for this corpus.", len(texts))
     rule = rule_of(tokenizer, texts)
-    vectorizer = vectorizer_of(rule, tokenizer, min_df=2 if len(texts) > 100 else 1)
+    vectorizer = features_of(tokenizer, texts, rule)
     classifier = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=1000)
     classifier.fit(vectorizer.fit_transform(texts), labels)
     return vectorizer, classifier, rule
+
+
+def features_of(tokenizer: Tokenizer, texts: list[str], rule: str | None = None) -> Any:
+    """Return scikit-learn's maker of tf-idf weights of words and pairs of words, for these training texts."""
+    rule = rule_of(tokenizer, texts) if rule is None else rule
+    return vectorizer_of(rule, tokenizer, min_df=2 if len(texts) > 100 else 1)
 
 
 def vectorizer_of(rule: str, tokenizer: Tokenizer, **options: Any) -> Any:

@@ -38,6 +38,9 @@ class SentimentData(TextData):
         ConfigError: if ``truncate`` is unknown or ``max_length`` below 1.
     """
 
+    exclusive = True
+    """Whether each document is of one class alone."""
+
     def __init__(
         self,
         *,
@@ -71,6 +74,13 @@ class SentimentData(TextData):
                 f"{self.corpus.name} has no labels; task=sentiment needs them. "
                 "Choose a labelled corpus (data=imdb, data=rotten_tomatoes, data=csv) or task=language_model."
             )
+        if bool(getattr(self.corpus, "label_sets", ())) is self.exclusive:
+            raise ConfigError(
+                f"{self.corpus.name} has documents of several classes; task=multi_label tells those."
+                if self.exclusive
+                else f"{self.corpus.name} has one class for each document; task=multi_label needs "
+                "data.corpus.label_separator='|', the sign between the labels of a row, or task=sentiment."
+            )
         return {"train": ("train",), "validation": ("validation",), "test": ("test",)}
 
     @classmethod
@@ -93,7 +103,7 @@ class SentimentData(TextData):
     def class_counts(self) -> Tensor:
         """Return how many training documents there are of each class: ``(classes,)`` int64."""
         labels = torch.from_numpy(np.asarray(self.encoded.splits["train"].labels, dtype=np.int64))
-        return torch.bincount(labels, minlength=len(self.encoded.labels))
+        return torch.bincount(labels[labels >= 0], minlength=len(self.encoded.labels))
 
     def train_loader(self) -> DocumentLoader:
         """Return the training documents in shuffled batches of similar length."""
@@ -144,8 +154,7 @@ class SentimentData(TextData):
 
     def describe(self) -> str:
         """Return what there is to say of every text, and the classes with their training documents."""
-        labels = self.encoded.splits["train"].labels
-        counts = np.bincount(labels[labels >= 0], minlength=len(self.encoded.labels)).tolist()
+        counts = self.class_counts().tolist()
         pairs = sorted(zip(self.encoded.labels, counts, strict=True), key=lambda pair: -pair[1])
         shown = ", ".join(f"{name} {count:,}" for name, count in pairs[:LISTED])
         more = f" and {len(pairs) - LISTED:,} smaller ones" if len(pairs) > LISTED else ""

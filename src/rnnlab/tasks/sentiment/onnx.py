@@ -45,7 +45,10 @@ def classifier_model(task: SentimentClassifier, layers: type[Layers], form: str)
         graph.add("Concat", negative, positive, axis=1, name="probabilities")
     else:
         graph.add("Identity", scores, name="logits")
-        graph.add("Softmax", scores, axis=1, name="probabilities")
+        if task.exclusive:
+            graph.add("Softmax", scores, axis=1, name="probabilities")
+        else:
+            graph.add("Sigmoid", scores, name="probabilities")
     classes = len(task.labels)
     inputs = [
         value("tokens", TensorProto.INT64, ["batch", "time"]),

@@ -29,9 +29,8 @@ from rnnlab.tasks.sentiment.metrics import by_name, evaluation_metrics
 from rnnlab.terminal import shown
 
 if TYPE_CHECKING:
-    from rnnlab.tasks.figures import Recorder
+    from rnnlab.tasks.figures import Recorder, TaskFigures
     from rnnlab.tasks.sentiment.answers import TrainedClassifier
-    from rnnlab.tasks.sentiment.figures import SentimentFigures
     from rnnlab.tasks.sentiment.init_from import FromLanguageModel
 
 log = logging.getLogger(__name__)
@@ -77,6 +76,8 @@ class SentimentClassifier(FineTunedTask):
     """
 
     monitor, mode = OBJECTIVE.monitor, OBJECTIVE.mode
+    exclusive = True
+    """Whether a document is of one class alone; where it may be of several, each has a logit of its own."""
     class_weights: Tensor | None
     prepared_keys = ("vectors", "vocabulary")
 
@@ -163,13 +164,13 @@ class SentimentClassifier(FineTunedTask):
         weight.data.copy_(initial.weight)
         log.info("Pretrained vectors %s cover %.1f %% of the vocabulary.", name, 100 * initial.covered)
 
-    def figures(self, data: Any, words: int) -> "SentimentFigures":
+    def figures(self, data: Any, words: int) -> "TaskFigures | None":
         """Return what shows where the answers are right, and what words mean to the model."""
         from rnnlab.tasks.sentiment.figures import SentimentFigures  # matplotlib takes a while to import
 
         return SentimentFigures(self, data, words)
 
-    def recorder(self, data: Any, split: str) -> "Recorder":
+    def recorder(self, data: Any, split: str) -> "Recorder | None":
         """Return what keeps the probabilities of each document."""
         from rnnlab.tasks.sentiment.recorded_documents import RecordedDocuments
 
@@ -303,17 +304,20 @@ class SentimentClassifier(FineTunedTask):
         documents = batch.valid.sum()
         # A filler document's loss is zero; dividing by all documents keeps the step's scale on every rank.
         losses = self.training_losses_of(logits, batch.targets)
-        if self.class_weights is not None:
+        if self.class_weights is not None and self.exclusive:
             losses = losses * self.class_weights[batch.targets]
         total = (losses * batch.valid).sum()
         loss = total / documents.clamp(min=1)
         with torch.no_grad():
-            predicted = logits > 0 if self.is_binary else logits.argmax(dim=-1)
             self.train_loss.update(total, documents)
-            self.train_accuracy.update(((predicted == batch.targets) & batch.valid).sum(), documents)
+            self.train_accuracy.update((self.right(logits, batch.targets) * batch.valid).sum(), documents)
         if self.language_loss is not None:
             loss = loss + self.language_weight * self.language_loss(parts, tokens, batch.valid)
         return loss
+
+    def right(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return whether each document is told right ``(batch,)``."""
+        return labels == (logits > 0 if self.is_binary else logits.argmax(dim=-1))
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's training loss and accuracy (with dropout on)."""

@@ -119,6 +119,7 @@ class PlainClassifier(nn.Module):
         self.moments = nn.ModuleList(made[name]() for name in moments)
         self.classifier = task.classifier
         self.is_binary, self.reads_backward = task.is_binary, task.reads_backward
+        self.exclusive = task.exclusive
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits, ``(batch,)`` for two classes or ``(batch, classes)``, and probabilities.
@@ -138,7 +139,7 @@ class PlainClassifier(nn.Module):
         if self.is_binary:
             positive = torch.sigmoid(scores)
             return scores.squeeze(1), torch.cat((1 - positive, positive), dim=1)
-        return scores, torch.softmax(scores, dim=1)
+        return scores, torch.softmax(scores, dim=1) if self.exclusive else torch.sigmoid(scores)
 
 
 def padding(outputs: Tensor, lengths: Tensor) -> Tensor:
