@@ -155,10 +155,7 @@ class TokenStream:
         lengths = self._lengths[:, None]
         valid = steps < lengths
         places = self._starts[:, None] + (steps + turns[:, None]) % lengths
-        tokens, targets = (
-            torch.from_numpy(np.where(valid, self._sequence[at], 0).astype(np.int64))
-            for at in (places, places + 1)
-        )
+        tokens, targets = (torch.from_numpy(np.where(valid, self._ids(at), 0)) for at in (places, places + 1))
         return tokens, targets, None if valid.all() else torch.from_numpy(valid)
 
 
