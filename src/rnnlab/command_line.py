@@ -99,7 +99,8 @@ def hydra_job(
             if settings.mode is RunMode.RUN:
                 check_no_sweep(settings.overrides.task)
             config = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-            return work(config, Path(settings.runtime.output_dir), list(settings.overrides.task))  # type: ignore[arg-type]
+            with told_when_short():  # of other errors Hydra prints a line of its own
+                return work(config, Path(settings.runtime.output_dir), list(settings.overrides.task))  # type: ignore[arg-type]
         except (RnnlabError, OmegaConfBaseException, Interrupted) as error:
             if settings.mode is RunMode.MULTIRUN:
                 raise

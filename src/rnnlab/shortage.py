@@ -80,7 +80,7 @@ def shortage(error: BaseException, where: Path | None = None) -> str | None:
     return None
 
 
-WHOLE = (errno.ENOSPC, errno.EDQUOT)
+WHOLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Of these the whole of what was to be written is named, not the unfinished part."""
 
 
