@@ -163,7 +163,8 @@ def on_slurm(words: list[str], reader: Reader) -> None:
 def asking(words: list[str], reader: Reader) -> None:
     """Given as it stands, about a finished run."""
     script = Path(words[1]).stem
-    run = reader.language_model if script == "generate" else reader.classifier
+    of_text = script == "generate" or "cache=true" in words
+    run = reader.language_model if of_text else reader.classifier
     assert reader.give(script, *(word.replace("<run>", str(run.folder)) for word in words[2:])) == 0
     for word in words[2:]:
         if word.startswith("output="):

@@ -13,7 +13,7 @@ from rnnlab.tasks.forecasting.task import Forecaster
 from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.tasks.memory.task import MemoryTask
 from rnnlab.tasks.sentiment.task import SentimentClassifier
-from rnnlab.tasks.speech.data import SpeechBatch
+from rnnlab.tasks.speech.batches import SpeechBatch
 from rnnlab.tasks.speech.task import SpeechRecognizer
 from rnnlab.tasks.task import Task
 
