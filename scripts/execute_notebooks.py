@@ -10,7 +10,7 @@ from rnnlab.errors import ConfigError
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 HELP = """Execute notebooks from top to bottom and keep their outputs in their files.
 
-    python scripts/execute_notebooks.py                          all of notebooks/, a quarter of an hour
+    python scripts/execute_notebooks.py                all of them, a quarter hour
     python scripts/execute_notebooks.py notebooks/01_sentiment.ipynb
 
 Runs go into notebooks/logs. Needs pip install -e '.[notebooks]'."""

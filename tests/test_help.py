@@ -54,7 +54,7 @@ def test_it_is_for_a_person(script: str, told: dict[str, str]) -> None:
     begin = next(number for number, line in enumerate(lines) if line.strip() == "Examples:")
     examples = [line for line in lines[begin:] if f"scripts/{script}.py " in line or line.endswith(".py")]
     assert len(examples) >= 3
-    assert max(map(len, lines)) <= 110
+    assert max(map(len, lines)) <= 80
     assert "Keys" in told[script] or "keys" in told[script]
     assert "None" not in told[script]
 

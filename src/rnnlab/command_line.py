@@ -27,8 +27,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnlab.added_configurations import check_added
 from rnnlab.errors import ConfigError, RnnlabError, nearest
-from rnnlab.folders import command
+from rnnlab.folders import command, with_runs_quoted
 from rnnlab.interruption import ENDED_BY_SIGNAL, Interrupted, deaf_end, listening
+from rnnlab.plain_arguments import WIDTH
 from rnnlab.shortage import told_when_short
 from rnnlab.synonyms import said_here
 from rnnlab.terminal import errors, open_outlets, why_unheard
@@ -70,6 +71,7 @@ def run_hydra(
     mistakes: list[BaseException] = []
 
     def main() -> None:
+        sys.argv[1:] = with_runs_quoted(sys.argv[1:])
         check_added(sys.argv[1:])
         job = hydra_job(work, mistakes)
         hydra.main(config_path=str(conf), config_name=config_name, version_base="1.3")(job)()
@@ -299,7 +301,7 @@ def group_line(conf: Path, group: str, meaning: str) -> str:
     choices = ", ".join(sorted(path.stem for path in (conf / group).glob("*.yaml")))
     begin = f"  {group:<12}"
     return textwrap.fill(
-        f"{meaning}: {choices}", 100, initial_indent=begin, subsequent_indent=" " * len(begin)
+        f"{meaning}: {choices}", WIDTH, initial_indent=begin, subsequent_indent=" " * len(begin)
     )
 
 

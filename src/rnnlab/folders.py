@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from rnnlab.errors import ConfigError, RunError
@@ -58,17 +59,32 @@ def command(name: str, *words: str) -> str:
     >>> command("train")
     'python scripts/train.py'
     >>> print(command("predict", "run=logs/my run", "text=It's fine."))
-    python scripts/predict.py 'run=logs/my run' 'text=It'"'"'s fine.'
-    >>> print(command("train", "resume=logs/a,b", "trainer.max_epochs=8"))
-    python scripts/train.py 'resume='"'"'logs/a,b'"'"'' trainer.max_epochs=8
+    python scripts/predict.py 'run=logs/my run' "text=It's fine."
+    >>> print(command("train", "resume=logs/gru seed=1", "trainer.max_epochs=8"))
+    python scripts/train.py "resume='logs/gru seed=1'" trainer.max_epochs=8
     """
     by_name = PACKAGED.is_dir() or Path(sys.argv[0]).parent.name == "commands"
     script = f"scripts/{name}.py"
     if in_notebook():
         script = os.path.relpath(Path(__file__).resolve().parents[2] / script)
-    typed = ["rnnlab", name] if by_name else ["python", script]
+    program = ["rnnlab", name] if by_name else ["python", script]
     given = map(for_hydra, words) if name in READ_BY_HYDRA else words
-    return f"{'!' if in_notebook() else ''}{shlex.join([*typed, *given])}"
+    return f"{'!' if in_notebook() else ''}{typed([*program, *given])}"
+
+
+def typed(words: Iterable[str]) -> str:
+    r"""Return words as a shell takes them, in double quotes where a person would put those.
+
+    >>> print(typed(["a", "b c", "it's", "it's $5"]))
+    a 'b c' "it's" 'it'"'"'s $5'
+    """
+    return " ".join(map(in_shell, words))
+
+
+def in_shell(word: str) -> str:
+    """Return a word as a shell takes it."""
+    in_double = "'" in word and not set(word) & set('"$`\\!\n')
+    return f'"{word}"' if in_double else shlex.quote(word)
 
 
 READ_BY_HYDRA = ("train", "benchmark")
@@ -86,6 +102,16 @@ def for_hydra(word: str) -> str:
         return word
     quoted = value.replace("'", "\\'")
     return f"{key}='{quoted}'"
+
+
+def with_runs_quoted(words: Iterable[str]) -> list[str]:
+    """Return a command's words with runs in quotes that Hydra would not read: a sweep's are ``gru seed=1``.
+
+    >>> with_runs_quoted(["resume=logs/gru seed=1", "init_from=logs/a,logs/b", "seed=1"])
+    ["resume='logs/gru seed=1'", 'init_from=logs/a,logs/b', 'seed=1']
+    """
+    run = re.compile(r"(resume|init_from)=[^=,'\"\[{]*=[^,'\"\[{]*")
+    return [for_hydra(word) if run.fullmatch(word) else word for word in words]
 
 
 def as_typed(text: str) -> str:

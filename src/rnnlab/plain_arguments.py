@@ -19,6 +19,8 @@ from rnnlab.synonyms import asked_here
 
 Arguments = TypeVar("Arguments")
 
+WIDTH = 80
+"""Columns of a terminal that a help fits into."""
 DEVICES = ("auto", "cpu", "gpu", "cuda")
 
 
@@ -149,7 +151,7 @@ def help_text(kind: type) -> str:
     for field in sorted(fields(kind), key=lambda field: field.default is not dataclasses.MISSING):
         told = f"{field.metadata['help']} ({shown_default(field.default)})"
         begin, further = f"  {field.name}".ljust(width), " " * width
-        lines.append(textwrap.fill(told, 100, initial_indent=begin, subsequent_indent=further))
+        lines.append(textwrap.fill(told, WIDTH, initial_indent=begin, subsequent_indent=further))
     return "\n".join(lines)
 
 

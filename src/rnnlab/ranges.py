@@ -111,6 +111,7 @@ TABLE: Mapping[str, Wanted] = {
     "trainer.check_val_every_n_epoch": whole(1, None),
     "trainer.val_check_interval": PartOrCount(),
     "trainer.limit_*_batches": PartOrCount(),
+    "trainer.cuda_graph": OneOf((True, False)),
     "trainer.deterministic": OneOf((True, False, "warn", None)),
     "batches.max_tokens": whole(1, None),
     "batches.batch_size": whole(1, None),

@@ -8,8 +8,6 @@ from torch import Tensor
 
 from rnnlab.benchmarks.benchmark import benchmark
 from rnnlab.benchmarks.kernels_speed import SHAPES, Speed, measure_shape
-from rnnlab.cells.cell import TorchCell
-from rnnlab.cells.gru import Gru
 from tests.benchmarks.composed import composed
 from tests.benchmarks.tiny_imdb import REVIEWS, write_archive
 
@@ -22,10 +20,10 @@ def test_kernels_are_measured_on_full_batches_and_on_the_corpuss_lengths(
     asked: list[tuple[Any, ...]] = []
 
     def measured(
-        cell: TorchCell, inputs: int, hidden: int, batch: int, time: int, lengths: Tensor | None, turns: int
+        cell: str, inputs: int, hidden: int, batch: int, time: int, lengths: Tensor | None, turns: int
     ) -> list[Speed]:
-        asked.append((cell.name, inputs, hidden, batch, time, lengths, turns))
-        rates = (2e6, 1e6, 2.0, 50.0, 100.0, 0.5)
+        asked.append((cell, inputs, hidden, batch, time, lengths, turns))
+        rates = ("torch", 2e6, 1e6, 2.0, 50.0, 100.0, 0.5, 400, 0.25)
         return [Speed(inputs, hidden, batch, time, 1, training, *rates) for training in (False, True)]
 
     monkeypatch.setattr("rnnlab.benchmarks.kernels_speed.measure_shape", measured)
@@ -43,13 +41,44 @@ def test_kernels_are_measured_on_full_batches_and_on_the_corpuss_lengths(
     assert {row["cell"] for row in rows} == {"rnn", "lstm"}
     assert {row["lengths"] for row in rows} == {None, "imdb"}
     seen = capsys.readouterr().out
-    for words in ("Forward and backward", "100, 128, 32, 240", "of imdb", "2.00", "50 %"):
+    for words in (
+        "Forward and backward",
+        "100, 128, 32, 240",
+        "of imdb",
+        "2.00",
+        "50 %",
+        "25 %",
+        "2.00 torch",
+        "products",
+    ):
         assert words in seen
 
 
-def test_a_measurement_is_one_of_each_pass() -> None:
-    speeds = measure_shape(Gru(), 3, 4, 2, 5, lengths=torch.tensor([5, 2]), turns=1)
+@pytest.mark.parametrize(
+    ("cell", "beside", "forwards", "back"),
+    [
+        ("gru", "torch", None, None),
+        ("mingru", "gru", 3 + 2 * 8 + 4, 4 + 4 + 8 + 3 * 8 + 2 * 3),
+        ("qrnn", "gru", 3 + 2 * 12 + 4, 4 + 4 + 4 + 12 + 3 * 12 + 2 * 3),  # it keeps its state, too
+        ("lru", "gru", 3 + 2 * 12 + 8 + 8 + 4, 4 + 4 * 8 + 3 * 12 + 2 * 3),
+    ],
+)
+def test_a_measurement_is_one_of_each_pass(
+    cell: str, beside: str, forwards: int | None, back: int | None
+) -> None:
+    speeds = measure_shape(cell, 3, 4, 2, 5, lengths=torch.tensor([5, 2]), turns=1)
     assert [speed.is_training for speed in speeds] == [False, True]
     for speed in speeds:
-        assert speed.tokens == 7
-        assert all(value > 0 for key, value in speed.to_dict().items() if key != "is_training")
+        assert (speed.tokens, speed.beside) == (7, beside)
+        rates = (speed.fused_tokens_per_second, speed.other_tokens_per_second, speed.ratio)
+        assert all(rate > 0 for rate in (*rates, speed.fused_gflops, speed.matmul_gflops, speed.matmul_share))
+        assert (speed.memory_share is None) == (forwards is None)
+    moved = [None, None] if forwards is None or back is None else [4 * forwards, 4 * (forwards + back)]
+    assert [speed.bytes_per_token for speed in speeds] == moved
+
+
+def test_what_bounds_a_layer_is_where_most_of_the_time_goes() -> None:
+    def bound(product: float, memory: float | None) -> str:
+        return Speed(1, 1, 1, 1, 1, True, "gru", 1.0, 1.0, 1.0, 1.0, 1.0, product, 4, memory).bound
+
+    assert [bound(0.6, None), bound(0.3, 0.4), bound(0.3, 0.2)] == ["products", "memory", "gates"]

@@ -20,6 +20,8 @@ GOOD: dict[str, Any] = {
     "logging": False,
     "prediction": None,
     "jobs": None,
+    "device": None,
+    "minutes": 8,
 }
 
 

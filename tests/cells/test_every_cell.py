@@ -22,6 +22,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("mogrifier", {"inner": "gru", "rounds": 2, "forget_bias": 1.0}),
     ("mogrifier", {"rank": 2}),
     ("slstm", {"heads": 2, "initialization": "orthogonal"}),
+    ("qrnn", {"window": 2, "zoneout": 0.3}),
 ]
 every_cell = pytest.mark.parametrize(
     ("cell", "options"), VARIANTS, ids=[f"{name}{''.join(map(str, given))}" for name, given in VARIANTS]
@@ -32,7 +33,7 @@ HIDDEN = 4
 
 def encoder_of(cell: str, options: dict[str, Any], layers: int = 2, both: bool = True) -> RecurrentEncoder:
     torch.manual_seed(1)
-    return RecurrentEncoder(3, cell, HIDDEN, layers, bidirectional=both, **options).double()
+    return RecurrentEncoder(3, cell, HIDDEN, layers, bidirectional=both, **options).double().eval()
 
 
 def state_of(encoder: RecurrentEncoder, batch: int) -> State:
@@ -160,6 +161,11 @@ def test_every_parameter_learns(cell: str, options: dict[str, Any]) -> None:
         ("layernorm_lstm", {}, 4 * 8 * (5 + 8 + 3) + 2 * 8),
         ("lem", {}, 4 * 8 * (5 + 8 + 1)),
         ("slstm", {"heads": 2}, 4 * 8 * (5 + 4 + 1)),
+        ("mingru", {}, 2 * 8 * (5 + 1)),
+        ("minlstm", {}, 3 * 8 * (5 + 1)),
+        ("qrnn", {"window": 2}, 3 * 8 * (2 * 5 + 1)),
+        ("sru", {}, 4 * 8 * (5 + 1)),
+        ("lru", {}, 3 * 8 * 5 + 2 * 8 * 8 + 3 * 8),
     ],
 )
 def test_its_parameters_are_as_many_as_it_says(cell: str, options: dict[str, Any], count: int) -> None:
@@ -279,6 +285,31 @@ def test_heads_start_orthogonal_each_and_do_not_see_one_another() -> None:
         assert not matrix[:2, 2:].any()
 
 
+def test_a_window_larger_than_the_sequence_sees_zeros_before_it() -> None:
+    wide, narrow = (encoder_of("qrnn", {"window": window}, 1, both=False) for window in (2, 1))
+    own = wide.network.weight_ih_l0.detach()[:, :3]  # what sees the token, beside what sees the one before it
+    narrow.load_plain_state_dict({"weight_ih_l0": own, "bias_ih_l0": wide.network.bias_ih_l0.detach()})
+    token = torch.randn(2, 1, 3, dtype=torch.float64)
+    torch.testing.assert_close(wide(token)[0], narrow(token)[0])
+
+
+def test_zoneout_keeps_numbers_in_training_and_a_share_of_them_afterwards() -> None:
+    encoder = encoder_of("qrnn", {"zoneout": 0.25}, 1, both=False)
+    plain = encoder_of("qrnn", {}, 1, both=False)
+    plain.load_plain_state_dict(encoder.train().plain_state_dict())
+    token, state = torch.randn(1, 1, 3).double().expand(4000, 1, 3), torch.randn(1, 1, HIDDEN).double()
+    before = (state.expand(1, 4000, HIDDEN),)
+    (after,), (free,) = encoder(token, None, before)[1], plain(token, None, before)[1]
+    is_kept = (after - state).abs() < 1e-12
+    torch.testing.assert_close(
+        torch.where(is_kept, free, after), free
+    )  # a number stays, or moves as without it
+    assert abs(float(is_kept.double().mean()) - 0.25) < 0.02
+    (evaluated,) = encoder.eval()(token, None, before)[1]
+    torch.testing.assert_close(evaluated, free + 0.25 * (state - free))  # the mean over what may stay
+    assert torch.equal(encoder(token, None, before)[1][0], evaluated)
+
+
 def test_both_states_of_lem_move_between_what_they_were_and_where_they_go() -> None:
     weights, (hidden, memory), token, (output, after) = one_step("lem", {"step_size": 0.5})
     given = token @ weights["weight_ih"].T + weights["bias_ih"]
@@ -306,6 +337,16 @@ def test_both_states_of_lem_move_between_what_they_were_and_where_they_go() -> N
         ("slstm", {"heads": 0}, "model.heads=0: expected a whole number from 1"),
         ("lem", {"step_size": 1.5}, "model.step_size=1.5: expected a number above 0 and at most 1"),
         ("lem", {"forget_bias": 1.0}, "the lem cell has no gate that forgets"),
+        ("mingru", {"window": 2}, "model.window: mingru has no such option"),
+        ("mingru", {"initialization": "orthogonal"}, "the mingru cell has no recurrent matrix to start so"),
+        ("qrnn", {"window": 3}, "model.window=3: the qrnn cell's gates see 1 token or 2"),
+        ("qrnn", {"window": True}, "model.window=True: the qrnn cell's gates see 1 token or 2"),
+        ("qrnn", {"zoneout": 1.0}, "model.zoneout=1.0: expected a share from 0 to below 1"),
+        ("lru", {"r_max": 1.01}, "expected radii from 0 to 1, the second larger"),
+        ("lru", {"r_min": -0.1}, "expected radii from 0 to 1, the second larger"),
+        ("lru", {"r_min": 0.9, "r_max": 0.9}, "expected radii from 0 to 1, the second larger"),
+        ("lru", {"max_phase": 7.0}, "model.max_phase=7.0: expected an angle above 0, up to 2 pi"),
+        ("lru", {"forget_bias": 1.0}, "the lru cell has no gate that forgets"),
     ],
 )
 def test_what_a_cell_lacks_is_refused(cell: str, options: dict[str, Any], message: str) -> None:

@@ -50,6 +50,39 @@ def test_a_state_of_four_goes_on_as_if_it_had_not_been_stopped(
     assert_same_end(folder.path, writer)
 
 
+STOPPED: list[tuple[str, dict[str, Any]]] = [
+    ("mingru", {}),
+    ("minlstm", {"norm": "none", "residual": False}),
+    ("qrnn", {"window": 2, "zoneout": 0.3}),
+    ("sru", {}),
+    ("lru", {"gated": True}),
+    ("mogrifier", {}),
+]
+
+
+@pytest.mark.parametrize(("cell", "options"), STOPPED, ids=[cell for cell, _ in STOPPED])
+def test_a_stopped_training_ends_as_one_that_was_not(
+    cell: str,
+    options: dict[str, Any],
+    config: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stack = {key: value for key, value in config["model"].items() if key not in ("heads", "initialization")}
+    short = {**config["trainer"], "max_epochs": 1, "limit_train_batches": 5}
+    config = {**config, "model": {**stack, "cell": cell, **options}, "trainer": short}
+    fit(config, tmp_path / "whole")
+    with stopped_at(3, monkeypatch):
+        fit(config, tmp_path / "stopped")
+    folder = RunFolder(tmp_path / "stopped")
+    fit(resumed_config(config, folder, []), folder.path)
+    assert_same_end(folder.path, tmp_path / "whole")
+    if options.get("norm") == "none":  # nothing but the cell is what an export can't have
+        for form in ("onnx", "int8", "torchscript"):
+            with pytest.raises(ConfigError, match=f"format={form}: the {cell} cell can't be written so"):
+                exporting.export(str(folder.path), form, str(tmp_path / "model"), split=None, trust=None)
+
+
 def test_it_writes_a_token_at_a_time(writer: Path) -> None:
     model = rnnlab.load(writer)
     assert isinstance(model, TrainedLanguageModel)

@@ -244,6 +244,9 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         Table(train=str(tmp_path))
     with pytest.raises(DataError, match=r"There is no file nowhere/x\.csv in .* or "):
         Table(train="nowhere/x.csv")
+    (tmp_path / "LICENSE").touch()
+    with pytest.raises(DataError, match=r"no file .*/nothing\.csv in .*Choose from: reviews\.csv\.$"):
+        Table(train=str(tmp_path / "nothing.csv"))
 
 
 def test_a_file_named_for_two_splits(three: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ from rnnlab.diagnostics.record import Curve, LayerRecord, Record, add_record
 from rnnlab.errors import RunError
 from rnnlab.figures.gradient_flow import Remembered, vanishing_gradient_figure
 from rnnlab.runs.draw_when_swept import DrawWhenSwept
-from rnnlab.runs.vanishing_gradient import draw_vanishing_gradient
+from rnnlab.runs.vanishing_gradient import draw_vanishing_gradient, network_name
 
 
 def write_run(
@@ -81,6 +81,27 @@ def test_it_is_drawn_from_the_finished_runs_of_a_folder(tmp_path: Path) -> None:
     config = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path / "sweep")}}})
     DrawWhenSwept().on_multirun_end(config)
     assert (tmp_path / "sweep" / "figures" / "vanishing_gradient.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ({"cell": "lstm", "peepholes": True, "coupled": True}, "lstm, peepholes, coupled"),
+        ({"cell": "qrnn", "window": 2, "zoneout": 0.0}, "qrnn, window 2"),
+        ({"cell": "mogrifier", "inner": "gru", "rounds": 5, "rank": None}, "mogrifier, gru"),
+        (
+            {"cell": "lru", "r_min": 0.9, "max_phase": 6.283185307179586, "gated": True},
+            "lru, r_min 0.9, gated",
+        ),
+        (
+            {"cell": "mingru", "residual": True, "norm": "layer", "layers": 2},
+            "mingru, residual, norm layer, layers 2",
+        ),
+        ({"cell": "no_such_module.Mine", "leak": 0.5}, "no_such_module.Mine"),  # it is not imported
+    ],
+)
+def test_variants_of_a_cell_are_told_apart(model: dict[str, Any], name: str) -> None:
+    assert network_name({"model": model, "trainer": {}}) == name
 
 
 def test_a_folder_without_such_runs_is_told(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from rnnlab.cells.cell import State, TorchCell
 from rnnlab.encoder.recurrent import RecurrentEncoder
 from rnnlab.encoder.scans import packed_pass
+from rnnlab.errors import ConfigError
 
 KINDS = [("rnn", "tanh"), ("rnn", "relu"), ("gru", "tanh"), ("lstm", "tanh")]
 INPUT, HIDDEN = 3, 4
@@ -170,6 +171,30 @@ def test_the_memory_of_an_lstm_survives_a_long_padding(dtype: torch.dtype) -> No
     _, (_, memory) = encoder(inputs, torch.tensor([700, 10]))
     _, (_, expected) = encoder(inputs[1:, :10])
     torch.testing.assert_close(memory[:, 1:], expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_ways_of_ragged_batches_are_exact(kind: tuple[str, str]) -> None:
+    encoder = encoder_of(Case(kind, 2, True, [], 0, False, 1))
+    lengths = torch.tensor([3, 9, 1, 7])
+    inputs = torch.randn(4, 10, INPUT, dtype=torch.float64)
+    inputs[is_padding(lengths, 10)] = torch.nan
+    inputs.requires_grad_()
+    results = []
+    for backend in ("packed", "masked"):
+        encoder.backend = backend
+        outputs, final = encoder(inputs, lengths)
+        assert (outputs[is_padding(lengths, 10)] == 0).all()
+        results.append([outputs, *final, *gradients(outputs, final, 1, [inputs, *encoder.parameters()])])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, **TOLERANCE)
+
+
+def test_packing_is_refused_where_it_can_not_be() -> None:
+    with pytest.raises(ConfigError, match="lack the mingru cell"):
+        RecurrentEncoder(INPUT, "mingru", HIDDEN, backend="packed")
+    with pytest.raises(ConfigError, match="walks all layers in one call"):
+        RecurrentEncoder(INPUT, "gru", HIDDEN, layers=2, residual=True, backend="packed")
 
 
 @pytest.mark.gpu

@@ -11,7 +11,17 @@ from matplotlib.image import imread
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
 
-from rnnlab.figures.drawing import COLOURS, colour, house_style, new_panel, publish, rendered, save
+from rnnlab.figures.drawing import (
+    COLOURS,
+    colour,
+    colours_of,
+    colours_of_cells,
+    house_style,
+    new_panel,
+    publish,
+    rendered,
+    save,
+)
 
 
 @house_style()
@@ -76,3 +86,16 @@ def test_colours_are_far_enough_from_white() -> None:
 
     assert all(contrast(code) > 2 for code in COLOURS)
     assert all(contrast(colour(number)) > 3 for number in range(3))
+
+
+def test_a_cell_has_one_colour_whatever_its_run_is_called() -> None:
+    cells = colours_of_cells()
+    assert colours_of(["gru seed=1", "lstm seed=1"]) == {
+        "gru seed=1": cells["gru"],
+        "lstm seed=1": cells["lstm"],
+    }
+    names = ["rnn seed=1", "rnn seed=2", "mingru/2026", "layernorm_lstm", "bag of bigrams", "lstm, train"]
+    found = colours_of(names)
+    assert len(set(found.values())) == len(names)
+    assert found["mingru/2026"] == cells["mingru"]
+    assert list(found) == names

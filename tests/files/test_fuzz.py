@@ -123,7 +123,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = room / "logs"
     for name in ("seed=1", "seed=2"):
         shutil.copytree(trained.folder, folder / name)
-        with SummaryWriter(str(folder / name / "tensorboard")) as writer:  # type: ignore[no-untyped-call]
+        with SummaryWriter(str(folder / name)) as writer:  # type: ignore[no-untyped-call]
             for step in range(3):
                 writer.add_scalar("train/loss", 1 / (step + 1), step)  # type: ignore[no-untyped-call]
                 writer.add_scalar("validation/loss", 1 / (step + 1), step)  # type: ignore[no-untyped-call]
@@ -211,7 +211,7 @@ def try_checkpoint(logs: Path, data: st.DataObject) -> None:
 
 def try_answers(logs: Path, data: st.DataObject) -> None:
     with copied(logs / "seed=1") as folder:
-        events = next((folder / "tensorboard").glob("events*"))
+        events = next(folder.glob("events*"))
         file = data.draw(st.sampled_from([events, folder / "figures" / "documents_test.npz"]))
         change = data.draw(scratched(file.read_bytes()) | st.sampled_from(["folder", "device", "hole"]))
         place(file, change)

@@ -3,6 +3,7 @@
 import copy
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -92,8 +93,9 @@ def test_it_trains_with_baselines_on_the_same_windows_and_figures(
     trained: tuple[Path, dict[str, Any]],
 ) -> None:
     run, metrics = trained
-    names = {"loss", "mse", "mae", "real_mse", "real_mae", "mase", "smape", "wql", "coverage_80", "width_80"}
-    assert set(metrics["test"]) == names
+    bands = {"wql", "coverage_80", "width_80"}
+    names = {"loss", "mse", "mae", "real_mse", "real_mae", "mase", "smape", *bands}
+    assert set(metrics["test"]) == names | {f"tracked_{name}" for name in bands}
     assert set(metrics["baselines"]) == {"last value", "linear (NLinear)"}  # a look-back holds no day
     drawn = {file.stem for file in (run / "figures").glob("*.png")}
     assert {"forecasts_test", "error_by_step_validation", "coverage_test", "residuals_test"} <= drawn
@@ -154,7 +156,9 @@ def test_a_backtest_gives_the_figures_once_more_or_at_a_stride(
     run: Path, tmp_path: Path, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command("evaluate", f"run={run}") == 0
-    assert "digit for digit" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "digit for digit" in told
+    assert re.search(r"following known errors .* 80 % .* [-+]\d+\.\d points", told)
     report = tmp_path / "daily.json"
     assert command("evaluate", f"run={run}", "stride=8", f"output={report}") == 0
     assert json.loads(report.read_text())["runs"][0]["documents"] == 2 * 4
@@ -185,6 +189,19 @@ def test_a_table_and_a_frame_are_forecast_alike(
         assert [float(row[name]) for row in rows] == pytest.approx(ours[name].tolist())
     assert (frame["sold_0.1"] <= frame["sold"]).all()
     assert (frame["sold"] <= frame["sold_0.9"]).all()
+
+
+def test_bands_follow_the_errors_of_a_table_s_own_past(run: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    whole = pandas.read_csv("shops.csv")
+    plain, tracked = (
+        rnnlab.load(run, device="cpu", task={"tracked": asked}).forecast(whole) for asked in (False, True)
+    )
+    assert (plain["sold"] == tracked["sold"]).all()
+    assert (plain["sold_0.9"] != tracked["sold_0.9"]).mean() > 0.5
+    short = whole.groupby("shop").tail(LOOK_BACK + AHEAD)  # no forecast of the past can be made from it
+    same = rnnlab.load(run, device="cpu", task={"tracked": True}).forecast(short)
+    assert same["sold_0.9"].tolist() == pytest.approx(plain["sold_0.9"].tolist(), rel=1e-5)
 
 
 def test_an_explanation_adds_up(run: Path, tmp_path: Path, command: Callable[..., int]) -> None:
@@ -276,17 +293,26 @@ def test_constant_and_missing_values_are_told(room: Path, composed: dict[str, An
     assert "of the values are missing" in told
 
 
-def test_a_sweep_its_table_and_its_plots(
-    run: Path, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+def test_a_sweep_of_cells_and_horizons_its_table_and_its_plots(
+    room: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    swept = ["data.horizon=2,4", "trainer.max_epochs=1", "logger=none"]
-    fixed = [word for word in SMALL if "horizon" not in word and "max_epochs" not in word]
-    assert command("train", "-m", *fixed, *swept) == 0
+    monkeypatch.chdir(room)
+    made = ["task=forecasting", "data=made_series", "data.corpus.towns=1", "data.corpus.steps=1200"]
+    made += ["data.look_back=24", "batches.train_stride=32", "batches.stride=16", "model.hidden_size=4"]
+    made += ["trainer=cpu", "trainer.max_epochs=1", "baselines=false", "model.backend=torch"]
+    swept = ["model=rnn,lstm,gru,mingru", "data.horizon=96,192"]
+    assert command("train", "-m", *made, *swept) == 0
     assert "best validation/loss" in capsys.readouterr().out
     assert command("results", "logs/sweeps") == 0
-    assert "data.horizon" in capsys.readouterr().out
-    assert command("plot", f"run={run}") == 0
-    assert (run / "figures" / "curve_mae.png").is_file()
+    table = capsys.readouterr().out
+    assert "data.horizon" in table
+    for cell in ("rnn", "lstm", "gru", "mingru"):
+        assert len(re.findall(rf"│ {cell} +│ +(?:96|192) │", table)) == 2, table
+    assert command("plot", "run=logs/sweeps", "output=plots") == 0
+    assert {"curve_loss", "curve_mae"} <= {file.stem for file in Path("plots").glob("*.png")}
 
 
 def test_counts_are_learnt_as_counts(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -212,6 +212,57 @@ def test_conformal_ranks_are_those_of_the_paper() -> None:
     assert not conformal.fitted(quantiles, errors.reshape(9, 1, 1), known, LEVELS).shifts.any()
 
 
+def tracked(
+    truth: np.ndarray, start: conformal.Conformal, rate: float, every: int, missing: int | None = None
+) -> np.ndarray:
+    """Return tracked quantiles around 0 of one target from every so many origins."""
+    tracker, found = conformal.Tracker(start, rate), []
+    horizon = len(start.shifts)
+    for origin in range(0, len(truth) - horizon + 1, every):
+        later = truth[origin : origin + horizon, None]
+        known = np.arange(origin, origin + horizon)[:, None] != missing
+        found.append(tracker.follow(0, origin, np.zeros((horizon, 1, 1)), later, known))
+    return np.stack(found)[:, :, 0]
+
+
+@pytest.mark.parametrize("every", [1, 2, 5])
+def test_quantiles_follow_what_is_known_before_each_origin(every: int) -> None:
+    chance = np.random.default_rng(2)
+    truth, missing, rate = chance.standard_normal(60), 20, 0.1
+    start = conformal.Conformal(LEVELS, np.array([[[-0.5, 0.0, 1.0]]] * 4))
+    found = tracked(truth, start, rate, every, missing)
+    slow = []
+    for number in range(len(found)):
+        shifts = start.shifts[:, 0].copy()
+        for earlier in range(number):
+            for step in range(4):
+                time = earlier * every + step
+                if time < number * every and time != missing:
+                    below = truth[time] <= slow[earlier][step]
+                    shifts[step] += rate * 1.5 * (np.array(LEVELS) - below) * [1, 0, 1]
+        slow.append(np.stack((shifts[:, 0].clip(max=0), shifts[:, 1], shifts[:, 2].clip(min=0)), axis=1))
+    assert found == pytest.approx(np.stack(slow))
+    other = truth.copy()
+    other[31:] += 100  # the origins up to there know nothing of it
+    until = 31 // every + 1
+    again = tracked(other, start, rate, every, missing)
+    assert np.array_equal(again[:until], found[:until])
+    assert not np.array_equal(again[until:], found[until:])
+
+
+def test_tracked_bands_hold_what_they_say_where_the_future_is_not_like_validation() -> None:
+    truth = np.random.default_rng(3).standard_normal(4000) * np.repeat([0.5, 2.0], 2000)
+    start = conformal.Conformal(LEVELS, np.array([[[-1.28, 0.0, 1.28]]] * 3))
+    for rate, within in ((0.0, False), (0.02, True)):
+        found = tracked(truth, start, rate, 1)
+        for part in (slice(500, 2000), slice(2500, None)):
+            held = [
+                (found[:, step, 0] <= later) & (later <= found[:, step, 2])
+                for step, later in enumerate(truth[step : step + len(found)] for step in range(3))
+            ]
+            assert (abs(np.mean([one[part] for one in held]) - 0.8) < 0.03) == within
+
+
 def test_adjusted_quantiles_leave_the_median_and_do_not_cross() -> None:
     shifts = np.array([2.0, 0.0, -3.0])
     adjusted = conformal.Conformal(LEVELS, shifts).adjusted(np.array([-1.0, 0.0, 1.0]))

@@ -54,7 +54,7 @@ def garden(**options: Any) -> LanguageData:
 
 
 def words(data: LanguageData, stage: str) -> str:
-    return " ".join(data.encoded.vocabulary.decode(data.text(stage)))
+    return " ".join(data.encoded.vocabulary.decode(data.text(stage).whole()))
 
 
 def test_documents_follow_one_another_each_with_an_end() -> None:
@@ -83,7 +83,7 @@ def test_loaders_predict_every_token_once() -> None:
     for stage, loader in zip(("train", "validation", "test"), loaders, strict=True):
         assert sum(batch.predicted for batch in loader) == len(data.text(stage)) == loader.predicted
     first = next(iter(loaders[0]))
-    assert first.inputs.tolist()[0] == [1, *data.text("train")[:2].tolist()]
+    assert first.inputs.tolist()[0] == [1, *data.text("train").whole()[:2].tolist()]
 
 
 def test_facts_say_what_a_token_is() -> None:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from rnnlab.corpora.memory_problems import Adding, Copy, FirstToken, MemoryProblem
+from rnnlab.corpora.memory_problems import Adding, Copy, FirstToken, MemoryProblem, Parity
 from rnnlab.errors import ConfigError
 
-PROBLEMS: list[MemoryProblem] = [Adding(37), Copy(12, items=3), FirstToken(9)]
+PROBLEMS: list[MemoryProblem] = [Adding(37), Copy(12, items=3), FirstToken(9), Parity(9)]
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
@@ -39,6 +39,19 @@ def test_each_copied_symbol_is_asked_for_after_the_distance() -> None:
         assert np.array_equal(ids[:, place], made.answers[:, place])
         assert (ids[:, place + 12] == 5).all()
     assert (ids[:, 3:12] == 4).all()
+
+
+def test_parity_is_asked_of_longer_sequences_in_the_test_split() -> None:
+    problem = Parity(6, beyond=3)
+    for drawn, lengths in ((problem.sequences, range(1, 7)), (problem.test_sequences, range(7, 19))):
+        made = drawn(400, np.random.default_rng(1))
+        assert set(made.lengths) == set(lengths)
+        for row, length, answer in zip(made.inputs, made.lengths, made.answers, strict=True):
+            assert (row[:length].sum(axis=1) == 1).all()
+            assert not row[length:].any()
+            assert answer == row[:, 1].sum() % 2
+        assert 0.4 < made.answers.mean() < 0.6
+    assert set(Parity(6, beyond=1).test_sequences(9, np.random.default_rng(1)).lengths) == {6}
 
 
 @pytest.mark.parametrize("distance", [4, 10, 37, 200])

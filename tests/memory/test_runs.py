@@ -30,6 +30,19 @@ def test_a_gru_learns_what_came_first(compose: Compose, tmp_path: Path) -> None:
     assert metrics["test"]["loss"] < 0.1 < metrics["baselines"]["guessing"]["loss"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("cell", "learns"), [("rnn", True), ("mingru", False), ("lru", False)])
+def test_gates_that_do_not_see_the_state_do_not_learn_parity(
+    cell: str, learns: bool, compose: Compose, tmp_path: Path
+) -> None:
+    sizes = ["model.hidden_size=16", "batches.batch_size=64", "batches.train=25600", "batches.test=300"]
+    words = ["data=parity", "data.distance=6", *sizes, f"model={cell}", "model.backend=torch"]
+    training = ["optimizer=adam", "optimizer.lr=0.01", "scheduler=none", "trainer.max_epochs=1"]
+    metrics = fit(compose(*words, *training), tmp_path / "run")  # 400 steps
+    accuracy = metrics["test"]["accuracy"]  # of sequences longer than any in training
+    assert accuracy > 0.95 if learns else accuracy < 0.7
+
+
 @pytest.mark.parametrize("data", ["adding", "copy"])
 def test_a_run_is_evaluated_digit_for_digit_and_at_other_distances(
     data: str, compose: Compose, tmp_path: Path

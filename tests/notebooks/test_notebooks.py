@@ -18,7 +18,7 @@ from tests.training.conftest import write_reviews
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = (
     *("01_sentiment", "02_language_model", "03_vanishing_gradient", "04_sweep_and_compare"),
-    "05_forecasting",
+    *("05_forecasting", "06_speech"),
 )
 LARGEST = 600_000  # bytes
 OF_A_MACHINE = re.compile(r"(?<![\w.~])/(?:root|home|Users|tmp|var|usr|opt|mnt|work|private)/")
@@ -39,6 +39,7 @@ def settings(place: Path) -> dict[str, dict[str, Any]]:
     table = ["data=csv", f"data.corpus.train={reviews}", "data.vocabulary.min_frequency=1"]
     classify = ["batches.batch_size=16", "task.embedding_size=8", "optimizer.lr=0.01"]
     predict = ["batches.batch_size=4", "batches.bptt=9", "task.embedding_size=8", "optimizer.lr=0.02"]
+    few = ["data.corpus.validation=8", "data.corpus.test=4"]
     remember = ["batches.train=128", "batches.validation=32", "batches.test=32"]
     return {
         "01_sentiment": {"data": table, "network": ["model=gru"], "training": [*TINY, *classify]},
@@ -62,6 +63,11 @@ def settings(place: Path) -> dict[str, dict[str, Any]]:
             "data": ["data=made_series", "data.corpus.towns=2", "data.corpus.steps=600"],
             "network": ["model=gru"],
             "training": [*(word for word in TINY if "baselines" not in word), "data.look_back=24"],
+        },
+        "06_speech": {
+            "data": ["data=touch_tones", "data.corpus.train=60", "data.corpus.longest=3", *few],
+            "network": ["model=gru"],
+            "training": TINY,
         },
     }
 

@@ -134,13 +134,20 @@ def sweep(words: list[str], reader: Reader) -> None:
     for job in (jobs[0], jobs[-1]):
         assert configuration([word for word in job if not word.startswith(("hydra", "sweep"))])
     composed_of("train", words_of_launcher(words))
-    if reader.runs_long_ones and "submitit_slurm" not in " ".join(words):
+    if reader.runs_long_ones and not re.search(r"submitit_slurm|storage=\w+\+\w+://", " ".join(words)):
         fewer = [re.sub(r"^(sweep\.trials|seed)=.*", r"\1=1", word) for word in words[2:]]
         table = ["data=csv", "data.corpus.train=mine.csv", "data.vocabulary.min_frequency=1"]
-        data = ["data.distance=5"] if "experiment=vanishing_gradient" in words else table
+        data = ["data.distance=5"] if {"experiment=vanishing_gradient", "task=memory"} & {*words} else table
         quick = [*quick_words(words), *data]
         fewer = [word for word in fewer if not word.startswith("data.distance=")]
         assert reader.give("train", *fewer, *quick) == 0
+
+
+def watched(words: list[str], reader: Reader) -> None:
+    """It is given what a search calls its storage; the program is no part of the package."""
+    from rnnlab.sweeps.storage import Storage
+
+    assert words[1:] == [Storage("sqlite", "sweep", Path("<sweep>")).name]
 
 
 def of_a_corpus_that_is_not_here(words: list[str], reader: Reader) -> None:
@@ -190,14 +197,15 @@ def from_elsewhere(words: list[str], reader: Reader) -> None:
 
 
 def figure_of_labels(words: list[str], reader: Reader) -> None:
-    """The figure of pretended runs with few labels, from scratch and pretrained."""
+    """The figure of pretended runs, with few labels, from scratch and pretrained."""
     for labelled in (100, 500):
         for initial in (None, "logs/lm"):
             content = {**config(), "init_from": initial, "data": {"name": "csv", "labelled": labelled}}
             folder = Path(f"logs/sweeps/sentiment/csv/labels/{labelled}-{initial is None}")
             finished(folder, content, 0.8, baselines={"bag of bigrams": {"accuracy": 0.7}})
     assert reader.give("results", *words[2:]) == 0
-    assert Path("labels.png").is_file()
+    (figure,) = (word.partition("=")[2] for word in words if word.startswith("plot="))
+    assert Path(figure).is_file()
 
 
 def benchmark(words: list[str], reader: Reader) -> None:
@@ -224,7 +232,8 @@ RULES: dict[str, Callable[[list[str], Reader], None]] = {
     r"pip install -e .*": installing,
     r"pip install torch --index-url \S+|uv venv|uv pip install -e \. .*": without_gpu,
     r"export PYTHONPATH=\.": lambda words, reader: None,  # said in test_own_parts.py by monkeypatch
-    r"tensorboard --logdir logs|pre-commit install|mypy": installed_tool,
+    r"tensorboard --logdir logs(/sweeps)?|pre-commit install|mypy": installed_tool,
+    r"optuna-dashboard .*": watched,
     r"ruff (check|format --check) src scripts tests": installed_tool,
     r"pytest -m smoke": smoke,
     rf"{TRAIN} --help": helped,

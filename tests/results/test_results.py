@@ -317,6 +317,30 @@ def test_the_figure(logs: Path, command: Command, tmp_path: Path) -> None:
     assert not any(key.endswith("hidden_size") for key in rows_of(out)[0])  # the points alone
 
 
+def test_a_metric_is_drawn_against_the_speed(tmp_path: Path, command: Command) -> None:
+    for cell, rate in (("rnn", 8e4), ("gru", 2e4)):
+        for seed in (1, 2):
+            finished(tmp_path / "sweep" / f"{cell}-{seed}", config(cell, seed=seed), 0.7, rate=rate + seed)
+    untold = config("gru")
+    untold["model"]["cell"] = "lstm"
+    finished(tmp_path / "sweep" / "untold", untold, 0.7, rate=None)
+    drawn = figure_of_runs(found_under([tmp_path]).runs, "tokens_per_second,cell")
+    panel = drawn.axes[0]
+    assert panel.get_xlabel() == "tokens per second in training"
+    places = {str(line.get_label()): list(line[0].get_xdata()) for line in panel.containers}
+    assert places == {"cell rnn": [8e4 + 1.5], "cell gru": [2e4 + 1.5]}
+    words = (f"plot={tmp_path / 'a.png'}", "x=tokens_per_second,cell", "format=csv")
+    status, out, _ = command(tmp_path / "sweep", *words)
+    assert (status, [row["model.cell"] for row in rows_of(out)]) == (0, ["gru", "lstm", "rnn"])
+    for words, message in (
+        (("x=tokens_per_second,cell,seed",), "choose one key beside tokens_per_second"),
+        (("x=tokens_per_second,cell", "baseline=majority class"), "not trained at so many tokens"),
+        (("x=tokens_per_second,cell", "where=cell=lstm"), "No run tells its tokens per second"),
+    ):
+        status, _, err = command(tmp_path / "sweep", f"plot={tmp_path / 'b.png'}", *words)
+        assert (status, message in " ".join(err.split())) == (2, True)
+
+
 def test_the_simple_methods_stand_beside_the_runs(logs: Path, command: Command, tmp_path: Path) -> None:
     simple = {"majority class": {"accuracy": 0.5}, "bag of bigrams": {"accuracy": 0.625}}
     for lr in (0.001, 0.01):

@@ -46,6 +46,25 @@ def test_the_command_says_so_and_writes_the_figures(
     assert "overwrite=true" in capsys.readouterr().err
 
 
+def test_a_text_is_scored_by_a_language_model_and_by_no_classifier(
+    language: Finished,
+    sentiment: Finished,
+    command: Command,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text("the rose is red .\nthe violet is blue .\n" * 30, encoding="utf-8")
+    assert command("evaluate", f"run={language.folder}", f"data={book}", f"output={tmp_path / 'told'}") == 0
+    (told,) = json.loads((tmp_path / "told").read_text())["runs"]
+    assert (told["data"], told["documents"]) == ("book.txt", 60)
+    assert told["metrics"]["perplexity"] > 1
+    capsys.readouterr()
+    assert command("evaluate", f"run={sentiment.folder}", f"data={book}") == 2
+    assert "the data has no classes" in capsys.readouterr().err.replace("\n", " ")
+    assert command("evaluate", f"run={language.folder}", f"data={book}", "data.corpus.label_column=a") == 2
+
+
 def test_changed_data_is_noticed(
     sentiment: Finished, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

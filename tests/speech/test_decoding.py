@@ -1,14 +1,19 @@
 """CTC by hand: its loss over all paths, beam search beside exhaustive search, alignment, advisers."""
 
 from itertools import groupby, product
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
+from rnnlab.corpora.touch_tones import TouchTones
 from rnnlab.errors import ConfigError
+from rnnlab.signals.kept_sound import kept_sound
+from rnnlab.signals.log_mel import LogMel
 from rnnlab.tasks.speech.advisers import Trigrams, WordBonus, WordList
+from rnnlab.tasks.speech.baselines import is_isolated, nearest_template, warped_distances
 from rnnlab.tasks.speech.decoder import Decoder, Decoding
 from rnnlab.tasks.speech.decoding import Spelling, aligned, beam_search, greedy
 from rnnlab.tasks.speech.error_counts import bootstrap_interval, edits
@@ -149,3 +154,31 @@ def test_edits_are_those_of_torchmetrics() -> None:
         assert ours == pytest.approx(rate(list(told), list(meant)).item(), abs=1e-6)
     low, high = bootstrap_interval([one.errors for one in by_words], [one.meant for one in by_words])
     assert low < sum(one.errors for one in by_words) / sum(one.meant for one in by_words) < high
+
+
+def test_time_warping_is_the_cheapest_of_all_ways() -> None:
+    chance = np.random.default_rng(1)
+    frames = chance.standard_normal((4, 3)).astype(np.float32)
+    templates = [chance.standard_normal((n, 3)).astype(np.float32) for n in (1, 3, 6)]
+
+    def cheapest(costs: np.ndarray, i: int, j: int) -> float:
+        ways = [cheapest(costs, i - 1, j - 1) + 2 * costs[i, j]] if i and j else []
+        ways += [cheapest(costs, i - 1, j) + costs[i, j]] if i else []
+        ways += [cheapest(costs, i, j - 1) + costs[i, j]] if j else []
+        return min(ways, default=2 * costs[0, 0])
+
+    for found, template in zip(warped_distances(frames, templates), templates, strict=True):
+        costs = np.linalg.norm(frames[:, None] - template, axis=2)
+        expected = cheapest(costs, 3, len(template) - 1) / (4 + len(template))
+        assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_nearest_template_tells_a_tone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RNNLAB_CACHE_DIR", str(tmp_path))
+    corpus = TouchTones(train=60, validation=1, test=10, longest=1, noise=30)
+    assert is_isolated(corpus)
+    assert not is_isolated(TouchTones(train=60))
+    sound = kept_sound(corpus, LogMel(8000, bands=32), {"train": (1.0,), "test": (1.0,)})
+    ((name, rates),) = nearest_template(corpus, sound["train"][1.0], sound["test"][1.0]).items()
+    assert name == "time warping, nearest of 60"
+    assert rates["wer"] == rates["ser"] < 0.3

@@ -1,7 +1,8 @@
 """task=speech through the front door: touch tones, trained for a second."""
 
 import json
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,13 @@ import torch
 from scipy.io import wavfile
 
 import rnnlab
+from rnnlab.corpora.sound import Sound
 from rnnlab.corpora.touch_tones import TouchTones
 from rnnlab.errors import RunError
-from rnnlab.tasks.speech.answers import TrainedSpeech
+from rnnlab.runs.load import open_run
+from rnnlab.tasks.speech.answers import WINDOW, TrainedSpeech
+from rnnlab.tasks.speech.decoder import language_adviser
+from rnnlab.tasks.task import evaluating
 from rnnlab.training.fit import fit
 from tests.runs.conftest import command as command  # the fixture
 from tests.runs.conftest import composed_of
@@ -181,3 +186,91 @@ def test_a_text_of_both_directions_is_no_stream(room: Path) -> None:
     fit(config, room / "both")
     with pytest.raises(RunError, match="bidirectional=false"):
         rnnlab.load(room / "both", device="cpu").stream()  # type: ignore[attr-defined]
+
+
+def test_the_network_behind_the_features_leaves_as_onnx(
+    run: Path, room: Path, model: TrainedSpeech, command: Callable[..., int]
+) -> None:
+    pytest.importorskip("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    assert command("export", f"run={run}", "format=onnx", f"output={room / 'heard.onnx'}") == 0
+    beside = json.loads((room / "heard.json").read_text())
+    assert beside["symbols"] == list(model.task.spelling.symbols)
+    assert beside["blank"] == len(beside["symbols"])
+    parts = [model.steps(sound) for sound in TouchTones(test=3).sounds("test")]
+    lengths = np.array([len(part) for part in parts])
+    inputs = np.zeros((3, lengths.max(), parts[0].shape[1]), dtype=np.float32)
+    for row, part in zip(inputs, parts, strict=True):
+        row[: len(part)] = part
+    session = runtime.InferenceSession(str(room / "heard.onnx"), providers=["CPUExecutionProvider"])
+    (told,) = session.run(None, {"inputs": inputs, "lengths": lengths})
+    for row, expected in zip(told, model.log_probabilities(parts), strict=True):
+        np.testing.assert_allclose(row[: len(expected)], expected, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def language(run: Path, room: Path) -> Path:
+    """A language model of the same transcripts, in the same words."""
+    words = ["task=language_model", "baselines=false", "trainer=cpu", "trainer.max_epochs=1", "logger=none"]
+    size = ["task.embedding_size=8", "model.hidden_size=8", "model.backend=torch", "batches.batch_size=4"]
+    fit(composed_of([*words, *size, *SPEECH[1:7]]), room / "language")
+    return room / "language"
+
+
+def test_a_language_model_of_this_project_decides_too(
+    run: Path, language: Path, model: TrainedSpeech, command: Callable[..., int]
+) -> None:
+    opened = open_run(language)
+    spelling = model.task.spelling
+    adviser = language_adviser(opened, 0.7, spelling)
+    text = tuple(spelling.symbols.index(word) for word in ("one", "two", "two"))
+    told = sum(float(adviser.advice([text[:n]])[0, text[n]]) for n in range(3))
+    told += float(adviser.endings([text])[0])
+    ids = [opened.vocabulary.id_of(word) for word in ("<eos>", "one", "two", "two", "<eos>")]
+    with evaluating(opened.task):
+        hidden, _ = opened.task(torch.tensor([ids[:-1]]), None)
+        expected = opened.task.decoder.log_probabilities(hidden[0])[range(4), ids[1:]].sum()
+    assert told == pytest.approx(0.7 * expected.item(), abs=1e-4)
+    beam = ["task.decoding.method=beam", f"task.decoding.lm={language}", f"output={run / 'advised.json'}"]
+    assert command("evaluate", f"run={run}", "split=test", *beam) == 0
+
+
+def test_no_more_recordings_are_held_than_are_looked_at_together(model: TrainedSpeech) -> None:
+    alive, most = 0, 0
+    tone = next(iter(TouchTones(test=1).sounds("test"))).samples[:2000]
+
+    def gone() -> None:
+        nonlocal alive
+        alive -= 1
+
+    def sounds() -> Iterator[tuple[str, Sound]]:
+        nonlocal alive, most
+        for number in range(1000):
+            samples = tone.copy()
+            weakref.finalize(samples, gone)
+            alive += 1
+            most = max(most, alive)
+            yield str(number), Sound(samples, 8000)
+
+    told = [found.name for found in model.transcribe(sounds())]
+    assert told == [str(number) for number in range(1000)]
+    assert most <= 2 * WINDOW
+
+
+def test_another_rate_is_resampled_and_said_once(
+    model: TrainedSpeech, caplog: pytest.LogCaptureFixture
+) -> None:
+    sound = next(iter(TouchTones(test=1).sounds("test")))
+    twice = Sound(np.repeat(sound.samples, 2), 16_000)
+    told = list(model.transcribe([("a", twice), ("b", sound), ("c", twice)]))
+    assert [found.seconds for found in told] == [sound.seconds] * 3
+    assert [record.getMessage() for record in caplog.records if "resampled" in record.getMessage()] == [
+        "The recordings: some have 16,000 samples a second; they are resampled to 8,000."
+    ]
+
+
+def test_a_model_that_reads_text_does_not_listen(
+    run: Path, language: Path, room: Path, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("predict", f"run={language}", f"input={room / 'sounds' / '0.wav'}", "output=a.csv") == 2
+    assert "speech" in capsys.readouterr().err

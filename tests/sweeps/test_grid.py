@@ -30,17 +30,17 @@ def test_damaged_figures_are_told_and_the_other_jobs_are_shown(
 
 def test_finished_jobs_are_skipped_and_new_ones_added(commanded: Commanded, capsys: Output) -> None:
     assert commanded.run("model=rnn,gru", "trainer.max_epochs=2") == 0
-    assert commanded.jobs() == ["model-gru", "model-rnn"]
+    assert commanded.jobs() == ["gru", "rnn"]
     assert commanded.run("trainer.max_epochs=2", "model=lstm,rnn,gru") == 0
-    assert commanded.jobs() == ["model-gru", "model-lstm", "model-rnn"]
+    assert commanded.jobs() == ["gru", "lstm", "rnn"]
     assert [line for line in commanded.noted() if line.endswith("started")] == [
-        "model-rnn started",
-        "model-gru started",
-        "model-lstm started",
+        "rnn started",
+        "gru started",
+        "lstm started",
     ]
     assert capsys.readouterr().out.count("finished before") == 2
     told = yaml.safe_load(commanded.sweep().facts_file.read_text())
-    assert told["jobs"]["model-lstm"] == ["trainer.max_epochs=2", "model=lstm"]
+    assert told["jobs"]["lstm"] == ["trainer.max_epochs=2", "model=lstm"]
     assert (told["swept"], told["monitor"], told["mode"]) == (["model"], "validation/accuracy", "max")
 
 
@@ -51,25 +51,25 @@ def test_one_failing_job_does_not_end_the_others(commanded: Commanded, capsys: O
     assert "1 of 3 jobs failed" in told.err
     states = {name: RunFolder(commanded.sweep().path / name).state() for name in commanded.jobs()}
     assert {name: state.name for name, state in states.items()} == {
-        "seed-1": "finished",
-        "seed-13": "failed",
-        "seed-2": "finished",
+        "seed=1": "finished",
+        "seed=13": "failed",
+        "seed=2": "finished",
     }
-    assert states["seed-13"].reason == "No luck with seed 13."
+    assert states["seed=13"].reason == "No luck with seed 13."
     assert commanded.run("seed=1,13,2") == 1
-    assert commanded.noted().count("seed-13 started") == 2
-    assert commanded.noted().count("seed-1 started") == 1
+    assert commanded.noted().count("seed=13 started") == 2
+    assert commanded.noted().count("seed=1 started") == 1
 
 
 def test_a_choice_that_does_not_exist_fails_alone_and_is_told_first(
     commanded: Commanded, capsys: Output
 ) -> None:
     assert commanded.run("model=gru,gruu") == 1
-    assert commanded.noted() == ["model-gru started", "model-gru finished"]
+    assert commanded.noted() == ["gru started", "gru finished"]
     told = capsys.readouterr().out
-    assert told.startswith("model-gruu can't start: ")
+    assert told.startswith("gruu can't start: ")
     assert told.count("model=gruu: there is no such choice") == 2  # and in the table at the end
-    state = RunFolder(commanded.sweep().path / "model-gruu").state()
+    state = RunFolder(commanded.sweep().path / "gruu").state()
     assert state.name == "failed"
     assert "model=gruu: there is no such choice" in state.reason
 
@@ -87,13 +87,13 @@ def test_a_stopped_sweep_says_how_to_go_on_and_does(commanded: Commanded, capsys
     assert (
         "Go on with: python scripts/train.py -m seed=1,15,2 trainer.max_epochs=3" in capsys.readouterr().err
     )
-    assert commanded.noted() == ["seed-1 started", "seed-1 finished", "seed-15 started"]
+    assert commanded.noted() == ["seed=1 started", "seed=1 finished", "seed=15 started"]
     assert commanded.run(*words) == 0
     assert commanded.noted()[3:] == [
-        "seed-15 resumed",
-        "seed-15 finished",
-        "seed-2 started",
-        "seed-2 finished",
+        "seed=15 resumed",
+        "seed=15 finished",
+        "seed=2 started",
+        "seed=2 finished",
     ]
     assert not [path for path in commanded.sweep().attempts.iterdir() if path.is_dir()]
 
@@ -102,10 +102,10 @@ def test_restart_puts_the_old_sweep_aside(commanded: Commanded, capsys: Output) 
     assert commanded.run("seed=1,2") == 0
     old = commanded.sweep().path
     assert commanded.run("seed=1,2", "sweep.restart=true") == 0
-    assert commanded.noted().count("seed-1 started") == 2
+    assert commanded.noted().count("seed=1 started") == 2
     (aside,) = old.parent.glob(f"{old.name}.before-*")
-    assert (aside / "seed-1" / "metrics.json").is_file()
-    assert (old / "seed-1" / "metrics.json").is_file()
+    assert (aside / "seed=1" / "metrics.json").is_file()
+    assert (old / "seed=1" / "metrics.json").is_file()
     assert "restart" not in yaml.safe_load((old / "sweep.yaml").read_text())["command"]
 
 
@@ -113,11 +113,11 @@ def test_a_run_of_another_configuration_is_not_taken_for_the_job(
     commanded: Commanded, capsys: Output
 ) -> None:
     assert commanded.run("seed=1,2") == 0
-    stored = commanded.sweep().path / "seed-1" / "config.yaml"
+    stored = commanded.sweep().path / "seed=1" / "config.yaml"
     stored.write_text(stored.read_text().replace("max_epochs", "fewer_epochs"))
     assert commanded.run("seed=1,2") == 1
     assert "started with another configuration" in capsys.readouterr().out
-    assert commanded.noted().count("seed-1 started") == 1
+    assert commanded.noted().count("seed=1 started") == 1
 
 
 def test_a_finished_job_counts_by_its_data_too(commanded: Commanded, capsys: Output) -> None:
@@ -132,7 +132,7 @@ def test_a_finished_job_counts_by_its_data_too(commanded: Commanded, capsys: Out
     told = capsys.readouterr().out
     assert "Sweep of 3 jobs, in" in told
     assert told.count("made from what has changed since: data.") == 2
-    assert commanded.noted().count("seed-1 started") == commanded.noted().count("seed-3 started") == 1
+    assert commanded.noted().count("seed=1 started") == commanded.noted().count("seed=3 started") == 1
     rows = [line for line in repr(compared(["logs"], metrics="accuracy")).splitlines() if "finished" in line]
     assert len(rows) == 2
     assert "2 finished" in rows[0] + rows[1]
@@ -141,7 +141,7 @@ def test_a_finished_job_counts_by_its_data_too(commanded: Commanded, capsys: Out
     assert "can't be told: There is no file" in capsys.readouterr().out
     table.write_text("text,label\nfine,bad\ndull,good\n")
     assert commanded.run(*words, "seed=1,2,3", "sweep.restart=true") == 0
-    assert commanded.noted().count("seed-1 started") == 2
+    assert commanded.noted().count("seed=1 started") == 2
 
 
 def test_a_finished_job_counts_by_the_users_code_too(
@@ -171,13 +171,26 @@ def test_jobs_from_before_fingerprints_count_and_it_is_said(commanded: Commanded
 
 def test_a_run_without_a_checkpoint_starts_anew(commanded: Commanded) -> None:
     assert commanded.run("seed=1,2") == 0
-    run = RunFolder(commanded.sweep().path / "seed-2")
+    run = RunFolder(commanded.sweep().path / "seed=2")
     run.metrics_file.unlink()
     run.last.unlink()
-    (run.path / "tensorboard").mkdir()
+    (run.path / "validation").mkdir()
     assert commanded.run("seed=1,2") == 0
-    assert commanded.noted()[-2:] == ["seed-2 started", "seed-2 finished"]
-    assert not (run.path / "tensorboard").exists()
+    assert commanded.noted()[-2:] == ["seed=2 started", "seed=2 finished"]
+    assert not (run.path / "validation").exists()
+
+
+def test_jobs_keep_the_names_that_an_earlier_rnnlab_gave_them(commanded: Commanded) -> None:
+    assert commanded.run("model=gru", "seed=1,2") == 0
+    folder = commanded.sweep()
+    for number in (1, 2):
+        (folder.path / f"seed={number}").rename(folder.path / f"seed-{number}")
+    told = folder.facts_file.read_text()
+    folder.facts_file.write_text(told.replace("seed=1:", "seed-1:").replace("seed=2:", "seed-2:"))
+    assert commanded.run("model=gru", "seed=1,2,3") == 0
+    assert commanded.jobs() == ["seed-1", "seed-2", "seed=3"]
+    assert commanded.noted().count("seed=1 started") == commanded.noted().count("seed=3 started") == 1
+    assert "seed-1 started" not in commanded.noted()
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,15 @@
 """Names of folders: readable, unique, the same every time, safe everywhere."""
 
 import re
+import shlex
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnlab.sweeps.overrides import LONGEST, job_name, sweep_name, trial_name
+from rnnlab.folders import command, with_runs_quoted
+from rnnlab.sweeps.overrides import LONGEST, job_name, plain, sweep_name, trial_name
 
 keys = st.from_regex(r"\+{0,2}[a-z][a-z_]{0,8}(\.[a-z][a-z0-9_]{0,8}){0,2}", fullmatch=True)
 values = st.one_of(
@@ -34,25 +36,23 @@ def test_a_name_is_safe_for_file_systems_shells_and_hydra(chosen: dict[str, obje
         sweep_name("grid", sorted(chosen), list(chosen.items())),
         trial_name(3, list(chosen.items())),
     ):
-        assert re.fullmatch(r"[A-Za-z0-9._+-]+", name)
+        assert re.fullmatch(r"[A-Za-z0-9._+=-]+( [A-Za-z0-9._+=-]+)*", name)
         assert len(name) <= LONGEST
         assert not name.startswith((".", "-"))
         path = f"logs/sweeps/{name}"
-        assert OverridesParser.create().parse_override(f"resume={path}").value() == path
+        (word,) = with_runs_quoted([f"resume={path}"])
+        assert plain(OverridesParser.create().parse_override(word).value()) == path
+        assert shlex.split(command("train", f"resume={path}"))[2:] in ([word], [f"resume='{path}'"])
 
 
 @given(keys, st.lists(values, min_size=2, max_size=6), st.lists(values, min_size=1, max_size=3))
 def test_different_values_have_different_names(key: str, first: list[object], second: list[object]) -> None:
     combinations = [[(key, one), ("z.other_key", other)] for one in first for other in second]
+    names = [(job_name(chosen), sweep_name("grid", ["seed"], chosen)) for chosen in combinations]
     for number, chosen in enumerate(combinations):
-        for earlier in combinations[:number]:
-            names = job_name(chosen).lower(), job_name(earlier).lower()
-            assert (names[0] == names[1]) == same(chosen, earlier)
-            sweeps = (
-                sweep_name("grid", ["seed"], chosen).lower(),
-                sweep_name("grid", ["seed"], earlier).lower(),
-            )
-            assert (sweeps[0] == sweeps[1]) == same(chosen, earlier)
+        for before, earlier in enumerate(combinations[:number]):
+            for name, other in zip(names[number], names[before], strict=True):
+                assert (name.lower() == other.lower()) == same(chosen, earlier)
 
 
 @given(settings, settings)
@@ -76,10 +76,11 @@ def test_the_order_of_the_command_does_not_matter(chosen: dict[str, object], cha
 @pytest.mark.parametrize(
     ("chosen", "name"),
     [
-        ([("model", "gru"), ("seed", 1)], "model-gru_seed-1"),
-        ([("data", "rotten_tomatoes"), ("task.dropout", 0.25)], "data-rotten_tomatoes_task.dropout-0.25"),
-        ([("optimizer.lr", 1e-5), ("trainer.max_epochs", -1)], "optimizer.lr-1e-05_trainer.max_epochs--1"),
-        ([("task.vectors", None), ("baselines", True)], "baselines-true_task.vectors-null"),
+        ([("model", "gru"), ("seed", 1)], "gru seed=1"),
+        ([("data", "rotten_tomatoes"), ("task.dropout", 0.25)], "rotten_tomatoes dropout=0.25"),
+        ([("model.dropout", 0.5), ("task.dropout", 0.25)], "model.dropout=0.5 task.dropout=0.25"),
+        ([("optimizer.lr", 1e-5), ("trainer.max_epochs", -1)], "lr=1e-05 max_epochs=-1"),
+        ([("task.vectors", None), ("baselines", True)], "baselines=true vectors=null"),
     ],
 )
 def test_usual_values_are_read_off_the_name(chosen: list[tuple[str, object]], name: str) -> None:

@@ -51,7 +51,7 @@ def test_a_sweep_killed_in_its_third_job_goes_on_and_does_nothing_twice(
     commanded: Commanded, held: Path
 ) -> None:
     words = ["model=rnn,lstm,gru", "seed=1,2", "trainer.max_epochs=4"]
-    third = "model-lstm_seed-1"
+    third = "lstm seed=1"
     held.write_text(third)
     first = commanded.start(*words)
     wait_for(lambda: f"{third} held" in commanded.noted())
@@ -68,28 +68,28 @@ def test_a_sweep_killed_in_its_third_job_goes_on_and_does_nothing_twice(
 
 def test_two_invocations_share_the_work(commanded: Commanded, held: Path) -> None:
     words = ["seed=1,2,3,4", "trainer.max_epochs=2"]
-    held.write_text("seed-1 seed-2")
+    held.write_text("seed=1 seed=2")
     first = commanded.start(*words)
-    wait_for(lambda: "seed-1 held" in commanded.noted())
+    wait_for(lambda: "seed=1 held" in commanded.noted())
     second = commanded.start(*words)
-    wait_for(lambda: "seed-2 held" in commanded.noted())
+    wait_for(lambda: "seed=2 held" in commanded.noted())
     held.unlink()
     for told in (ended(first, 0), ended(second, 0)):
-        assert all(f"seed-{seed}" in told for seed in (1, 2, 3, 4))  # both have the whole table
-    assert sorted(started(commanded)) == ["seed-1", "seed-2", "seed-3", "seed-4"]
+        assert all(f"seed={seed}" in told for seed in (1, 2, 3, 4))  # both have the whole table
+    assert sorted(started(commanded)) == ["seed=1", "seed=2", "seed=3", "seed=4"]
 
 
 def test_what_a_killed_invocation_leaves_is_taken_over_by_the_other(commanded: Commanded, held: Path) -> None:
-    held.write_text("seed-1")
+    held.write_text("seed=1")
     first = commanded.start("seed=1,2", "trainer.max_epochs=2")
-    wait_for(lambda: "seed-1 held" in commanded.noted())
+    wait_for(lambda: "seed=1 held" in commanded.noted())
     second = commanded.start("seed=1,2", "trainer.max_epochs=2")
-    wait_for(lambda: "seed-2" in finished(commanded))
+    wait_for(lambda: "seed=2" in finished(commanded))
     first.send_signal(signal.SIGKILL)
     first.communicate()
     held.unlink()
-    assert "Waiting for other processes, which are at seed-1." in ended(second, 0)
-    assert "seed-1 resumed" in commanded.noted()
+    assert "Waiting for other processes, which are at seed=1." in ended(second, 0)
+    assert "seed=1 resumed" in commanded.noted()
 
 
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
@@ -97,23 +97,23 @@ def test_a_process_that_dies_takes_no_other_job_with_it(launcher: str, commanded
     pytest.importorskip(f"hydra_plugins.hydra_{launcher.split('_')[0]}_launcher")
     words = [f"hydra/launcher={launcher}", "seed=1,14,13,2", "trainer.max_epochs=2", "sweep.at_once=4"]
     told = ended(commanded.start(*words), 1)
-    assert finished(commanded) == {"seed-1", "seed-14", "seed-2"}
-    assert "seed-14 resumed" in commanded.noted()
+    assert finished(commanded) == {"seed=1", "seed=14", "seed=2"}
+    assert "seed=14 resumed" in commanded.noted()
     assert "No luck with seed 13." in told
     assert "1 of 4 jobs failed" in told
 
 
 def test_ctrl_c_stops_the_jobs_of_other_processes(commanded: Commanded, held: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    held.write_text("seed-1 seed-2")
+    held.write_text("seed=1 seed=2")
     words = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=1,2,3,4", "trainer.max_epochs=2"]
     sweep = commanded.start(*words)
-    wait_for(lambda: {"seed-1 held", "seed-2 held"} <= set(commanded.noted()))
+    wait_for(lambda: {"seed=1 held", "seed=2 held"} <= set(commanded.noted()))
     sweep.send_signal(signal.SIGINT)
     told = ended(sweep, 130)
     assert "Go on with:" in told
-    assert sorted(started(commanded)) == ["seed-1", "seed-2"]
+    assert sorted(started(commanded)) == ["seed=1", "seed=2"]
     held.unlink()
     ended(commanded.start(*words), 0)
     assert len(finished(commanded)) == 4
-    assert sorted(started(commanded)) == ["seed-1", "seed-2", "seed-3", "seed-4"]
+    assert sorted(started(commanded)) == ["seed=1", "seed=2", "seed=3", "seed=4"]

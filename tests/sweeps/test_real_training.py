@@ -43,7 +43,7 @@ def test_a_sweep_killed_in_its_third_training_goes_on(tmp_path: Path) -> None:
     words += ["callbacks.early_stopping.patience=null"]
     first = start(tmp_path, *words)
     end = time.monotonic() + 500
-    while not (found := list(tmp_path.glob("logs/sweeps/*/*/*/model-lstm_seed-1/checkpoints/last.ckpt"))):
+    while not (found := list(tmp_path.glob("logs/sweeps/*/*/*/lstm seed=1/checkpoints/last.ckpt"))):
         assert time.monotonic() < end
         time.sleep(0.02)
     first.send_signal(signal.SIGKILL)
@@ -55,7 +55,7 @@ def test_a_sweep_killed_in_its_third_training_goes_on(tmp_path: Path) -> None:
     again = start(tmp_path, *words)
     told, _ = again.communicate(timeout=500)
     assert again.returncode == 0, told
-    assert "model-lstm_seed-1 goes on from its last checkpoint" in told
+    assert "lstm seed=1 goes on from its last checkpoint" in told
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     runs = [RunFolder(path.parent) for path in third.path.parent.glob("*/run.lock")]
     assert len(runs) == 6
@@ -66,10 +66,10 @@ def test_a_sweep_killed_in_its_third_training_goes_on(tmp_path: Path) -> None:
 
 def test_a_hopeless_trial_ends_early_and_can_be_gone_on_with(compose: Any, tmp_path: Path) -> None:
     optuna = pytest.importorskip("optuna")
+    from rnnlab.sweeps.storage import Storage, open_study
     from rnnlab.sweeps.trial_link import Pruned, TrialLink, linked, watchers
-    from rnnlab.sweeps.trials import open_study
 
-    storage, pruner = tmp_path / "trials.sqlite", optuna.pruners.ThresholdPruner(lower=2.0)
+    storage, pruner = Storage("sqlite", "sweep", tmp_path), optuna.pruners.ThresholdPruner(lower=2.0)
     study = open_study(storage, pruner, "max")
     trial = study.ask()
     config = compose("baselines=false", "logger=none", "trainer.max_epochs=3")

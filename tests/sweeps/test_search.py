@@ -22,9 +22,9 @@ SPACE = ["model=rnn,gru", "optimizer.lr=tag(log,interval(1e-4,1e-1))"]
 
 
 def trials(commanded: Commanded) -> list[Any]:
-    from rnnlab.sweeps.trials import open_study
+    from rnnlab.sweeps.storage import Storage, open_study
 
-    return open_study(commanded.sweep().storage).get_trials()
+    return open_study(Storage("sqlite", "sweep", commanded.sweep().path)).get_trials()
 
 
 def composed(*overrides: str, groups: Path) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def test_the_same_values_are_not_trained_twice(commanded: Commanded) -> None:
 def test_a_damaged_database_ends_with_status_2(harm: str, commanded: Commanded, capsys: Output) -> None:
     words = ["sweep=optuna", "sweep.trials=1", "trainer.max_epochs=1", *SPACE]
     assert commanded.run(*words) == 0
-    storage = commanded.sweep().storage
+    storage = commanded.sweep().path / "trials.sqlite"
     whole = storage.read_bytes()
     if harm == "a folder":
         storage.unlink()
@@ -113,6 +113,27 @@ def test_a_damaged_database_ends_with_status_2(harm: str, commanded: Commanded, 
     assert "trials.sqlite is damaged: " in said
     assert "sweep.restart=true" in said
     assert commanded.run(*words, "sweep.restart=true") == 0
+
+
+def test_a_journal_is_gone_on_with_and_no_other_storage_is(commanded: Commanded, capsys: Output) -> None:
+    words = ["sweep=optuna", "sweep.pruner=none", "optimizer.lr=0.1,0.2,0.3"]
+    assert commanded.run(*words, "sweep.storage=journal", "sweep.trials=1") == 0
+    assert commanded.run(*words, "sweep.storage=journal", "sweep.trials=2") == 0
+    assert len(commanded.jobs()) == 2
+    assert not (commanded.sweep().path / "trials.sqlite").exists()
+    assert commanded.run(*words, "sweep.trials=3") == 2
+    assert "sweep.storage=journal. Say that" in capsys.readouterr().err
+    (commanded.sweep().path / "trials.journal").write_text("no\ntrials\n")
+    assert commanded.run(*words, "sweep.storage=journal", "sweep.trials=3") == 2
+    assert "trials.journal is damaged: " in capsys.readouterr().err.replace("\n", "")
+
+
+def test_a_server_that_does_not_answer_ends_with_status_2(commanded: Commanded, capsys: Output) -> None:
+    pytest.importorskip("psycopg")
+    address = f"postgresql+psycopg://nobody@/trials?host={commanded.folder}"
+    assert commanded.run("sweep=optuna", f"sweep.storage='{address}'", "optimizer.lr=0.1,0.2") == 2
+    assert "the trials' database fails: connection" in capsys.readouterr().err.replace("\n", " ")
+    assert not commanded.noted()
 
 
 def test_another_space_is_another_search(commanded: Commanded) -> None:
@@ -141,6 +162,10 @@ def test_a_search_does_not_go_on_with_other_data(commanded: Commanded, capsys: O
         (["sweep.pruner=medain"], "Did you mean median"),
         (["sweep.trails=3"], "Did you mean sweep.trials"),
         (["model=rnn,gruu"], "model=gruu: there is no such choice"),
+        (["sweep.storage=jornal"], "Did you mean journal"),
+        (["sweep.storage=postgresql+psycopg://me:secret@host/db"], "has a password in it"),
+        (["sweep.storage=sqlite:///trials.db"], "leave the key out"),
+        (["sweep.storage=oracel://me@host/db"], "no driver for it is installed"),
         (["task.dropout=interval(1,0)"], "task.dropout=interval(1,0)"),
         (["task.dropout=tag(logg,interval(0,1))"], "the only tag is log"),
         (["task.dropout=0.1,0.1"], "has the same value twice"),

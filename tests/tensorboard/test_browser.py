@@ -25,8 +25,8 @@ PATIENCE = 240.0  # seconds for a page: Chromium draws with the processor
 @pytest.fixture(scope="module")
 def address(sentiment: Twins, language: Twins, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     logs = tmp_path_factory.mktemp("logs")
-    shutil.copytree(sentiment.logged, logs / "sentiment")
-    shutil.copytree(language.logged, logs / "language")
+    shutil.copytree(sentiment.logged, logs / "gru seed=1")
+    shutil.copytree(language.logged, logs / "lstm seed=2")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -69,12 +69,19 @@ def seen(browser: Browser, address: str, tab: str, *wanted: str) -> str:
 
 
 def test_scalars(browser: Browser, address: str) -> None:
-    seen(browser, address, "scalars", "gradient_norm", "train", "validation", "weight_norm", "best/test/loss")
+    seen(browser, address, "scalars", "curves/loss", "gradient_norm", "weight_norm", "final/test/loss")
     assert browser.count("svg, canvas") > 2
 
 
+def test_it_opens_on_the_curves_of_both_splits(browser: Browser, address: str) -> None:
+    text = seen(browser, address, "timeseries", "curves/accuracy", "curves/loss", "Card Width")
+    assert "final/" not in text[: text.index("curves/loss")]
+    runs = ["gru seed=1", "gru seed=1/validation", "lstm seed=2", "lstm seed=2/validation"]
+    assert [line for line in text.splitlines()[: text.splitlines().index("curves")] if line in runs] == runs
+
+
 def test_custom_scalars(browser: Browser, address: str) -> None:
-    seen(browser, address, "custom_scalars", "train and validation", "perplexity", "auroc", "Matches (4)")
+    seen(browser, address, "custom_scalars", "norms by layer", "gradients, before clipping")
 
 
 def test_images(browser: Browser, address: str) -> None:
@@ -91,7 +98,7 @@ def test_text(browser: Browser, address: str) -> None:
 
 
 def test_hyperparameters(browser: Browser, address: str) -> None:
-    seen(browser, address, "hparams", "sentiment/tensorboard", "language/tensorboard", "best/test/accuracy")
+    seen(browser, address, "hparams", "gru seed=1", "lstm seed=2", "final/test/accuracy")
 
 
 def test_projector(browser: Browser, address: str) -> None:

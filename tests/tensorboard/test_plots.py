@@ -44,7 +44,7 @@ def names_in(folder: Path) -> set[str]:
 
 
 def main_event_file(run: Path) -> Path:
-    return min((run / "tensorboard").glob("events.out.tfevents.*"))
+    return min(run.glob("events.out.tfevents.*"))
 
 
 def test_one_run_gets_all_figures(run: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,8 +110,8 @@ def test_a_broken_event_file_is_named_and_the_rest_is_drawn(
 
 
 def test_an_event_file_that_is_a_folder_is_named(run: Path) -> None:
-    (run / "tensorboard" / "events.out.tfevents.99999999999.x").mkdir()
-    found, problems = scalars_of(run / "tensorboard")
+    (run / "events.out.tfevents.99999999999.x").mkdir()
+    found, problems = scalars_of(run)
     assert found
     assert len(problems) == 1
     assert "99999999999" in problems[0]
@@ -120,7 +120,7 @@ def test_an_event_file_that_is_a_folder_is_named(run: Path) -> None:
 def test_every_scalar_is_read_as_tensorboard_reads_it(sentiment: Twins) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    folder = sentiment.logged / "tensorboard"
+    folder = sentiment.logged
     events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
     found, problems = scalars_of(folder)
     assert not problems
@@ -166,8 +166,8 @@ def test_a_record_that_is_no_event_is_named(tmp_path: Path) -> None:
 def test_metrics_that_are_no_numbers_are_reported(
     run: Path, command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with SummaryWriter(str(run / "tensorboard")) as writer:  # type: ignore[no-untyped-call]
-        writer.add_scalar("train/loss", float("nan"), 99_999)  # type: ignore[no-untyped-call]
+    with SummaryWriter(str(run)) as writer:  # type: ignore[no-untyped-call]
+        writer.add_scalar("curves/loss", float("nan"), 99_999)  # type: ignore[no-untyped-call]
     assert command("plot", f"run={run}") == 0
     err = capsys.readouterr().err
     assert "run: 1 of 3 values of train/loss are no numbers; they are gaps." in err

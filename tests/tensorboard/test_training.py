@@ -2,25 +2,30 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from google.protobuf.message import Message
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import plugin_data_pb2
+from torch import nn
+from torch.utils.tensorboard import SummaryWriter
 
 from rnnlab.errors import ConfigError
+from rnnlab.files.event_file import curves_in
 from rnnlab.training.loggers import LoggerSettings
+from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.tensorboard import summary
 from tests.tensorboard.conftest import Twins, train
 
 
 def events_of(run: Path) -> EventAccumulator:
     sizes = {"scalars": 0, "images": 0, "tensors": 0}
-    return EventAccumulator(str(run / "tensorboard"), size_guidance=sizes).Reload()
+    return EventAccumulator(str(run), size_guidance=sizes).Reload()
 
 
 def text_of(events: EventAccumulator, tag: str) -> list[str]:
@@ -48,7 +53,7 @@ def test_logging_changes_no_bit_of_the_training(task: str, request: pytest.Fixtu
 
 def test_without_a_logger_nothing_is_drawn(sentiment: Twins) -> None:
     assert not (sentiment.silent / "figures").exists()
-    assert not (sentiment.silent / "tensorboard").exists()
+    assert not list(sentiment.silent.rglob("events*"))
 
 
 def test_scalars_come_in_groups(sentiment: Twins) -> None:
@@ -56,16 +61,16 @@ def test_scalars_come_in_groups(sentiment: Twins) -> None:
     tags = set(events.Tags()["scalars"])
     layers = ("embedding", "encoder.0", "classifier", "all")
     wanted = {
-        *("train/loss", "train/accuracy", "validation/loss", "validation/auroc", "best/test/accuracy"),
+        *("curves/loss", "curves/accuracy", "final/test/accuracy"),
         *("step/loss", "step/tokens_per_second", "step/padding_share", "optimizer/learning_rate"),
         *(f"{kind}_norm/{layer}" for kind in ("gradient", "weight") for layer in layers),
     }
     assert wanted <= tags
     assert {tag.partition("/")[0] for tag in tags} <= {
-        *("train", "validation", "best", "step", "optimizer", "gradient_norm", "weight_norm")
+        *("curves", "final", "step", "optimizer", "gradient_norm", "weight_norm")
     }
     steps = [event.step for event in events.Scalars("step/loss")]
-    assert steps == list(range(2, steps[-1] + 1, 2))
+    assert steps == [1, *range(2, steps[-1] + 1, 2)]
     for tag in tags:
         assert len({event.step for event in events.Scalars(tag)}) == len(events.Scalars(tag)), tag
     assert all(0 <= event.value < 1 for event in events.Scalars("step/padding_share"))
@@ -91,17 +96,51 @@ def test_hyperparameters_have_a_row_with_the_final_metrics(sentiment: Twins) -> 
     assert "_hparams_/experiment" not in events.summary_metadata, "one run would name all runs' columns"
     metrics = metrics_of(sentiment.logged)
     for name, value in metrics["test"].items():
-        (event,) = events.Scalars(f"best/test/{name}")
+        (event,) = events.Scalars(f"final/test/{name}")
         assert event.value == pytest.approx(value)
 
 
 def test_train_and_validation_share_a_chart(language: Twins) -> None:
+    """One tag in two folders: TensorBoard draws each folder in a colour of its own, and this group first."""
+    training, validation = events_of(language.logged), events_of(language.logged / "validation")
+    metrics = metrics_of(language.logged)["validation"]
+    assert set(validation.Tags()["scalars"]) == {f"curves/{name}" for name in metrics}
+    assert {"curves/loss", "curves/perplexity"} <= set(training.Tags()["scalars"])
+    groups = {tag.partition("/")[0] for tag in training.Tags()["scalars"]}
+    assert min(groups) == "curves"
+    assert training.Scalars("curves/loss") != validation.Scalars("curves/loss")
+
+
+def test_norms_of_all_layers_share_a_chart(language: Twins) -> None:
     (event,) = events_of(language.logged).Tensors("custom_scalars__config__")
-    layout = layout_pb2.Layout.FromString(event.tensor_proto.string_val[0])
-    first: Any = layout.category[0]
-    charts = {chart.title: list(chart.multiline.tag) for chart in first.chart}
-    assert charts == {name: [rf"^(train|validation)/{name}$"] for name in ("loss", "perplexity", "accuracy")}
-    assert isinstance(layout, Message)
+    layout: Any = layout_pb2.Layout.FromString(event.tensor_proto.string_val[0])
+    assert [list(chart.multiline.tag) for chart in layout.category[0].chart] == [
+        ["^gradient_norm/"],
+        ["^weight_norm/"],
+    ]
+
+
+@pytest.mark.parametrize(("task", "metric"), [("sentiment", "accuracy"), ("language", "perplexity")])
+def test_learning_curves_are_among_the_figures(
+    task: str, metric: str, request: pytest.FixtureRequest
+) -> None:
+    figures = request.getfixturevalue(task).logged / "figures"
+    assert {path.stem for path in figures.glob("curve_*.png")} == {"curve_loss", f"curve_{metric}"}
+
+
+def test_a_run_from_before_goes_on_where_its_curves_are(tmp_path: Path, sentiment: Twins) -> None:
+    run = shutil.copytree(sentiment.logged, tmp_path / "run")
+    (run / "tensorboard").mkdir()
+    assert RunFolder(run).curves == run / "tensorboard"
+    for split in ("train", "validation"):
+        with SummaryWriter(str(run / "tensorboard")) as writer:  # type: ignore[no-untyped-call]
+            writer.add_scalar(f"{split}/loss", 0.5, 1)  # type: ignore[no-untyped-call]
+    with SummaryWriter(str(run / "tensorboard" / "validation")) as writer:  # type: ignore[no-untyped-call]
+        writer.add_scalar("curves/loss", 0.25, 2)  # type: ignore[no-untyped-call]
+    curves, problems = curves_in(RunFolder(run).curves)
+    assert not problems
+    assert curves["validation/loss"].steps.tolist() == [1, 2]
+    assert curves["train/loss"].values.tolist() == [0.5]
 
 
 def test_the_run_is_told_in_words(sentiment: Twins) -> None:
@@ -118,6 +157,14 @@ def test_the_run_is_told_in_words(sentiment: Twins) -> None:
         if not key.startswith("train_")
     )
     assert f"{total:,}" in network.splitlines()[-1]
+
+
+def test_what_is_not_trained_is_said() -> None:
+    network = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    network[0].requires_grad_(False)
+    rows = summary(network).splitlines()
+    assert "9 frozen" in rows[2]
+    assert "frozen" not in "".join(rows[3:])
 
 
 def test_a_sentiment_run_shows_where_it_is_wrong(sentiment: Twins) -> None:
@@ -145,7 +192,7 @@ def test_a_language_model_writes_after_each_validation(language: Twins) -> None:
 
 
 def metrics_epochs(run: Path) -> int:
-    return len(events_of(run).Scalars("validation/perplexity"))
+    return len(events_of(run / "validation").Scalars("curves/perplexity"))
 
 
 def test_a_language_model_run_shows_what_is_hard(language: Twins) -> None:
@@ -157,7 +204,7 @@ def test_a_language_model_run_shows_what_is_hard(language: Twins) -> None:
 
 @pytest.mark.parametrize(("task", "words"), [("sentiment", None), ("language", 5)])
 def test_words_are_in_the_projector(task: str, words: int | None, request: pytest.FixtureRequest) -> None:
-    folder = request.getfixturevalue(task).logged / "tensorboard"
+    folder = request.getfixturevalue(task).logged
     with (folder / "projector" / "metadata.tsv").open(encoding="utf-8", newline="\n") as file:
         header, *rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     vectors = (folder / "projector" / "tensors.tsv").read_text().splitlines()
@@ -173,7 +220,7 @@ def test_words_are_in_the_projector(task: str, words: int | None, request: pytes
 def test_polarity_is_what_the_model_says_of_the_word_alone(sentiment: Twins) -> None:
     import rnnlab
 
-    with (sentiment.logged / "tensorboard" / "projector" / "metadata.tsv").open(encoding="utf-8") as file:
+    with (sentiment.logged / "projector" / "metadata.tsv").open(encoding="utf-8") as file:
         header, *rows = [line.rstrip("\n").split("\t") for line in file]
     model = rnnlab.load(sentiment.logged)
     word, _, label, share = rows[5]
@@ -192,8 +239,8 @@ def test_accumulating_gradients_writes_a_step_once(tmp_path: Path, sentiment: Tw
         *("trainer.accumulate_grad_batches=3", "trainer.max_epochs=1", "logger.words=0"),
     )
     steps = [event.step for event in events_of(run).Scalars("step/loss")]
-    assert steps == [2, 4]
-    assert not (run / "tensorboard" / "projector").exists()
+    assert steps == [1, 2, 4]
+    assert not (run / "projector").exists()
 
 
 def test_a_prompt_of_unknown_words_is_refused_before_training(tmp_path: Path) -> None:

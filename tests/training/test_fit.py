@@ -35,7 +35,7 @@ def test_run_folder_holds_all_of_it(compose: Compose, tmp_path: Path) -> None:
     }
     assert set(metrics["test"]) == {"accuracy", "auroc", "f1", "loss"}
     assert set(metrics["baselines"]) == {"majority class", "bag of bigrams"}
-    assert list((folder / "tensorboard").glob("events*"))
+    assert list(folder.glob("events*"))
     checkpoint = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
     assert checkpoint["rnnlab"]["config"] == config
     assert checkpoint["rnnlab"]["labels"] == ["bad", "good"]

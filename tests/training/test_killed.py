@@ -29,6 +29,12 @@ LANGUAGE = [
     *("task=language_model", "data=text", "batches.batch_size=4", "batches.bptt=7", "optimizer.lr=0.01"),
     "trainer.max_epochs=3",
 ]
+FORECASTING = [
+    *("task=forecasting", "data=made_series", "data.corpus.towns=2", "data.corpus.steps=300"),
+    *("data.look_back=24", "data.horizon=6", "batches.batch_size=16", "optimizer.lr=0.01"),
+    *("trainer.max_epochs=3", "task.loss=quantile"),
+]
+GENERAL = {"sentiment": SENTIMENT, "language": LANGUAGE, "forecasting": FORECASTING}
 # Beside the cells, what else has a state or a place of its own.
 SPECIAL = {
     ("sentiment", "rnn"): [],
@@ -37,6 +43,8 @@ SPECIAL = {
     ("language", "rnn"): ["scheduler=plateau"],
     ("language", "gru"): ["optimizer=averaged_sgd", "optimizer.patience=1", "scheduler=none"],
     ("language", "lstm"): ["batches.random_lengths=true", "trainer.val_check_interval=13"],
+    ("forecasting", "gru"): ["task.decoder=recursive", "task.forcing=0.8", "task.final_forcing=0.2"],
+    ("forecasting", "mingru"): ["task.decoder=segments", "task.segment=6", "task.dropout=0.3"],
 }
 
 
@@ -89,6 +97,8 @@ class Runs:
 def corpus(task: str, folder: Path) -> list[str]:
     if task == "sentiment":
         return [f"data.corpus.train={write_reviews(folder / 'reviews.csv')}"]
+    if task == "forecasting":
+        return []  # made from a seed
     text = folder / "roses.txt"
     text.write_text("\n".join(SENTENCES * 60), encoding="utf-8")
     return [f"data.corpus.train={text}"]
@@ -97,8 +107,7 @@ def corpus(task: str, folder: Path) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("task", "cell"), list(SPECIAL))
 def test_killed_five_times_it_ends_as_if_never(task: str, cell: str, tmp_path: Path) -> None:
-    general = SENTIMENT if task == "sentiment" else LANGUAGE
-    words = [*general, *corpus(task, tmp_path), *SMALL, f"model={cell}", *SPECIAL[task, cell]]
+    words = [*GENERAL[task], *corpus(task, tmp_path), *SMALL, f"model={cell}", *SPECIAL[task, cell]]
     runs = Runs(tmp_path, words)
     runs.finish(tmp_path / "whole")
     steps = int(read_checkpoint(RunFolder(tmp_path / "whole").last)["global_step"])

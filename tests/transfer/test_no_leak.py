@@ -45,7 +45,7 @@ def test_the_training_text_is_train_and_unsup_alone(labelled: str) -> None:
     data.prepare()
     vocabulary = data.encoded.vocabulary
     assert not [word for word in LEAK.values() if word in vocabulary]
-    read = vocabulary.decode(data.text("train"))
+    read = vocabulary.decode(data.text("train").whole())
     assert read.count("indigo") == 2 * REVIEWS
     assert read.count("ochre") == read.count("amber") == 2 * REVIEWS * 8 // 10
     assert "<unk>" not in read

@@ -1,6 +1,5 @@
 """The benchmark from its configuration to its table, its JSON file and its chart."""
 
-import json
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -9,20 +8,23 @@ from typing import Any
 
 import torch
 
-from rnnlab.atomic import write_text
 from rnnlab.benchmarks import (
+    device_report,
+    forecasting_speed,
     keras_speed,
     kernels_speed,
     language_speed,
     logging_cost,
     prediction_speed,
     sentiment_speed,
+    speech_speed,
     sweep_speed,
     tables,
 )
 from rnnlab.benchmarks.settings import Settings, description
 from rnnlab.build import locate_class
 from rnnlab.command_line import check_sections
+from rnnlab.errors import ConfigError
 from rnnlab.shortage import told_when_short
 from rnnlab.tasks.task import Task
 from rnnlab.terminal import console
@@ -57,7 +59,7 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     keep_freed_memory(blocks_of_one_shape=task.keeps_all_memory)
     check_sections(config, SECTIONS)
     settings = Settings.of(config)
-    device = chosen_device(config["trainer"])
+    device = chosen_device(config["trainer"]) if settings.device is None else device_named(settings.device)
     results: dict[str, Any] = {
         "began": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "machine": description(device),
@@ -66,7 +68,9 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     console.print(tables.machine_line(results["machine"]), markup=False)
     with told_when_short(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        if settings.kernels:
+        if settings.device is not None:
+            device_report.measure(results, settings.minutes, folder, device)
+        elif settings.kernels:
             results["kernels"] = kernels_speed.measure(config, settings)
         elif settings.logging:
             results["logging"] = logging_cost.measure(config, settings)
@@ -76,6 +80,10 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
             results["sweep"] = sweep_speed.measure(settings)
         elif config["task"]["name"] == "language_model":
             results["language_model"] = language_speed.measure(config, settings, device)
+        elif config["task"]["name"] == "forecasting":
+            results["forecasting"] = forecasting_speed.measure(config, settings, device)
+        elif config["task"]["name"] == "speech":
+            results["speech"] = speech_speed.measure(config, settings, device)
         else:
             if takes_keras(config, settings):
                 results["keras"] = keras_speed.measure(config, settings, folder, device)
@@ -103,6 +111,19 @@ def chosen_device(trainer: Mapping[str, Any]) -> torch.device:
     return probe.strategy.root_device
 
 
+def device_named(name: str) -> torch.device:
+    """Return the device that a report is on.
+
+    Raises:
+        ConfigError: if the machine has no such device.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            "device=cuda: PyTorch sees no CUDA GPU here. device=cpu tries the report without one."
+        )
+    return torch.device(name)
+
+
 def takes_keras(config: Mapping[str, Any], settings: Settings) -> bool:
     """Return whether Keras takes part, and say why where it can't."""
     if not settings.keras:
@@ -118,5 +139,5 @@ def takes_keras(config: Mapping[str, Any], settings: Settings) -> bool:
 
 def keep(results: Mapping[str, Any], folder: Path) -> None:
     """Write figures and chart, whole or not at all."""
-    write_text(folder / "benchmark.json", json.dumps(results, indent=2) + "\n")
+    tables.keep(results, folder)
     tables.draw(results, folder / "benchmark.png")

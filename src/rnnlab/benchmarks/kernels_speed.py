@@ -1,25 +1,28 @@
-"""The recurrent layer alone: the fused scans beside PyTorch's networks, on full batches and on a corpus's.
+"""The recurrent layer alone: the fused scans on full batches and on a corpus's lengths, and what bounds them.
 
-And beside the machine's own matrix product. All are timed in turns, so that what else the machine does
-meanwhile falls on all of them alike, and the figures are medians. A multiplication and an addition are two
-operations; going back costs twice what going forward does. Padding counts as no work.
+Beside RNN, GRU and LSTM run PyTorch's networks, beside an elementwise cell the fused GRU of the same sizes,
+and beside all of them the machine's own matrix product and its own copying of memory. All are timed in turns,
+so that what else the machine does meanwhile falls on all of them alike, and the figures are medians. A
+multiplication and an addition are two operations; going back costs twice what going forward does. Padding
+counts as no work.
 """
 
 import logging
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from rnnlab.benchmarks.settings import Settings
-from rnnlab.cells import cell_named
-from rnnlab.cells.cell import TorchCell
+from rnnlab.cells.cell import ElementwiseCell
 from rnnlab.data.documents import truncated_lengths
+from rnnlab.encoder.elementwise import kernels_named
+from rnnlab.encoder.recurrent import Direction, RecurrentEncoder
 from rnnlab.tasks.sentiment.data import SentimentData
 from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.fit import assemble_data
@@ -38,6 +41,11 @@ WITH_CORPUS_LENGTHS = ((32, 32, 128), (100, 128, 128))
 """Input, hidden, batch: documents side by side in no order of length, as without bucketing."""
 
 
+BESIDE_ELEMENTWISE = "gru"
+COPIED = 2**24
+"""Numbers that are copied to see how fast memory is: 64 MB, which no cache holds."""
+
+
 @dataclass(frozen=True)
 class Speed:
     """One row of the table: one layer in one direction, forwards, or forwards and back.
@@ -49,12 +57,18 @@ class Speed:
         time: steps of the longest row.
         tokens: of all rows, padding not counted.
         is_training: whether gradients are computed too.
+        beside: what it is compared with: "torch" (``nn.RNN``, ``nn.GRU`` or ``nn.LSTM`` on the padded batch)
+            or "gru", the fused one.
         fused_tokens_per_second: of the fused scan.
-        torch_tokens_per_second: of ``nn.RNN``, ``nn.GRU`` or ``nn.LSTM`` on the padded batch.
+        other_tokens_per_second: of what it is compared with.
         ratio: of the two, the median over the turns.
-        fused_gflops: billions of operations a second of the fused scan.
+        fused_gflops: billions of operations a second of the fused scan, in products of matrices.
         matmul_gflops: of a product of large matrices.
         matmul_share: of the two, the median over the turns.
+        bytes_per_token: that an elementwise scan moves at least, see :func:`numbers_per_token`; None for
+            others, whose states stay in the caches.
+        memory_share: of the time, what moving those takes at the speed of a large copy, the median over the
+            turns.
     """
 
     input_size: int
@@ -63,16 +77,27 @@ class Speed:
     time: int
     tokens: int
     is_training: bool
+    beside: str
     fused_tokens_per_second: float
-    torch_tokens_per_second: float
+    other_tokens_per_second: float
     ratio: float
     fused_gflops: float
     matmul_gflops: float
     matmul_share: float
+    bytes_per_token: int | None
+    memory_share: float | None
+
+    @property
+    def bound(self) -> str:
+        """Where most of the time goes: to products, to memory, or to the rest, gates above all."""
+        memory = self.memory_share or 0.0
+        shares = {"products": self.matmul_share, "memory": memory}
+        shares["gates"] = 1 - sum(shares.values())
+        return max(shares, key=lambda name: shares[name])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
-        return asdict(self)
+        return {**asdict(self), "bound": self.bound}
 
 
 def measure(config: Mapping[str, Any], settings: Settings) -> list[dict[str, Any]]:
@@ -89,12 +114,11 @@ def measure(config: Mapping[str, Any], settings: Settings) -> list[dict[str, Any
         jobs.append(((input_size, hidden_size, batch, int(lengths.max())), lengths))
     rows = []
     for cell in settings.cells:
-        named = cast(TorchCell, cell_named(cell))
         for shape, lengths_or_none in jobs:
-            speeds = measure_shape(named, *shape, lengths=lengths_or_none, turns=settings.repeats)
+            speeds = measure_shape(cell, *shape, lengths=lengths_or_none, turns=settings.repeats)
             names = {"cell": cell, "lengths": None if lengths_or_none is None else corpus}
             rows += [{**speed.to_dict(), **names} for speed in speeds]
-            log.info("%s %s: %.2f times as fast", cell, shape, speeds[-1].ratio)
+            log.info("%s %s: %.2f times as fast as %s", cell, shape, speeds[-1].ratio, speeds[-1].beside)
     return rows
 
 
@@ -109,7 +133,7 @@ def corpus_lengths(config: Mapping[str, Any], count: int) -> Tensor:
 
 
 def measure_shape(
-    cell: TorchCell,
+    cell: str,
     input_size: int,
     hidden_size: int,
     batch: int,
@@ -129,40 +153,24 @@ def measure_shape(
             whole padded batch, which is the fastest that it offers (``PackedSequence`` is slower).
         turns: how often each is timed.
     """
-    # Here, and not above: every other benchmark does without compiling them.
-    from rnnlab.kernels.scans import FusedScans, kernels_named
-
-    network = cell.torch_module(input_size, hidden_size, batch_first=True)
+    encoder = RecurrentEncoder(input_size, cell, hidden_size, backend="fused")
+    other = RecurrentEncoder(input_size, BESIDE_ELEMENTWISE, hidden_size, backend="fused")
     inputs = torch.randn(batch, time_steps, input_size, requires_grad=True)
-    slope = torch.randn(batch, time_steps, hidden_size)
-    state = (torch.zeros(1, batch, hidden_size),) * len(cell.states)
-    weights = dict(zip(cell.parameters(input_size, hidden_size), network.all_weights[0], strict=True))
+    slope = torch.randn(batch, time_steps, encoder.output_size)
     tokens = batch * time_steps if lengths is None else int(lengths.sum())
-    flops = cell.operations_per_token(input_size, hidden_size) * tokens
-
-    def fused() -> Tensor:
-        scans = FusedScans(kernels_named(str(cell.fused)), lengths, inputs)
-        outputs: Tensor = scans.scan(inputs, state, weights, reverse=False)[0]
-        return outputs
-
-    def torch_network() -> Tensor:
-        outputs: Tensor = network(inputs)[0]
-        return outputs
-
-    def inference(run: Callable[[], Tensor]) -> Callable[[], None]:
-        def work() -> None:
-            with torch.no_grad():
-                run()
-
-        return work
-
-    def training(run: Callable[[], Tensor]) -> Callable[[], None]:
-        return lambda: torch.autograd.backward(run(), slope)
-
+    in_torch = encoder.cell.in_torch is not None
+    runs: list[Callable[[], Tensor]] = [
+        lambda: encoder(inputs, lengths)[0],
+        (lambda: encoder.network(inputs)[0]) if in_torch else (lambda: other(inputs, lengths)[0]),
+    ]
     speeds = []
-    for is_training, mode, work in ((False, inference, flops), (True, training, 3 * flops)):
-        fused_seconds, torch_seconds, product_gflops = _in_turns(mode(fused), mode(torch_network), turns)
-        gflops = [work / seconds / 1e9 for seconds in fused_seconds]
+    for is_training in (False, True):
+        turned = _in_turns([_whole(run, slope if is_training else None) for run in runs], turns)
+        operations = encoder.cell.operations_per_token(input_size, hidden_size) * (3 if is_training else 1)
+        numbers = numbers_per_token(encoder.stack()[0][0], input_size, is_training)
+        gflops = [operations * tokens / turn.fused / 1e9 for turn in turned]
+        products = [2 * PRODUCT**3 / turn.product / 1e9 for turn in turned]
+        moved = [numbers * tokens / turn.fused * turn.copy / (2 * COPIED) for turn in turned if numbers]
         speeds.append(
             Speed(
                 input_size,
@@ -171,31 +179,72 @@ def measure_shape(
                 time_steps,
                 tokens,
                 is_training,
-                fused_tokens_per_second=tokens / statistics.median(fused_seconds),
-                torch_tokens_per_second=tokens / statistics.median(torch_seconds),
-                ratio=statistics.median(b / a for a, b in zip(fused_seconds, torch_seconds, strict=True)),
+                "torch" if in_torch else BESIDE_ELEMENTWISE,
+                fused_tokens_per_second=tokens / statistics.median(turn.fused for turn in turned),
+                other_tokens_per_second=tokens / statistics.median(turn.other for turn in turned),
+                ratio=statistics.median(turn.other / turn.fused for turn in turned),
                 fused_gflops=statistics.median(gflops),
-                matmul_gflops=statistics.median(product_gflops),
-                matmul_share=statistics.median(a / b for a, b in zip(gflops, product_gflops, strict=True)),
+                matmul_gflops=statistics.median(products),
+                matmul_share=statistics.median(a / b for a, b in zip(gflops, products, strict=True)),
+                bytes_per_token=inputs.element_size() * numbers if numbers else None,
+                memory_share=statistics.median(moved) if moved else None,
             )
         )
     return speeds
 
 
-def _in_turns(
-    fused: Callable[[], None], torch_network: Callable[[], None], turns: int
-) -> tuple[list[float], list[float], list[float]]:
-    """Return seconds of both and the matrix product's GFLOP/s, turn by turn; the first turn only warms up."""
-    size = 1024
-    left, right = torch.randn(size, size), torch.randn(size, size)
-    fused_seconds, torch_seconds, gflops = [], [], []
-    for turn in range(turns + 1):
-        seconds = [_seconds(fused), _seconds(torch_network), _seconds(lambda: left @ right)]
-        if turn > 0:
-            fused_seconds.append(seconds[0])
-            torch_seconds.append(seconds[1])
-            gflops.append(2 * size**3 / seconds[2] / 1e9)
-    return fused_seconds, torch_seconds, gflops
+def numbers_per_token(direction: Direction, input_size: int, is_training: bool) -> int | None:
+    """Return how many numbers a token's walk through an elementwise layer moves at least; None for others.
+
+    Each array is as large as all tokens, so no cache keeps it from one pass to the next. With the product's
+    width w, state s, inputs x and output y: forwards x is read, w written and read once more, s written;
+    going back the slope of y, w and s are read, the slope of w is written and read by two products, one of
+    which reads x while the other writes its slope. Where the gates are not in the scan, s is read once more
+    to make y; going back its slope is written and read for that, and s is read twice, but w is not.
+    """
+    cell, units, weights = direction
+    if not isinstance(cell, ElementwiseCell):
+        return None
+    kernels = kernels_named(str(cell.fused))
+    width = cell.project(torch.zeros(1, 1, input_size), weights).shape[-1]
+    state, output = cell.state_sizes(units)[0], cell.output_size(units)
+    forwards = input_size + 2 * width + state + (0 if kernels.has_gates else state + output)
+    if not is_training:
+        return forwards
+    kept = 0 if kernels.reads_state else state
+    in_scan = state + 4 * width if kernels.has_gates else 4 * state + 3 * width
+    return forwards + kept + output + in_scan + 2 * input_size
+
+
+class _Turn(NamedTuple):
+    """Seconds of each in one turn."""
+
+    fused: float
+    other: float
+    product: float
+    copy: float
+
+
+PRODUCT = 1024
+"""Rows and columns of the matrices that are multiplied to see how fast the machine is."""
+
+
+def _whole(run: Callable[[], Tensor], slope: Tensor | None) -> Callable[[], None]:
+    """Return what is timed: with a slope of the outputs backwards too."""
+
+    def inference() -> None:
+        with torch.no_grad():
+            run()
+
+    return inference if slope is None else lambda: torch.autograd.backward(run(), slope)
+
+
+def _in_turns(runs: Sequence[Callable[[], None]], turns: int) -> list[_Turn]:
+    """Return the seconds of both runs, of a product and of a copy, turn by turn; the first only warms up."""
+    left, right = torch.randn(PRODUCT, PRODUCT), torch.randn(PRODUCT, PRODUCT)
+    source, target = torch.zeros(COPIED), torch.zeros(COPIED)
+    every = [*runs, lambda: left @ right, lambda: target.copy_(source)]
+    return [_Turn(*map(_seconds, every)) for _ in range(turns + 1)][1:]
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -1,6 +1,7 @@
 """What one writes without rnnlab: plain networks of PyTorch's, and the plain loop around them."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,9 @@ from rnnlab.benchmarks.turns import Pass, Turn
 from rnnlab.cells import cell_named
 from rnnlab.cells.cell import TorchCell
 from rnnlab.data.streams import StreamBatch
+
+if TYPE_CHECKING:
+    from rnnlab.benchmarks.speech_speed import SoundBatches
 
 
 class PlainClassifier(nn.Module):
@@ -58,11 +62,14 @@ class PackedClassifier(PlainClassifier):
         return self.classified(self.network(packed)[1])
 
 
-def plain_network(cell: str, input_size: int, hidden_size: int, layers: int = 1) -> nn.RNNBase:
+def plain_network(
+    cell: str, input_size: int, hidden_size: int, layers: int = 1, *, bidirectional: bool = False
+) -> nn.RNNBase:
     """Return PyTorch's own module of a cell, which must have one."""
     named = cell_named(cell)
     assert isinstance(named, TorchCell)
-    return named.torch_module(input_size, hidden_size, num_layers=layers, batch_first=True)
+    options = {"num_layers": layers, "batch_first": True, "bidirectional": bidirectional}
+    return named.torch_module(input_size, hidden_size, **options)
 
 
 def mean_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -181,6 +188,8 @@ class PlainLanguageModel(nn.Module):
 class PlainLoop:
     """Trains and asks a plain language model, with nothing in the loop that the arithmetic does not need.
 
+    A subclass does the same for other models: it says what a batch's loss is, and of how much it is the mean.
+
     Args:
         model: what to train.
         optimizer: of its parameters.
@@ -189,11 +198,11 @@ class PlainLoop:
     """
 
     def __init__(
-        self, model: PlainLanguageModel, optimizer: Optimizer, clip: float | None, device: torch.device
+        self, model: nn.Module, optimizer: Optimizer, clip: float | None, device: torch.device
     ) -> None:
         self.model, self.optimizer, self.clip, self.device = model, optimizer, clip, device
 
-    def turn(self, windows: Windows) -> Turn:
+    def turn(self, windows: "Windows | SoundBatches") -> Turn:
         """Walk over the windows twice, training and asking."""
         with PeakMemory(self.device) as peak:
             began = now(self.device)
@@ -208,11 +217,11 @@ class PlainLoop:
             peak_memory=peak.bytes,
         )
 
-    def train(self, windows: Windows) -> float:
+    def train(self, windows: "Windows | SoundBatches") -> float:
         """Take one step a window; return the mean loss in nats a token."""
         self.model.train()
         parameters = list(self.model.parameters())
-        total = torch.zeros((), device=self.device)
+        total, counted = torch.zeros((), device=self.device), 0
         state = None
         for window in windows:
             self.optimizer.zero_grad()
@@ -221,20 +230,23 @@ class PlainLoop:
             if self.clip is not None:
                 nn.utils.clip_grad_norm_(parameters, self.clip)
             self.optimizer.step()
-            total += loss.detach() * window.predicted
-        return float(total) / windows.tokens
+            total += loss.detach() * self.counted(window)
+            counted += self.counted(window)
+        return float(total) / counted
 
     @torch.inference_mode()
-    def ask(self, windows: Windows) -> None:
+    def ask(self, windows: "Windows | SoundBatches") -> None:
         """Compute the loss of every window."""
         self.model.eval()
         state = None
         for window in windows:
             _, state = self.loss(window, state)
 
-    def loss(
-        self, window: StreamBatch, state: Tensor | tuple[Tensor, Tensor] | None
-    ) -> tuple[Tensor, Tensor | tuple[Tensor, Tensor]]:
+    def counted(self, window: Any) -> int:
+        """Return of how many tokens the loss of a window is the mean."""
+        return int(window.predicted)
+
+    def loss(self, window: Any, state: Any) -> tuple[Tensor, Any]:
         """Return the window's mean loss and the state after it."""
         tokens, targets = window.inputs.to(self.device), window.targets.to(self.device)
         logits, state = self.model(tokens, None if window.starts else state)

@@ -13,11 +13,18 @@ from typing import Any
 import torch
 
 from rnnlab.cells import cell_classes
-from rnnlab.cells.cell import TorchCell
+from rnnlab.cells.cell import ElementwiseCell, TorchCell
 from rnnlab.errors import ConfigError, nearest
 
-CONTESTANTS = {"trainer": "Trainer", "bare": "bare loop", "padded": "padded", "packed": "packed"}
-"""Names and titles of those that train the same model on the same documents."""
+CONTESTANTS = {
+    **{"trainer": "Trainer", "bare": "bare loop", "padded": "padded", "packed": "packed"},
+    "neuralforecast": "neuralforecast",
+}
+"""Names and titles of those that train the same model on the same documents, or series."""
+
+
+DEVICES = ("cuda", "cpu")
+"""What there may be a report on."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,8 @@ class Settings:
     logging: bool
     prediction: str | None
     jobs: str | None
+    device: str | None
+    minutes: float
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Settings":
@@ -48,7 +57,9 @@ class Settings:
         """
         found = {name: config[name] for name in cls.__dataclass_fields__}
         wrong: list[str] = []
-        cells = tuple(name for name, cell in cell_classes().items() if issubclass(cell, TorchCell))
+        raced = (TorchCell, ElementwiseCell) if found["kernels"] else TorchCell
+        cells = tuple(name for name, cell in cell_classes().items() if issubclass(cell, raced))
+        found["cells"] = cells if found["cells"] is None else found["cells"]
         for name, choices in (("cells", cells), ("contestants", tuple(CONTESTANTS))):
             unknown = [one for one in _listed(found[name]) if one not in choices]
             wrong += [f"{name}: {one} is unknown. {nearest(str(one), choices)}" for one in unknown]
@@ -63,6 +74,12 @@ class Settings:
             wrong.append(f"turn_seconds is {found['turn_seconds']!r}; expected a number above 0.")
         if not (found["jobs"] is None or (isinstance(found["jobs"], str) and found["jobs"].strip())):
             wrong.append(f"jobs is {found['jobs']!r}; expected words, such as jobs=\"'model=gru seed=1,2'\".")
+        if found["device"] not in (None, *DEVICES):
+            wrong.append(f"device={found['device']} is unknown. {nearest(str(found['device']), DEVICES)}")
+        if isinstance(found["minutes"], bool) or not (
+            isinstance(found["minutes"], int | float) and found["minutes"] > 0
+        ):
+            wrong.append(f"minutes is {found['minutes']!r}; expected a number above 0.")
         if wrong:
             raise ConfigError("\n".join(wrong))
         lists = ("cells", "hidden_sizes", "contestants")
@@ -124,13 +141,15 @@ def installed(package: str) -> str | None:
         return None
 
 
-def matrix_multiply_rate(device: torch.device) -> float:
-    """Return how many float32 operations a second a product of two large square matrices reaches.
+def matrix_multiply_rate(
+    device: torch.device, dtype: torch.dtype = torch.float32, size: int | None = None
+) -> float:
+    """Return how many operations a second a product of two large square matrices of a type reaches.
 
     A product of two n x n matrices is ``2 n^3`` operations: n multiplications and n additions an entry.
     """
-    size = 8192 if device.type == "cuda" else 1536
-    left, right = (torch.rand(size, size, device=device) for _ in range(2))
+    size = size or (8192 if device.type == "cuda" else 1536)
+    left, right = (torch.rand(size, size, device=device).to(dtype) for _ in range(2))
     product = left @ right  # the first one pays for the library's start
     count, began = 0, now(device)
     while (elapsed := now(device) - began) < _SECONDS or not count:

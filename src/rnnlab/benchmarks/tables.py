@@ -1,5 +1,6 @@
 """A benchmark's figures as tables for the terminal and as a bar chart."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,19 +8,30 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from rnnlab.atomic import write_text
+from rnnlab.benchmarks import device_figures
 from rnnlab.benchmarks.settings import CONTESTANTS
 from rnnlab.figures.drawing import COLOURS, house_style, new_figure, save
 
 MATMUL = (
     "matmul: the share that the layer's products reach of the rate at which this machine multiplies large "
-    "float32 matrices (rnnlab.benchmarks.operations has the formula)."
+    "float32 matrices (two for each weight and token; three times as many with the way back)."
 )
 NOTES = (
     "Medians over the turns; range: the slowest and the fastest. times: rnnlab's rate in the Trainer by this "
     f"one's, median over rounds. {MATMUL} MiB: peak resident set of the whole process, libraries included "
     "(rnnlab.benchmarks.child_process says what that can't tell)."
 )
-KERNEL_NOTES = f"Medians over the turns. times: the fused scans' rate by torch's. {MATMUL}"
+FORECASTING_NOTES = (
+    "Medians over the turns; range: the slowest and the fastest. Steps are those of the look-backs "
+    "read in training; times: rnnlab's rate by the other's, median over rounds. MiB: peak resident set of "
+    "the whole process, libraries included."
+)
+KERNEL_NOTES = (
+    "Medians over the turns. times: the fused scan's rate by that of PyTorch's network, or of the fused GRU "
+    f"in the same turns. {MATMUL} memory: share of the time that the numbers which an elementwise scan moves "
+    "take at the speed of a large copy. bound by: the largest of these shares and the rest, that of gates."
+)
 LOGGING_NOTES = (
     "Medians over the rounds; range: the least and the most. seconds: a whole training without its baseline, "
     "from the data to the last figure; by silent: what it takes by the one of the same round without logging."
@@ -33,6 +45,11 @@ SWEEP_NOTES = (
     "Medians over the rounds, from the command to its last line; range: the least and the most. times: what "
     "one job after the other takes by what several at once take, in the same round."
 )
+
+
+def keep(results: Mapping[str, Any], folder: Path) -> None:
+    """Write the figures, whole or not at all."""
+    write_text(folder / "benchmark.json", json.dumps(results, indent=2) + "\n")
 
 
 def machine_line(machine: Mapping[str, Any]) -> str:
@@ -52,6 +69,10 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
             yield overhead_table(results["sentiment"])
     if "language_model" in results:
         yield language_table(results["language_model"], results["config"]["data"]["name"])
+    if "forecasting" in results:
+        yield forecasting_table(results["forecasting"], results["config"]["data"]["name"])
+    if "speech" in results:
+        yield speech_table(results["speech"], results["config"]["data"]["name"])
     if "keras" in results:
         yield keras_table(results["keras"])
     if "logging" in results:
@@ -60,6 +81,8 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
         yield prediction_table(results["prediction"], results["config"]["data"]["name"])
     if "sweep" in results:
         yield sweep_table(results["sweep"])
+    if "equality" in results:
+        yield from device_figures.tables_of(results)
     if "kernels" in results:
         for is_training, title in ((False, "Forward"), (True, "Forward and backward")):
             yield kernels_table(
@@ -69,12 +92,16 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
 
 def notes_of(results: Mapping[str, Any]) -> str:
     """Return what the tables' words mean."""
+    if "equality" in results:
+        return device_figures.NOTES
     if "logging" in results:
         return LOGGING_NOTES
     if "prediction" in results:
         return PREDICTION_NOTES
     if "sweep" in results:
         return SWEEP_NOTES
+    if "forecasting" in results:
+        return FORECASTING_NOTES
     return KERNEL_NOTES if "kernels" in results else NOTES
 
 
@@ -151,6 +178,49 @@ def language_table(rows: list[dict[str, Any]], corpus: str) -> Table:
     return table
 
 
+def forecasting_table(rows: list[dict[str, Any]], corpus: str) -> Table:
+    """Return the rates of forecasters, of rnnlab and of another program."""
+    table = plain_table(f"Forecasters on {corpus}, thousands of look-back steps a second")
+    for name in ("", "", "train", "range", "times", "MiB"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for row in rows:
+        for number, (name, found) in enumerate(row["contestants"].items()):
+            training = found["training"]["steps_per_second"]
+            table.add_row(
+                f"{row['cell']} {row['hidden_size']}" if number == 0 else "",
+                f"{CONTESTANTS[name]} {row['versions'].get(name, '')}".strip(),
+                thousands(training["median"]),
+                f"{thousands(training['lowest'])}-{thousands(training['highest'])}",
+                times(row, "training", name),
+                mebibytes(found["peak_memory_bytes"]),
+                end_section=number == len(row["contestants"]) - 1,
+            )
+    return table
+
+
+def speech_table(rows: list[dict[str, Any]], corpus: str) -> Table:
+    """Return how much sound recognizers hear in a second, in the Trainer and on ``PackedSequence``."""
+    table = plain_table(f"Recognizers on {corpus}, hours of sound a second")
+    for name in ("", "", "train", "range", "times", "infer", "times", "MiB"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for row in rows:
+        hours = row["step_seconds"] / 3600
+        for number, (name, found) in enumerate(row["contestants"].items()):
+            training, inference = (found[stage]["tokens_per_second"] for stage in ("training", "inference"))
+            table.add_row(
+                f"{row['cell']} {row['layers']} x {row['hidden_size']}" if number == 0 else "",
+                CONTESTANTS[name],
+                f"{hours * training['median']:.4f}",
+                f"{hours * training['lowest']:.4f}-{hours * training['highest']:.4f}",
+                times(row, "training", name),
+                f"{hours * inference['median']:.4f}",
+                times(row, "inference", name),
+                mebibytes(found["peak_memory_bytes"]),
+                end_section=number == len(row["contestants"]) - 1,
+            )
+    return table
+
+
 def prediction_table(found: Mapping[str, Any], corpus: str) -> Table:
     """Return how many texts a second are predicted in windows and one at a time."""
     title = (
@@ -212,20 +282,22 @@ def sweep_table(found: Mapping[str, Any]) -> Table:
 
 
 def kernels_table(rows: list[dict[str, Any]], title: str) -> Table:
-    """Return PyTorch's networks and the fused scans side by side."""
+    """Return the fused scans, what stands beside each, and what bounds it."""
     table = plain_table(f"{title}: thousands of real tokens a second through one layer")
-    for name in ("", "input, hidden, batch, time", "torch", "fused", "times", "GFLOP/s", "matmul"):
+    names = ("", "in, hidden, batch, time", "fused", "times", "matmul", "memory", "bound by")
+    for name in names:
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for row in rows:
         steps = row["time"] if row["lengths"] is None else f"of {row['lengths']}"
+        moved = "" if row["memory_share"] is None else f"{100 * row['memory_share']:.0f} %"
         table.add_row(
             row["cell"],
             f"{row['input_size']}, {row['hidden_size']}, {row['batch']}, {steps}",
-            thousands(row["torch_tokens_per_second"]),
             thousands(row["fused_tokens_per_second"]),
-            f"{row['ratio']:.2f}",
-            f"{row['fused_gflops']:.0f}",
+            f"{row['ratio']:.2f} {row['beside']}",
             f"{100 * row['matmul_share']:.0f} %",
+            moved,
+            row["bound"],
         )
     return table
 

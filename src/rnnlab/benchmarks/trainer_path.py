@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import lightning
 import torch
@@ -20,6 +20,9 @@ from rnnlab.tasks.task import Task
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.fit import assemble_trainer
 from rnnlab.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from rnnlab.benchmarks.speech_speed import SoundBatches
 
 NO_FIGURES = "Stopped: a benchmark has no figures before its end."
 
@@ -57,15 +60,15 @@ class ValidationClock(Callback):
 class SameBatches(lightning.LightningDataModule):
     """The batches of a contest, to train and to validate on."""
 
-    def __init__(self, batches: Batches | Windows) -> None:
+    def __init__(self, batches: "Batches | Windows | SoundBatches") -> None:
         super().__init__()
         self.batches = batches
 
-    def train_dataloader(self) -> Batches | Windows:
+    def train_dataloader(self) -> "Batches | Windows | SoundBatches":
         """Return the batches."""
         return self.batches
 
-    def val_dataloader(self) -> Batches | Windows:
+    def val_dataloader(self) -> "Batches | Windows | SoundBatches":
         """Return the same batches."""
         return self.batches
 
@@ -83,7 +86,7 @@ class TrainerPath:
     def __init__(self, config: Mapping[str, Any], task: Task, folder: Path, device: torch.device) -> None:
         self.config, self.task, self.folder, self.device = config, task, RunFolder(folder), device
 
-    def turn(self, batches: Batches | Windows) -> Turn:
+    def turn(self, batches: "Batches | Windows | SoundBatches") -> Turn:
         """Train one epoch on the batches and validate on the same ones."""
         return self.fit(1, SameBatches(batches))
 

@@ -475,5 +475,11 @@ class TorchCell(Cell):
         """Return that input's weights ``(blocks * hidden, 1)``.
 
         They drive gates to their exact limits: what is not read from the outputs outlives the padding.
+
+        Raises:
+            ConfigError: of a cell that says that it is driven and not by what.
         """
-        raise NotImplementedError
+        raise ConfigError(
+            f"{type(self).__name__}.is_driven is true: then padding_drive must return the weights that drive "
+            "it through the padding."
+        )

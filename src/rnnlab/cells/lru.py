@@ -15,16 +15,15 @@ Complex numbers are kept as real parts, then imaginary parts: the state is ``(ba
 matrix ``(hidden, input)``, as input and output may differ in size; the paper's, of equal sizes, is diagonal.
 One layer and direction has ``3 hidden * input + 2 hidden^2 + 3 hidden`` parameters.
 
-y is linear in all inputs. ``model.glu=true`` puts the gated linear unit of the paper's blocks behind it
-(Dauphin et al. 2017; ``2 hidden^2 + 2 hidden`` parameters more):
-``y1 * s(y2)`` with ``[y1 y2] = W y + b``.
+y is linear in all inputs, and so is a stack of such layers. The paper's blocks have a norm, a gated linear
+unit and a residual around each: ``model.norm=layer model.gated=true model.residual=true``.
 """
 
 import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import glu, linear
+from torch.nn.functional import linear
 
 from rnnlab.cells.cell import ElementwiseCell, Terms, Weights
 from rnnlab.errors import ConfigError
@@ -37,7 +36,6 @@ class Lru(ElementwiseCell):
         r_min: the smallest absolute value of a factor in the beginning.
         r_max: the largest.
         max_phase: the largest angle, in radians.
-        glu: whether the output goes through a gated linear unit.
 
     Raises:
         ConfigError: if they make no ring within the unit circle.
@@ -50,9 +48,7 @@ class Lru(ElementwiseCell):
     colour = "#332288"
     fused = "rnnlab.kernels.elementwise.COMPLEX"
 
-    def __init__(
-        self, r_min: float = 0.0, r_max: float = 1.0, max_phase: float = 2 * math.pi, glu: bool = False
-    ) -> None:
+    def __init__(self, r_min: float = 0.0, r_max: float = 1.0, max_phase: float = 2 * math.pi) -> None:
         if not 0 <= r_min < r_max <= 1:
             raise ConfigError(
                 f"model.r_min={r_min} model.r_max={r_max}: expected radii from 0 to 1, the second larger; "
@@ -61,7 +57,6 @@ class Lru(ElementwiseCell):
         if not 0 < max_phase <= 2 * math.pi:
             raise ConfigError(f"model.max_phase={max_phase}: expected an angle above 0, up to 2 pi (6.2832).")
         self.r_min, self.r_max, self.max_phase = float(r_min), float(r_max), float(max_phase)
-        self.has_glu = glu
 
     def state_sizes(self, hidden_size: int) -> tuple[int, ...]:
         """Return the width of x, real and imaginary parts."""
@@ -72,16 +67,13 @@ class Lru(ElementwiseCell):
         return hidden_size
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of B, C, D, of nu, theta and gamma, and of the gated linear unit."""
-        shapes: dict[str, tuple[int, ...]] = {
+        """Return the shapes of B, C, D, and of nu, theta and gamma."""
+        return {
             "weight_ih": (2 * hidden_size, input_size),
             "weight_out": (hidden_size, 2 * hidden_size),
             "weight_skip": (hidden_size, input_size),
             **dict.fromkeys(("nu", "theta", "gamma"), (hidden_size,)),
         }
-        if self.has_glu:
-            shapes |= {"weight_glu": (2 * hidden_size, hidden_size), "bias_glu": (2 * hidden_size,)}
-        return shapes
 
     @torch.no_grad()
     def initialize(self, weights: Weights, initialization: str, forget_bias: float | None) -> None:
@@ -108,7 +100,6 @@ class Lru(ElementwiseCell):
         return Terms(torch.cat((radius * phase.cos(), radius * phase.sin())), given[..., : 2 * hidden])
 
     def read(self, hidden: Tensor, given: Tensor, weights: Weights) -> Tensor:
-        """Return ``Re(C x) + D u``, through the gated linear unit if there is one."""
+        """Return ``Re(C x) + D u``."""
         real, imaginary = weights["weight_out"].chunk(2, dim=1)
-        output = linear(hidden, torch.cat((real, -imaginary), dim=1)) + given[..., -len(real) :]
-        return glu(linear(output, weights["weight_glu"], weights["bias_glu"])) if self.has_glu else output
+        return linear(hidden, torch.cat((real, -imaginary), dim=1)) + given[..., -len(real) :]

@@ -10,21 +10,24 @@ from rnnlab.plain_arguments import DEVICES, option, parsed, task_keys
 
 @dataclass(frozen=True)
 class Arguments:
-    """Score trained models, on the split that training scored or on other data.
+    r"""Score trained models, on the split that training scored or on other data.
 
-    python scripts/evaluate.py run=<run folder>                         training's figures once more
-    python scripts/evaluate.py run=<run folder> data=imdb labels=negative,positive
-    python scripts/evaluate.py run=<run folder> data=mine.csv data.corpus.text_column=review
-    python scripts/evaluate.py run=<one> run=<another> run='logs/sweeps/*/*/*/*'
+    python scripts/evaluate.py run=<run>                training's figures again
+    python scripts/evaluate.py run=<run> data=imdb labels=negative,positive
+    python scripts/evaluate.py run=<run> data=mine.csv \
+        data.corpus.text_column=review
+    python scripts/evaluate.py run=<language model> data=book.txt
+    python scripts/evaluate.py run=<one> run=<other> run='logs/sweeps/*/*/*/*'
     python scripts/evaluate.py run=<forwards> run=<backwards> ensemble=true
-    python scripts/evaluate.py run=<forecasts> stride=24                a backtest from one origin a day
-    python scripts/evaluate.py run=<speech> task.decoding.method=beam task.decoding.lm=<language model>
+    python scripts/evaluate.py run=<forecasts> stride=24    an origin a day
+    python scripts/evaluate.py run=<speech> task.decoding.method=beam \
+        task.decoding.lm=<language model>
     """
 
     run: str = option("a run folder, a checkpoint file, or a pattern; may be given again for one table")
     split: str = option("validation or test", "test", of=("validation", "test"))
     data: str | None = option(
-        "other data: a name in conf/data, or a table; its keys as data.corpus.label_column=…", None
+        "other data: a name in conf/data, a table or a text; its keys as data.corpus.label_column=…", None
     )
     labels: str | None = option("what the other data calls the model's classes, in their order: a,b", None)
     quotes: bool | None = option(

@@ -10,11 +10,12 @@ from rnnlab.plain_arguments import option, parsed
 
 @dataclass(frozen=True)
 class Arguments:
-    """Export a trained model for use without rnnlab, its vocabulary and tokenizer beside it as JSON.
+    r"""Export a trained model, its vocabulary and tokenizer, for use without rnnlab.
 
-    python scripts/export.py run=<run folder> format=onnx output=film.onnx       (writes film.json, too)
-    python scripts/export.py run=<run folder> format=int8 data=mine.csv          (scored on all of its rows)
-    python scripts/export.py run=<run folder> format=torchscript output=film.pt overwrite=true
+    python scripts/export.py run=<run> format=onnx output=film.onnx
+    python scripts/export.py run=<run> format=int8 data=mine.csv
+    python scripts/export.py run=<run> format=torchscript output=film.pt \
+        overwrite=true
     """
 
     run: str = option("a run folder, or a checkpoint file")

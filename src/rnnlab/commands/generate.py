@@ -12,9 +12,9 @@ from rnnlab.ranges import Range, whole
 class Arguments:
     """Write text with a trained language model, token by token.
 
-    python scripts/generate.py run=<run folder> prompt="The film" temperature=0.8
-    python scripts/generate.py run=<run folder> samples=3 top_p=0.9 seed=2
-    python scripts/generate.py run=<run folder> whole_document=true max_tokens=500
+    python scripts/generate.py run=<run> prompt="The film" temperature=0.8
+    python scripts/generate.py run=<run> samples=3 top_p=0.9 seed=2
+    python scripts/generate.py run=<run> whole_document=true max_tokens=500
     """
 
     run: str = option("a language model's run folder, or a checkpoint file")

@@ -10,12 +10,14 @@ from rnnlab.plain_arguments import option, parsed
 
 @dataclass(frozen=True)
 class Arguments:
-    """Draw what TensorBoard shows of a run, as PNG and SVG; or the same of several runs in one figure.
+    r"""Draw what TensorBoard shows of a run, or the same of several in one figure.
 
-    python scripts/plot.py run=<run folder>                             into its folder figures/
+    python scripts/plot.py run=<run>                    into its folder figures/
     python scripts/plot.py run=<one> run=<another> output=figures
-    python scripts/plot.py run='logs/sweeps/*/*/*/*' output=figures split=validation
-    python scripts/plot.py vanishing=<folder of runs on a memory problem> [vanishing=...] [output=figures]
+    python scripts/plot.py run='logs/sweeps/*/*/*/*' output=figures \
+        split=validation
+    python scripts/plot.py vanishing=<folder of runs on a memory problem> \
+        output=figures
     """
 
     run: str = option("a run folder, a folder of runs, or a pattern; may be given again")

@@ -12,15 +12,17 @@ TABLE_KEYS = ("data.corpus.text_column=", "data.corpus.quotes=")
 
 @dataclass(frozen=True)
 class Arguments:
-    """Predict the class of texts, with the probability of each class, or what comes next in series.
+    r"""Predict classes of texts with their probabilities, or how series go on.
 
-    python scripts/predict.py run=<run folder> text="A moving film."
-    python scripts/predict.py run=<run folder> text="A moving film." explain=true
-    python scripts/predict.py run=<run folder> input=reviews.csv output=predictions.csv
-    python scripts/predict.py run=<run folder> input=series.csv output=forecast.csv horizon=24
-    python scripts/predict.py run=<run folder> input=series.csv output=shares.csv explain=true
-    python scripts/predict.py run=<run folder> input=hello.wav          or a folder, or a list of recordings
-    ... | python scripts/predict.py run=<run folder>         a text a line in, a JSON object a line out
+    python scripts/predict.py run=<run> text="A moving film."
+    python scripts/predict.py run=<run> text="A moving film." explain=true
+    python scripts/predict.py run=<run> input=reviews.csv output=said.csv
+    python scripts/predict.py run=<run> input=series.csv output=next.csv \
+        horizon=24
+    python scripts/predict.py run=<run> input=series.csv output=shares.csv \
+        explain=true
+    python scripts/predict.py run=<run> input=hello.wav    or a folder, a list
+    ... | python scripts/predict.py run=<run>    a text a line, answers as JSON
     """
 
     run: str = option("a run folder, or a checkpoint file")

@@ -10,13 +10,18 @@ from rnnlab.plain_arguments import option, parsed
 
 @dataclass(frozen=True)
 class Arguments:
-    """Show every run under folders as one table: what differs, metrics over seeds, time, status.
+    r"""Show every run under folders as one table: what differs, metrics, status.
 
     python scripts/results.py logs/sweeps
-    python scripts/results.py logs where=cell=lstm where='hidden_size>=64' sort=-test/accuracy
+    python scripts/results.py logs where=cell=lstm where='hidden_size>=64' \
+        sort=-test/accuracy
     python scripts/results.py logs where=tags=paper where=tags!=draft
-    python scripts/results.py logs/sweeps group=model.cell metrics=accuracy,loss
-    python scripts/results.py logs/sweeps output=results.csv plot=rates.png x=optimizer.lr,model.cell
+    python scripts/results.py logs/sweeps group=model.cell \
+        metrics=accuracy,loss
+    python scripts/results.py logs/sweeps output=results.csv plot=rates.png \
+        x=optimizer.lr,model.cell
+    python scripts/results.py logs/sweeps plot=cells.png \
+        x=tokens_per_second,model.cell
     """
 
     where: str | None = option("which runs: a key, one of = != < <= > >=, a value; may be given again", None)
@@ -27,7 +32,7 @@ class Arguments:
     format: str = option("table, csv or markdown", "table", of=("table", "csv", "markdown"))
     output: str | None = option("a file for the table (.csv, .md); null: the terminal", None)
     plot: str | None = option("a file for a figure (.png and .svg): a metric against settings", None)
-    x: str | None = option("the figure's key, or two of them: the second makes lines", None)
+    x: str | None = option("the figure's key, or two: the second makes lines; tokens_per_second,key", None)
     metric: str | None = option("the figure's metric; null: what chooses the best checkpoint", None)
     baseline: str | None = option("a simple method to draw beside the runs: 'bag of bigrams'…", None)
     overwrite: bool = option("whether the outputs may exist", False)

@@ -50,7 +50,7 @@ class MemoryProblem(Protocol):
     classes: int | None
 
     def sequences(self, count: int, chance: np.random.Generator) -> Sequences:
-        """Draw ``count`` sequences."""
+        """Draw ``count`` sequences. A problem with ``test_sequences``, too, draws the test split by that."""
         ...
 
 
@@ -186,6 +186,57 @@ class Adding(Settled):
         inputs[np.arange(time) >= lengths[:, None]] = 0
         sums = inputs[everyone, first, 0] + inputs[everyone, second, 0]
         return Sequences(inputs, lengths.astype(np.int64), sums[:, None])
+
+
+class Parity(Settled):
+    """Is the number of ones even or odd?
+
+    A one turns the answer over, whatever it was: the smallest problem of tracking a state. A recurrence whose
+    factors are positive and see the inputs alone can't (Merrill et al. 2024, "The illusion of state in
+    state-space models"; Grazzi et al. 2025): it keeps a weighted sum of the bits, which tells even from odd
+    only while there are few::
+
+        bits     1  0  1  1          one-hot
+        answer            1
+
+    Sequences are of any length from 1, the first step to a rule, to ``distance``; those of the test split go
+    on from there, up to ``beyond`` times as far: a rule holds there, what was learnt by heart does not.
+
+    Args:
+        distance: the longest sequence in training, so the most steps that the first bit is carried.
+        beyond: how many times as long sequences of the test split are at most.
+
+    Raises:
+        ConfigError: if a number is too small.
+    """
+
+    name: ClassVar[str] = "parity"
+    input_size = 2
+    answers = 1
+
+    def __init__(self, distance: int, beyond: int = 4) -> None:
+        check_at_least(2, distance=distance)
+        check_at_least(1, beyond=beyond)
+        self.distance, self.beyond = distance, beyond
+        self.classes: int | None = 2
+
+    def sequences(self, count: int, chance: np.random.Generator) -> Sequences:
+        """Draw ``count`` sequences of 1 to ``distance`` steps."""
+        return self._drawn(count, chance, 1, self.distance)
+
+    def test_sequences(self, count: int, chance: np.random.Generator) -> Sequences:
+        """Draw ``count`` sequences that are longer than any in training."""
+        longest = self.beyond * self.distance
+        return self._drawn(count, chance, min(self.distance + 1, longest), longest)
+
+    def _drawn(self, count: int, chance: np.random.Generator, least: int, most: int) -> Sequences:
+        lengths = chance.integers(least, most + 1, count)
+        bits = chance.integers(0, 2, (count, int(lengths.max())))
+        is_padding = np.arange(bits.shape[1]) >= lengths[:, None]
+        bits[is_padding] = 0
+        inputs = one_hot(bits, 2)
+        inputs[is_padding] = 0
+        return Sequences(inputs, lengths.astype(np.int64), bits.sum(axis=1, keepdims=True) % 2)
 
 
 def one_hot(ids: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """The user's own plain text files, a document a line or a document a file."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -101,7 +101,7 @@ class PlainText(Corpus):
         check_split(self, split)
         chosen = self._texts(split if split in self._files else "train")
         if split == "train" or split in self._held_out:
-            pairs = zip(chosen, self._splits_of_texts, strict=True)
+            pairs = zip(chosen, self._splits_of_texts(), strict=True)
             chosen = (text for text, its_split in pairs if its_split == split)
         empty = True
         for text in chosen:
@@ -114,7 +114,7 @@ class PlainText(Corpus):
         """Return for files of validation and test how many are in train, too; lines may well recur."""
         if self._unit == "line":
             return []
-        trained = set(texts_of("train", self._keys, self._splits_of_texts))
+        trained = set(texts_of("train", self._keys, list(self._splits_of_texts())))
         remedy = "Name each file for one split alone."
         return [
             warning
@@ -136,15 +136,19 @@ class PlainText(Corpus):
             else:
                 yield from (line.removesuffix("\n").removesuffix("\r") for line in lines)
 
-    @cached_property
-    def _splits_of_texts(self) -> list[str]:
-        """The split of each text of train's files."""
+    def _splits_of_texts(self) -> Iterable[str]:
+        """Return the split of each text of train's files; of lines, which may be millions, one by one."""
         if self._unit == "file":
             return split_by_class([None] * len(self._keys), self._held_out, self._seed, self._keys)
-        count = sum(_line_count(path) for path in self._files["train"])
+        count = self._lines
         runs = min(count, _RUNS)
         splits_of_runs = split_by_class([None] * runs, self._held_out, self._seed)
-        return [splits_of_runs[line * runs // count] for line in range(count)]
+        return (splits_of_runs[line * runs // count] for line in range(count))
+
+    @cached_property
+    def _lines(self) -> int:
+        """How many lines train's files have."""
+        return sum(_line_count(path) for path in self._files["train"])
 
     def _emptiness(self, split: str) -> str:
         named = ", ".join(map(str, self._files.get(split, self._files["train"])))

@@ -1,6 +1,7 @@
 """Sound out of files: NIST Sphere and WAV by themselves, FLAC, OGG and others by soundfile."""
 
 import io
+import logging
 import math
 import warnings
 from typing import Any, NamedTuple
@@ -11,6 +12,8 @@ from scipy.io import wavfile
 from scipy.signal import resample_poly
 
 from rnnlab.errors import ConfigError, DataError
+
+log = logging.getLogger(__name__)
 
 Samples = npt.NDArray[np.float32]
 
@@ -73,6 +76,28 @@ def resampled(sound: Sound, rate: int) -> Sound:
     shared = math.gcd(rate, sound.rate)
     samples = resample_poly(sound.samples, rate // shared, sound.rate // shared)
     return Sound(samples.astype(np.float32), rate)
+
+
+class Resampler:
+    """Puts sounds at one rate, and says once for each other rate that it does.
+
+    Args:
+        rate: samples a second.
+        whose: the recordings, for what is said.
+    """
+
+    def __init__(self, rate: int, whose: str) -> None:
+        self.rate, self.whose, self.others = rate, whose, set[int]()
+
+    def __call__(self, sound: Sound) -> Sound:
+        """Return a sound at the rate."""
+        if sound.rate != self.rate and sound.rate not in self.others:
+            self.others.add(sound.rate)
+            log.warning(
+                "%s: some have %s samples a second; they are resampled to %s.",
+                *(self.whose, f"{sound.rate:,}", f"{self.rate:,}"),
+            )
+        return resampled(sound, self.rate)
 
 
 def _sphere(content: bytes, name: str) -> tuple[Samples, int]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -37,11 +37,13 @@ class SpokenCorpus(Corpus, ABC):
 
     Attributes:
         sample_rate: samples a second of most recordings; others are resampled.
+        reported: error rates that others report on the test split, by what they used.
     """
 
     labels = ()
     splits: ClassVar[tuple[str, ...]] = ("train", "validation", "test")
     sample_rate: int
+    reported: ClassVar[Mapping[str, Mapping[str, float]]] = {}
 
     @abstractmethod
     def utterances(self, split: str) -> Sequence[Utterance]:

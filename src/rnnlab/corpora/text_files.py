@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from rnnlab.corpora.verified import examined_once
 from rnnlab.errors import DataError, nearest
 from rnnlab.folders import data_folder
 
 _LONGEST_HINT = 500  # characters: a folder of many files is not listed
+_LARGE = 256 << 20  # bytes: a second of reading
 _MARK = b"\xef\xbb\xbf"  # what some editors put before UTF-8
 
 
@@ -45,7 +47,9 @@ def _matches(pattern: str) -> list[Path]:
             raise DataError(f"{root / expanded} is a folder. Name its files, for example {pattern}/*.txt.")
     places = str(expanded.parent) if expanded.is_absolute() else " or ".join(map(str, roots))
     beside = [path.name for root in roots for path in _files_in((root / expanded).parent)]
-    hint = f" {nearest(expanded.name, beside)}" if beside else ""
+    alike = [name for name in beside if Path(name).suffix.lower() == expanded.suffix.lower()]
+    near = nearest(expanded.name, beside, listed=alike)
+    hint = f" {near}" if alike or near.startswith("Did") else ""
     raise DataError(f"There is no file {pattern} in {places}.{hint if len(hint) < _LONGEST_HINT else ''}")
 
 
@@ -54,15 +58,25 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def digest_of(paths: Iterable[Path]) -> str:
-    """Return a hex digest (SHA-256) of the contents of files, in their order."""
+    """Return a hex digest (SHA-256) of the contents of files, in their order.
+
+    A large file is read again only if its size or time of change is another: at each start, an hour's reading
+    of a disk would come before the first step.
+    """
     whole = hashlib.sha256()
     for path in paths:
-        content = hashlib.sha256()
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                content.update(chunk)
-        whole.update(content.digest())
+        is_large = path.stat().st_size >= _LARGE
+        content = examined_once(path.resolve(), _digest, "content") if is_large else _digest(path)
+        whole.update(bytes.fromhex(content))
     return whole.hexdigest()
+
+
+def _digest(path: Path) -> str:
+    content = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            content.update(chunk)
+    return content.hexdigest()
 
 
 def decoded_lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -38,16 +38,24 @@ class Batch(NamedTuple):
 
 
 def moved(batch: AnyBatch, device: torch.device) -> AnyBatch:
-    """Return a NamedTuple whose tensors are on ``device``, all but its lengths."""
+    """Return a NamedTuple whose tensors are on ``device``, all but its lengths (``…lengths``)."""
     if batch.inputs.device == device:
         return batch
     parts = {
         name: part.to(device, non_blocking=True)
         for name, part in batch._asdict().items()
-        if isinstance(part, Tensor) and name != "lengths"
+        if isinstance(part, Tensor) and not name.endswith("lengths")
     }
     there: AnyBatch = batch._replace(**parts)
     return there
+
+
+def beside(numbers: Tensor, tensor: Tensor) -> Tensor:
+    """Return a few numbers, such as lengths, on the device of ``tensor``.
+
+    From the CPU they go without waiting: a plain copy would first wait for all that a GPU was given to do.
+    """
+    return numbers.to(tensor.device, non_blocking=tensor.device.type != "cpu")
 
 
 def first_of(batch: Batch, count: int) -> Batch:

@@ -21,7 +21,7 @@ With several processes each takes its own ``batch_size`` columns of ``batch_size
 read the same windows.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -63,11 +63,20 @@ class StreamBatch(NamedTuple):
         return moved(self, device)
 
 
+class Ids(Protocol):
+    """A sequence of ids, in memory or not: an array, or what reads one from the disk."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, places: NDArray[np.int64], /) -> NDArray[np.integer[Any]]:
+        """Return a copy of the ids at ``places``, in their shape."""
+
+
 class TokenStream:
     """One process's share of a sequence's columns.
 
     Args:
-        tokens: (total,) the ids of the split, in order, any integer type.
+        tokens: the ids of the split, in order.
         first_input: the id that stands before the first one, ``<eos>``.
         batch_size: columns of this process.
         rank: which process this is.
@@ -80,7 +89,7 @@ class TokenStream:
 
     def __init__(
         self,
-        tokens: NDArray[np.integer[Any]],
+        tokens: Ids,
         *,
         first_input: int,
         batch_size: int,
@@ -101,7 +110,14 @@ class TokenStream:
         self._starts = mine * short + np.minimum(mine, longer)
         self._lengths = short + (mine < longer)
         self.steps = short + (longer > 0)
-        self._sequence = np.concatenate([np.array([first_input], dtype=tokens.dtype), tokens])
+        self._first_input = first_input
+        self._tokens = tokens
+
+    def _ids(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the ids at places of the sequence that begins with ``first_input``."""
+        found = self._tokens[np.maximum(places - 1, 0)].astype(np.int64)
+        found[places == 0] = self._first_input
+        return found
 
     def window(self, start: int, length: int) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return inputs, targets ``(batch, length)`` and, where a column has ended, what is valid."""
@@ -109,11 +125,11 @@ class TokenStream:
         valid = steps < self._lengths[:, None]
         if valid.all():
             places = self._starts[:, None] + np.arange(start, start + length + 1)
-            ids = torch.from_numpy(self._sequence[places].astype(np.int64))
+            ids = torch.from_numpy(self._ids(places))
             return ids[:, :-1].contiguous(), ids[:, 1:].contiguous(), None
         places = np.where(valid, self._starts[:, None] + steps, 0)
-        tokens = np.where(valid, self._sequence[places], 0).astype(np.int64)
-        targets = np.where(valid, self._sequence[places + 1], 0).astype(np.int64)
+        tokens = np.where(valid, self._ids(places), 0)
+        targets = np.where(valid, self._ids(places + 1), 0)
         return torch.from_numpy(tokens), torch.from_numpy(targets), torch.from_numpy(valid)
 
 

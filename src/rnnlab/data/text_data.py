@@ -166,8 +166,13 @@ def model_ids(model: Sequence[str], corpus: Sequence[str], named: Sequence[str])
         named: what the corpus calls the model's, in the model's order; empty where they are called the same.
 
     Raises:
-        ConfigError: if the corpus has a class that the model has not, under the names given.
+        ConfigError: if the corpus has no classes, or one that the model has not, under the names given.
     """
+    if not corpus:
+        raise ConfigError(
+            f"The model tells {', '.join(model)}; the data has no classes to compare its answers with. "
+            "Name a table with labels; predict.py answers for texts without."
+        )
     called = Classes(list(named) or list(model))
     ids = [called.id_of(name) for name in corpus]
     known = [number for number in ids if number is not None]

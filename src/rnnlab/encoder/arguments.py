@@ -82,8 +82,8 @@ def check_state(
                 f"{where} has shape {tuple(part.shape)}; "
                 f"expected {shape}: (layers * directions, batch, hidden)."
             )
-        is_cast = torch.is_autocast_enabled(inputs.device.type)
-        if part.device != inputs.device or (part.dtype != inputs.dtype and not is_cast):
+        is_as_wide = part.dtype == inputs.dtype or torch.is_autocast_enabled(inputs.device.type)
+        if part.device != inputs.device or not is_as_wide:
             raise ValueError(
                 f"{where} is {part.dtype} on {part.device}; "
                 f"expected {inputs.dtype} on {inputs.device}, as inputs."

@@ -16,7 +16,17 @@ from rnnlab.kernels.waiting import waiting
 
 log = logging.getLogger(__name__)
 
-BACKENDS = ("auto", "fused", "torch")
+BACKENDS = ("auto", "fused", "torch", "packed", "masked")
+RAGGED = ("packed", "masked")
+
+RAGGED_ON_GPU = "packed"
+"""How PyTorch's kernels walk sequences of different lengths off the CPU, where nothing else is said.
+
+``packed``: cuDNN's own way for all layers in one call, which skips the padding. ``masked``: the whole padded
+batch, a layer and direction at a time, made exact as in :mod:`rnnlab.encoder.scans`; buckets of similar
+lengths leave little padding to compute. On a CPU packing walks step by step, many times slower. Which of the
+two is the faster on a GPU is measured by ``scripts/benchmark.py device=cuda``, and has not been yet.
+"""
 
 LARGE_LOOKUP = 500_000
 """Numbers in a batch's word vectors from which rnnlab's own gradient is faster than PyTorch's: 1.3 to 4 times
@@ -45,6 +55,11 @@ def check_backend(backend: str, cell: Cell) -> None:
         raise ConfigError(
             f"model.backend=fused: the {cell.name} cell has no fused scan. Use model.backend=auto."
         )
+    if backend in RAGGED and cell.in_torch is None:
+        raise ConfigError(
+            f"model.backend={backend} is a way of PyTorch's own kernels, which lack the {cell.name} cell "
+            "with these options. Use model.backend=auto."
+        )
     if backend == "fused" and not can_compile():
         raise ConfigError("model.backend=fused needs numba: pip install numba, or use model.backend=auto.")
 
@@ -56,7 +71,7 @@ def scans_for(
 
     Args:
         cell: what is walked.
-        backend: ``auto``, ``fused`` or ``torch``.
+        backend: of :data:`BACKENDS`.
         inputs: ``(batch, time, features)``.
         hidden_size: units of the layer.
         lengths: ``(batch,)``, None where no sequence is padded.
@@ -75,9 +90,16 @@ def scans_for(
         return StepScans(cell, lengths, inputs)
     if lengths is None and in_torch.scan_beats_module(inputs):
         lengths = torch.full(inputs.shape[:1], inputs.shape[1])
-    if lengths is None or inputs.is_cuda:
+    if lengths is None or ragged_way(backend, inputs) == "packed":
         return None
     return TorchScans(in_torch, lengths, inputs)
+
+
+def ragged_way(backend: str, inputs: Tensor) -> str:
+    """Return how PyTorch's kernels walk sequences of different lengths: ``packed`` or ``masked``."""
+    if backend in RAGGED:
+        return backend
+    return "masked" if inputs.device.type == "cpu" else RAGGED_ON_GPU
 
 
 def takes_fused(cell: Cell, backend: str, inputs: Tensor, hidden_size: int, lengths: Tensor | None) -> bool:
@@ -86,7 +108,7 @@ def takes_fused(cell: Cell, backend: str, inputs: Tensor, hidden_size: int, leng
     They run on a CPU in float32 or float64. ``auto`` takes them where they are the faster, which the cell
     tells (``Cell.fused_is_faster``); in mixed precision, too, although they then compute in float32.
     """
-    if cell.fused is None or backend == "torch" or inputs.device.type != "cpu":
+    if cell.fused is None or backend not in ("auto", "fused") or inputs.device.type != "cpu":
         return False
     is_mixed = torch.is_autocast_enabled("cpu")
     suits = is_mixed or inputs.dtype in (torch.float32, torch.float64)
@@ -106,7 +128,7 @@ def takes_fused(cell: Cell, backend: str, inputs: Tensor, hidden_size: int, leng
 
 def takes_device_scan(backend: str, inputs: Tensor) -> bool:
     """Return whether an elementwise cell's batch is walked by the kernels for CUDA."""
-    return inputs.is_cuda and backend != "torch" and has_triton()
+    return inputs.is_cuda and backend in ("auto", "fused") and has_triton()
 
 
 def lookup_pays(tokens: Tensor, table: Tensor) -> bool:

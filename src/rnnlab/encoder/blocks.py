@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import gelu, glu
 
+from rnnlab.data.batch import beside
 from rnnlab.encoder.trace import fine
 from rnnlab.errors import ConfigError, nearest
 
@@ -110,7 +111,7 @@ def _in_float64(modules: nn.ModuleList) -> list[Change]:
 
 def _padding(inputs: Tensor, lengths: Tensor) -> Tensor:
     steps = torch.arange(inputs.shape[1], device=inputs.device)
-    return (steps >= lengths.to(inputs.device).unsqueeze(1)).unsqueeze(2)
+    return (steps >= beside(lengths, inputs).unsqueeze(1)).unsqueeze(2)
 
 
 def _zeroed(sequences: Tensor, is_padding: Tensor | None) -> Tensor:

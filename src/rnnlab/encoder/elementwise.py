@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from rnnlab.cells.cell import ElementwiseCell, State, Weights
+from rnnlab.data.batch import beside
 from rnnlab.encoder.padding import put_back, taken_out
 from rnnlab.kernels.waiting import waiting
 
@@ -26,7 +27,7 @@ class ElementwiseScans:
         cell: what is walked.
         lengths: ``(batch,)`` integers from 1 to ``time``; None where every sequence fills the time axis.
         inputs: ``(batch, time, input)``, the batch that will be walked.
-        on_device: walk by the kernels of ``kernels/device_scan.py``; by default where ``inputs`` is on CUDA.
+        on_device: walk by the kernels of ``kernels/device_scan.py``; by default off the CPU.
     """
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -40,11 +41,12 @@ class ElementwiseScans:
             lengths = torch.full((self._batch,), self._time)
         else:
             is_real = torch.arange(self._time) < lengths.cpu().unsqueeze(1)
-            self._chosen = is_real.flatten().nonzero().squeeze(1).to(self._device)
+            self._chosen = beside(is_real.flatten().nonzero().squeeze(1), inputs)
         self._lengths = lengths.cpu()
-        self._last = (self._lengths.cumsum(0) - 1).to(self._device)
-        self._first = self._last - self._lengths.to(self._device) + 1
-        self._on_device = inputs.is_cuda if on_device is None else on_device
+        self._lengths_there = beside(self._lengths, inputs)
+        self._last = beside(self._lengths.cumsum(0) - 1, inputs)
+        self._first = self._last - self._lengths_there + 1
+        self._on_device = inputs.device.type != "cpu" if on_device is None else on_device
 
     def enter(self, inputs: Tensor) -> Tensor:
         """Return the tokens of ``inputs (batch, time, input)``, row by row: ``(tokens, input)``."""
@@ -84,18 +86,18 @@ class ElementwiseScans:
         return tokens.view(self._batch, self._time, -1)
 
     def _walked(
-        self, kernels: Any, given: Tensor, beside: Tensor, before: Tensor, reverse: bool
+        self, kernels: Any, given: Tensor, factor: Tensor, before: Tensor, reverse: bool
     ) -> tuple[Tensor, Tensor]:
         if kernels is not None:
             module = elementwise_module()
             found: tuple[Tensor, Tensor] = module.elementwise_scan(
-                kernels, module.places_of(self._lengths), reverse, given, beside, before
+                kernels, module.places_of(self._lengths), reverse, given, factor, before
             )
             return found
         from rnnlab.kernels.device_scan import device_scan
 
-        lengths = self._lengths.to(self._device)
-        hidden = device_scan(given, beside, before, self._first, lengths, reverse, self._cell.is_complex)
+        of_rows = (self._first, self._lengths_there)
+        hidden = device_scan(given, factor, before, *of_rows, reverse, self._cell.is_complex)
         return hidden, hidden.index_select(0, self._first if reverse else self._last)
 
     def _looked_back(self, given: Tensor, previous: Tensor, reverse: bool) -> tuple[Tensor, Tensor]:

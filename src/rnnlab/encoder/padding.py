@@ -16,6 +16,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from rnnlab.data.batch import beside
+
 
 class RaggedRows:
     """Row numbers of one batch: its padding, its last tokens, and the reversal of every sequence.
@@ -29,7 +31,7 @@ class RaggedRows:
     """
 
     def __init__(self, lengths: Tensor, time: int, device: torch.device) -> None:
-        self.lengths = lengths.to(device=device, dtype=torch.int64)
+        self.lengths = lengths.to(dtype=torch.int64).to(device, non_blocking=device.type != "cpu")
         self.time = time
         self.batch = lengths.numel()
         self._steps = torch.arange(time, device=device).unsqueeze(1)
@@ -46,7 +48,7 @@ class RaggedRows:
 
     def fill_padding(self, sequences: Tensor, value: float) -> None:
         """Write ``value`` over the padding of ``sequences``, ``(time, batch, size)`` and contiguous."""
-        if sequences.is_cuda:  # to list the rows would wait for the device
+        if sequences.device.type != "cpu":  # to list the rows would wait for the device
             sequences.masked_fill_(self.is_padding.unsqueeze(2), value)
             return
         if self._padding is None:
@@ -98,7 +100,7 @@ def turned_round(sequences: Tensor, lengths: Tensor) -> Tensor:
         lengths: ``(batch,)`` tokens of each, on any device.
     """
     steps = torch.arange(sequences.shape[1], device=sequences.device)
-    ends = lengths.to(sequences.device).unsqueeze(1)
+    ends = beside(lengths, sequences).unsqueeze(1)
     places = torch.where(steps < ends, ends - 1 - steps, steps)
     if sequences.dim() == 3:
         places = places.unsqueeze(2).expand_as(sequences)

@@ -51,7 +51,8 @@ class RecurrentEncoder(nn.Module):
         parameters: about how many the layers shall have in all, so that cells can be compared at equal size.
         dropout: share of features dropped between layers (so it does nothing to one layer).
         nonlinearity: of a cell with a choice, such as "rnn": "tanh" or "relu".
-        backend: "torch" (PyTorch's kernels), "fused" (rnnlab's own scans) or "auto".
+        backend: "torch" (PyTorch's kernels), "fused" (rnnlab's own scans), "auto"; or PyTorch's kernels with
+            sequences of different lengths "packed" or "masked", see :mod:`rnnlab.encoder.backends`.
         initialization: of the recurrent matrices: "uniform", "orthogonal" or "identity", see
             :meth:`rnnlab.cells.cell.Cell.initialize`.
         forget_bias: where the bias of an LSTM's forget gate, or a GRU's update gate, starts.
@@ -100,6 +101,11 @@ class RecurrentEncoder(nn.Module):
         self.dropout = float(dropout)
         self.backend = backend
         self.blocks = Blocks([input_size, *[self.output_size] * layers], norm, residual, gated)
+        if backend == "packed" and not self.blocks.are_bare:
+            raise ConfigError(
+                "model.backend=packed walks all layers in one call, and nothing can stand between them: take "
+                "model.backend=auto, or model.norm=none, model.residual=false and model.gated=false."
+            )
         self.network = self._network()
         names = self.cell.parameters(input_size, hidden_size)
         self._names = [{name: f"{name}{end}" for name in names} for end in suffixes(layers, self.directions)]

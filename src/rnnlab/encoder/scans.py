@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from rnnlab.cells.cell import Cell, State, Step, TorchCell, Weights
+from rnnlab.data.batch import beside
 from rnnlab.encoder.padding import RaggedRows, batch_major, reordered, time_major
 
 
@@ -67,7 +68,7 @@ class StepScans:
         self._is_real: Tensor | None = None
         if lengths is not None:
             places = torch.arange(inputs.shape[1], device=inputs.device)
-            self._is_real = places < lengths.to(inputs.device).unsqueeze(1)  # (batch, time)
+            self._is_real = places < beside(lengths, inputs).unsqueeze(1)  # (batch, time)
 
     def enter(self, inputs: Tensor) -> Tensor:
         """Return ``(batch, time, input)`` with zeros in the padding."""

@@ -139,7 +139,7 @@ def counts_of(scored: ScoredDocuments) -> npt.NDArray[np.int64]:
 
 @house_style()
 def confusion_figure(scored: ScoredDocuments, name: str) -> Figure:
-    """Draw the matrix: a row for each right class, coloured by shares of the row.
+    """Draw the matrix: a row for each true class, coloured by shares of the row.
 
     Args:
         scored: the answers.
@@ -149,7 +149,7 @@ def confusion_figure(scored: ScoredDocuments, name: str) -> Figure:
     size = len(counts)
     side = max(4.0, 0.45 * size + 1.5)
     figure, panel = new_panel(
-        f"Confusion, {name}", "answer", "right class", width=max(5.0, side + 0.8), height=side
+        f"Confusion, {name}", "predicted class", "true class", width=max(5.0, side + 0.8), height=side
     )
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     panel.imshow(shares, cmap=INTENSITY, vmin=0, vmax=1)

@@ -1,8 +1,9 @@
 """Figures in the house's style: their colours, words and lines, and how they are shown and saved."""
 
 import io
+import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -140,16 +142,47 @@ def colour(number: int) -> str:
 
 
 def colours_of(names: Iterable[str]) -> dict[str, str]:
-    """Return a colour for each name: that of the cell or the split if it is one, else the next in order.
+    """Return a colour for each name: the split's, or that of the cell in it, else what is left in order.
 
-    >>> colours_of(["lstm", "gru"])
-    {'lstm': '#0072B2', 'gru': '#009E73'}
+    Of several names with the same cell each is lighter than the one before.
+
+    >>> colours_of(["lstm", "gru seed=1", "gru seed=2", "bag of bigrams"])
+    {'lstm': '#0072B2', 'gru seed=1': '#009E73', 'gru seed=2': '#59C0A4', 'bag of bigrams': '#D55E00'}
     """
     wanted = list(names)
-    for known in (colours_of_cells(), SPLITS):
-        if all(name in known for name in wanted):
-            return {name: known[name] for name in wanted}
-    return {name: colour(number) for number, name in enumerate(wanted)}
+    if all(name in SPLITS for name in wanted):
+        return {name: SPLITS[name] for name in wanted}
+    of_cells = colours_of_cells()
+    cells = {name: cell_in(name, of_cells) for name in wanted}
+    found: dict[str, str] = {}
+    for cell in dict.fromkeys(filter(None, cells.values())):
+        found |= shades(of_cells[cell], [name for name in wanted if cells[name] == cell])
+    taken = {of_cells[cell] for cell in cells.values() if cell}
+    left = [each for each in COLOURS if each not in taken]
+    others = [name for name in wanted if name not in found]
+    found |= {name: left[number % len(left)] for number, name in enumerate(others)}
+    return {name: found[name] for name in wanted}
+
+
+def cell_in(name: str, cells: Iterable[str]) -> str | None:
+    """Return the cell that a run's name has in it, such as ``gru seed=1``.
+
+    >>> cells = ["gru", "mingru", "lstm", "layernorm_lstm"]
+    >>> [cell_in(name, cells) for name in ("mingru", "layernorm_lstm 2", "bag of bigrams")]
+    ['mingru', 'layernorm_lstm', None]
+    """
+    longest_first = sorted(cells, key=len, reverse=True)
+    found = (cell for cell in longest_first if re.search(rf"(?<![a-z0-9]){cell}(?![a-z0-9])", name.lower()))
+    return next(found, None)
+
+
+def shades(base: str, names: Sequence[str]) -> dict[str, str]:
+    """Return a colour for each name, from as it is to lighter by two thirds."""
+    found = {}
+    for number, name in enumerate(names):
+        red, green, blue = (part + (1 - part) * 0.7 * number / len(names) for part in to_rgb(base))
+        found[name] = to_hex((red, green, blue)).upper()
+    return found
 
 
 def name_lines(panel: Axes, within: Place) -> None:
@@ -280,6 +313,15 @@ def save(figure: Figure, folder: Path, name: str) -> Rendered:
         with written_beside(target) as unfinished:
             unfinished.write_bytes(content)
     return found
+
+
+def as_file(name: str) -> str:
+    """Return a name as a part of a file's name.
+
+    >>> as_file("f1/good"), as_file("loss of single steps")
+    ('f1-good', 'loss_of_single_steps')
+    """
+    return re.sub(r"[^\w.=,+-]+", "-", name.replace(" ", "_"))
 
 
 def publish(

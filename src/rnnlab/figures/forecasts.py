@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from rnnlab.figures.drawing import COLOURS, FAINT, INK, colours_of, house_style, new_figure, new_panel
+from rnnlab.figures.drawing import COLOURS, FAINT, INK, colours_of, house_style, new_figure, new_panel, note
 
 Times = npt.NDArray[Any]
 
@@ -49,7 +49,7 @@ def forecasts_figure(drawn: Sequence[DrawnForecast], up: str = "") -> Figure:
             panel.fill_between(ahead, low, high, color=COLOURS[0], alpha=shade, linewidth=0, label=name)
         panel.plot(one.times, one.values, color=INK, linewidth=1.2, label="what happened")
         panel.plot(ahead, said, color=COLOURS[1], linewidth=1.6, label="forecast")
-        panel.axvline(ahead[0], color=FAINT, linestyle=":", linewidth=1)
+        panel.axvline(ahead[0], color=FAINT, linestyle=":", linewidth=1, label="from here on")
         panel.set(title=one.title, ylabel=up)
         panel.tick_params(axis="x", rotation=0)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
@@ -87,7 +87,7 @@ def coverage_figure(shares: Mapping[str, npt.ArrayLike], levels: npt.ArrayLike) 
         levels: what the quantiles say ``(levels,)``.
     """
     figure, panel = new_panel("Coverage", "level of the quantile", "share at or below it")
-    panel.plot([0, 1], [0, 1], color=FAINT, linestyle=":", linewidth=1)
+    panel.plot([0, 1], [0, 1], color=FAINT, linestyle=":", linewidth=1, label="as it says")
     colours = colours_of(shares)
     said = np.asarray(levels, dtype=np.float64)
     for name, share in shares.items():
@@ -122,8 +122,9 @@ def residuals_figure(residuals: npt.ArrayLike, up: str) -> Figure:
         panel.axhline(0, color=FAINT, linestyle=":", linewidth=1)
     overall.hist(left[~np.isnan(left)], bins=50, orientation="horizontal", color=COLOURS[0])
     by_step.set(title="What is left", xlabel="steps ahead", ylabel=up)
-    overall.set(xlabel="values")
+    overall.set(xlabel="number of values")
     by_step.legend()
+    note(figure, "dotted: no error")
     return figure
 
 

@@ -14,7 +14,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from rnnlab.figures.drawing import (
-    COLOURS,
     FAINT,
     HEIGHT,
     INK,
@@ -22,7 +21,6 @@ from rnnlab.figures.drawing import (
     WIDTH,
     colour,
     colours_of,
-    colours_of_cells,
     house_style,
     new_figure,
     new_panel,
@@ -120,7 +118,7 @@ def heat_map(figure: Figure, panel: Axes, epochs: Sequence[int], relative: Numbe
     ticks = np.unique(np.linspace(0, len(epochs) - 1, min(len(epochs), 6)).round().astype(int))
     panel.set_yticks(ticks, [str(epochs[tick]) for tick in ticks])
     panel.set(xlabel="distance from the loss, tokens", ylabel="epochs done")
-    figure.colorbar(image, ax=panel, pad=0.02)
+    figure.colorbar(image, ax=panel, pad=0.02).set_label("gradient at the state")
 
 
 @house_style()
@@ -184,7 +182,7 @@ def vanishing_gradient_figure(problem: str, runs: Sequence[Remembered], blind: f
     figure = new_figure(2.2 * WIDTH, 1.1 * HEIGHT)
     left, right = figure.subplots(1, 2)
     networks = list(dict.fromkeys(run.network for run in runs))
-    colours = colours_of_networks(networks)
+    colours = colours_of(networks)
     for network in networks:
         distances, accuracies = accuracy_by_distance([run for run in runs if run.network == network])
         left.plot(distances, accuracies, marker="o", color=colours[network], label=network, clip_on=False)
@@ -195,7 +193,10 @@ def vanishing_gradient_figure(problem: str, runs: Sequence[Remembered], blind: f
         for curves, line in (([run.before for run in same], ":"), ([run.after for run in same], "-")):
             gradient_curve(right, curves, colours[network], line)
     gradient_axes(right, farthest)
-    note(figure, "gradient: norm at a state as a share of that where the answer is asked for")
+    note(
+        figure,
+        f"gradient: norm at a state as a share of that where the answer is asked for; dashed: {FALLEN:.0%}",
+    )
     return figure
 
 
@@ -204,15 +205,6 @@ def farthest_measured(runs: Sequence[Remembered], networks: Sequence[str]) -> in
     everything = {run.distance for run in runs}
     measured = [{run.distance for run in runs if run.network == one and len(run.after)} for one in networks]
     return max(set.intersection(*measured) or set.union(*measured) or everything)
-
-
-def colours_of_networks(networks: Sequence[str]) -> dict[str, str]:
-    """Return a colour for each: plain cells have their own, the others take what is left."""
-    cells = colours_of_cells()
-    taken = {network: cells[network] for network in networks if network in cells}
-    left = [colour for colour in COLOURS if colour not in taken.values()]
-    others = [network for network in networks if network not in taken]
-    return taken | {network: left[number % len(left)] for number, network in enumerate(others)}
 
 
 def accuracy_by_distance(runs: Sequence[Remembered]) -> tuple[list[int], list[float]]:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from rnnlab.figures.drawing import colour, colours_of, house_style, name_lines, new_panel, note
+from rnnlab.figures.drawing import colours_of, house_style, name_lines, new_panel, note
 
 Numbers = npt.NDArray[np.float64]
 
@@ -42,8 +42,9 @@ def learning_curve_figure(metric: str, runs: Mapping[str, Mapping[str, Series]])
     """
     figure, panel = new_panel(title_of(metric), "optimizer steps", metric.replace("_", " "))
     alone = len(runs) == 1
-    for number, (run, lines) in enumerate(runs.items()):
-        colours = colours_of(lines) if alone else dict.fromkeys(lines, colour(number))
+    of_runs = colours_of(runs)
+    for run, lines in runs.items():
+        colours = colours_of(lines) if alone else dict.fromkeys(lines, of_runs[run])
         for name, series in lines.items():
             label = name if alone else run if len(lines) == 1 else f"{run}, {name}"
             panel.plot(

@@ -15,7 +15,7 @@ from rnnlab.figures.drawing import (
     COLOURS,
     FAINT,
     HEIGHT,
-    colour,
+    colours_of,
     house_style,
     logarithmic,
     name_lines,
@@ -64,13 +64,14 @@ def metric_by_key_figure(metric: str, key: str, lines: Mapping[str, Sequence[Poi
     every = [point for points in lines.values() for point in points]
     words = list(dict.fromkeys(str(point.at) for point in every))
     in_numbers = all(isinstance(point.at, float) for point in every)
-    for number, (label, points) in enumerate(lines.items()):
+    colours = colours_of(lines)
+    for label, points in lines.items():
         there = [point for point in points if math.isfinite(point.mean)]
         panel.errorbar(
             [float(point.at) if in_numbers else words.index(str(point.at)) for point in there],
             [point.mean for point in there],
             yerr=[point.deviation or 0.0 for point in there],
-            color=colour(number),
+            color=colours[label],
             linestyle="-" if in_numbers else "none",
             marker="o",
             markersize=5,

@@ -205,12 +205,14 @@ class Calibration(NamedTuple):
     """Confidence beside accuracy, in bins of equal width that hold any document.
 
     Attributes:
+        middles: of each bin ``(bins,)``.
         confidences: mean confidence of each bin ``(bins,)``.
         accuracies: share of right answers of each bin ``(bins,)``.
         shares: share of all documents in each bin ``(bins,)``.
         error: the expected calibration error.
     """
 
+    middles: Numbers
     confidences: Numbers
     accuracies: Numbers
     shares: Numbers
@@ -238,7 +240,7 @@ def calibration(confidences: npt.ArrayLike, right: npt.ArrayLike) -> Calibration
     )
     shares = counts[held] / max(len(given), 1)
     error = float((shares * np.abs(accuracies - means)).sum()) if len(given) else float("nan")
-    return Calibration(means, accuracies, shares, error)
+    return Calibration((np.flatnonzero(held) + 0.5) / BINS, means, accuracies, shares, error)
 
 
 @house_style()
@@ -261,13 +263,11 @@ def reliability_figure(scored: Mapping[str, ScoredDocuments]) -> Figure:
         above.plot(measured.confidences, measured.accuracies, **line)
         width = 0.9 / BINS / len(scored)
         shift = (number - (len(scored) - 1) / 2) * width
-        below.bar(measured.confidences + shift, measured.shares, width, color=colours[name])
+        below.bar(measured.middles + shift, measured.shares, width, color=colours[name])
         lowest = min(lowest, 1 / len(found.classes))
-    above.set(
-        title="Reliability", ylabel="share right", xlim=(lowest - 0.03, 1.02), ylim=(lowest - 0.1, 1.05)
-    )
-    below.set(xlabel="confidence in the answer", ylabel="share")
+    above.set(title="Reliability", ylabel="accuracy", xlim=(lowest - 0.03, 1.02), ylim=(lowest - 0.1, 1.05))
+    below.set(xlabel="confidence in the answer", ylabel="share of answers")
     above.grid(True)
     name_lines(above, "lower right")
-    note(figure, told_unknown(scored))
+    note(figure, "dotted: right as often as it is sure", told_unknown(scored))
     return figure

@@ -20,7 +20,10 @@ from rnnlab.figures.drawing import (
 )
 
 MOST_SYMBOLS = 12
-"""Symbols whose probabilities are drawn."""
+"""Symbols whose probabilities are drawn, where they reach ``LEAST`` anywhere."""
+LEAST = 0.1
+STYLES = ("-", "--")
+"""Of lines: when the colours are used up, they come once more, dashed."""
 
 
 @house_style()
@@ -55,7 +58,8 @@ def spectrogram_figure(
             color=INK,
             parse_math=False,
         )
-    panel.tick_params(axis="x", pad=16)
+    if heard:
+        panel.tick_params(axis="x", pad=16)
     return figure
 
 
@@ -63,7 +67,8 @@ def spectrogram_figure(
 def posterior_figure(
     probabilities: npt.NDArray[np.floating], seconds: float, symbols: Sequence[str], said: str
 ) -> Figure:
-    """Draw the probability of each symbol at each step: the blank, and those that are probable anywhere.
+    """Draw the probability of each symbol at each step: the blank, and those that are probable anywhere,
+    in the order in which they are heard.
 
     Args:
         probabilities: ``(steps, symbols + 1)``, the blank last.
@@ -75,12 +80,12 @@ def posterior_figure(
     times = (np.arange(len(probabilities)) + 0.5) * seconds / len(probabilities)
     panel.plot(times, probabilities[:, -1], color=FAINT, linewidth=1, linestyle=":", label="blank")
     best = probabilities[:, :-1].max(axis=0)
-    for place, number in enumerate(np.argsort(-best, kind="stable")[:MOST_SYMBOLS].tolist()):
-        if best[number] < 0.1:
-            break
+    chosen = [number for number in np.argsort(-best, kind="stable")[:MOST_SYMBOLS] if best[number] >= LEAST]
+    chosen.sort(key=lambda number: int(probabilities[:, number].argmax()))
+    for place, number in enumerate(chosen):
         name = "␣" if symbols[number] == " " else symbols[number]
-        colour = COLOURS[place % len(COLOURS)]
-        panel.plot(times, probabilities[:, number], color=colour, linewidth=1.2, label=name)
+        style = {"color": COLOURS[place % len(COLOURS)], "linestyle": STYLES[place // len(COLOURS)]}
+        panel.plot(times, probabilities[:, number], linewidth=1.2, label=name, **style)
     panel.set(ylim=(0, 1.02), xlim=(0, seconds))
     name_lines(panel, "best")
     return figure

@@ -4,3 +4,6 @@ what rnnlab writes there, and says of a damaged file what is wrong with it and w
 Whatever lies in a run folder, in a sweep's or in the cache may have been cut short, edited, or made by
 somebody else: nobody opens it but the modules here.
 """
+
+CURVES, VALIDATION = "curves", "validation"
+"""What TensorBoard's tags of both splits' metrics begin with, and the folder of those of the validation."""

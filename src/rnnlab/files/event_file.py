@@ -18,6 +18,7 @@ from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
 from rnnlab.errors import DamagedFileError
 from rnnlab.figures.learning_curves import Series
+from rnnlab.files import CURVES, VALIDATION
 
 LARGEST = 1 << 16
 """Bytes of a record up to which it is read: larger ones hold images or texts, not scalars."""
@@ -49,6 +50,30 @@ def scalars_of(folder: Path) -> tuple[dict[str, Series], list[str]]:
     if len(found) == MOST_TAGS:
         problems.append(f"{folder} names more than {MOST_TAGS - 1} series; others are left out.")
     return {tag: series(values) for tag, values in sorted(found.items())}, problems
+
+
+def curves_in(folder: Path) -> tuple[dict[str, Series], list[str]]:
+    """Return a run's series under names such as ``validation/loss``, and sentences on files that are broken.
+
+    Args:
+        folder: of the run's event files; those of the validation lie in a folder in it.
+    """
+    found: dict[str, Series] = {}
+    problems: list[str] = []
+    for place, split in ((folder, "train"), (folder / VALIDATION, VALIDATION)):
+        scalars, broken_files = scalars_of(place)
+        problems += broken_files
+        for tag, read in scalars.items():
+            name = f"{split}/{tag.partition('/')[2]}" if tag.startswith(f"{CURVES}/") else tag
+            # A run that an earlier rnnlab began has other tags up to where it went on.
+            found[name] = joined(found[name], read) if name in found else read
+    return dict(sorted(found.items())), problems
+
+
+def joined(first: Series, second: Series) -> Series:
+    """Return two series as one; where both have a step, the second counts."""
+    steps, values = [*first.steps, *second.steps], [*first.values, *second.values]
+    return series(dict(zip(steps, values, strict=True)))
 
 
 def series(values: dict[int, float]) -> Series:

@@ -18,7 +18,14 @@ from rnnlab.results.ordering import ordered
 from rnnlab.runs.outputs import check_output
 from rnnlab.terminal import errors
 
-SAID = {"data.labelled": "labelled documents", "optimizer.lr": "learning rate"}
+RATE = "tokens_per_second"
+"""What a figure may have from left to right instead of a key: the speed of training, of each row the mean."""
+
+SAID = {
+    "data.labelled": "labelled documents",
+    "optimizer.lr": "learning rate",
+    RATE: "tokens per second in training",
+}
 """What keys are called on an axis, where their last word alone does not say it."""
 
 
@@ -61,7 +68,7 @@ def figure_of_runs(
     Args:
         runs: with their configurations.
         x: one key, or two separated by a comma, of which the second makes the lines; None takes those in
-            which the runs differ.
+            which the runs differ. ``tokens_per_second,cell`` shows each cell's metric against its speed.
         metric: such as ``accuracy`` or ``validation/loss``; without a split, the test's if any run has it.
             None takes what chooses the task's best checkpoint.
         baseline: a simple method that was scored beside the runs, such as ``bag of bigrams``: another line.
@@ -78,14 +85,19 @@ def figure_of_runs(
     wanted = next((name for name in reversed(shown) if name.partition("/")[0] in SPLITS), None)
     if wanted is None:
         raise ConfigError("No run has a metric yet: there is nothing to draw.")
-    first, *second = keys
-    named = short_names(keys, known)
+    first, *second = [RATE, *keys] if takes_rate(x) else keys
+    named = {**short_names(keys, known), RATE: RATE}
     lines: dict[str, list[Point]] = {}
     for row in rows:
-        found = row.metrics.get(wanted)
+        place = row.tokens_per_second if first == RATE else row.values[first]
+        found = None if first == RATE and place is None else row.metrics.get(wanted)
         if found is not None:
             line = line_name(named[second[0]], row.values[second[0]]) if second else ""
-            lines.setdefault(line, []).append(point(row.values[first], found))
+            lines.setdefault(line, []).append(point(place, found))
+    if not lines:
+        raise ConfigError("No run tells its tokens per second: there is nothing to draw against.")
+    if baseline is not None and first == RATE:
+        raise ConfigError(f"baseline={baseline}: a simple method is not trained at so many tokens a second.")
     if baseline is not None:
         check_one_origin(runs, [first])
         lines[baseline] = baseline_line(ordered(grouped(runs, [first]), None), first, baseline, wanted)
@@ -160,12 +172,21 @@ def chosen_keys(runs: Sequence[FoundRun], x: str | None, known: Sequence[str]) -
     Raises:
         ConfigError: if there are none or more.
     """
-    if x is not None:
-        keys = [full_name(word, [*known]) for word in x.split(",")]
+    words = [word for word in (x or "").split(",") if word]
+    by_rate = takes_rate(x)
+    if words[by_rate:]:
+        keys = [full_name(word, [*known]) for word in words[by_rate:]]
     else:
         keys = differing_keys([run.config for run in runs if not run.is_partial])
     if not keys:
         raise ConfigError("The runs differ in nothing but their seeds: name a key to draw against, x=…")
+    if by_rate and len(keys) > 1:
+        raise ConfigError(f"x={x}: choose one key beside {RATE}, of {', '.join(keys)}.")
     if len(keys) > 2:
         raise ConfigError(f"x={x or ''}: choose one key or two of {', '.join(keys)}.")
     return keys
+
+
+def takes_rate(x: str | None) -> bool:
+    """Return whether the figure has the speed from left to right."""
+    return x is not None and x.split(",")[0] == RATE

@@ -112,10 +112,11 @@ def results(
     findings, chosen = runs_where(places, where)
     if plot is not None:
         # Here, and not above: matplotlib takes a second to import.
-        from rnnlab.results.plot import draw
+        from rnnlab.results.plot import draw, takes_rate
 
         draw(readable(chosen), Path(plot), x, metric, baseline, overwrite)
-        group = x if group is None and not each else group  # the figure's points, in figures
+        if group is None and not each and x is not None:  # the figure's points, in figures
+            group = (x.partition(",")[2] or None) if takes_rate(x) else x
     found = table_of(readable(chosen), group, each, sort, metrics if form == "table" else metrics or "all")
     put(found, form, output)
     tell_mixed(found.rows)

@@ -1,6 +1,5 @@
 """The figures of ``scripts/plot.py``: of one run as TensorBoard shows them, or of several in one."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,11 @@ from matplotlib.figure import Figure
 
 from rnnlab.errors import ConfigError, DamagedFileError, RnnlabError, RunError
 from rnnlab.figures.documents import ScoredDocuments, accuracy_by_length_figure, confusion_figure
-from rnnlab.figures.drawing import save
+from rnnlab.figures.drawing import as_file, save
 from rnnlab.figures.learning_curves import Series, learning_curve_figure
 from rnnlab.figures.ranking import precision_recall_figure, reliability_figure, roc_figure
 from rnnlab.figures.tokens import ScoredTokens, perplexity_by_frequency_figure
-from rnnlab.files.event_file import scalars_of
+from rnnlab.files.event_file import curves_in
 from rnnlab.runs.named_runs import run_folders, short_names
 from rnnlab.runs.outputs import check_output
 from rnnlab.terminal import console, errors, shown
@@ -101,7 +100,7 @@ def plot_runs(
 def read_run(folder: RunFolder, name: str) -> PlottedRun:
     """Read what a run folder holds for figures."""
     folder.config()
-    scalars, problems = scalars_of(folder.path / "tensorboard")
+    scalars, problems = curves_in(folder.curves)
     if not scalars and not problems:
         problems.append(
             f"{folder.path} has no event files: it was trained with logger=none, or has not begun."
@@ -228,12 +227,3 @@ def as_it_is(figure: Figure) -> Figure:
 def bound(draw: Callable[..., Figure], *arguments: Any) -> Callable[[], Figure]:
     """Return a function without arguments that draws with these; a loop's variables stay as they are now."""
     return lambda: draw(*arguments)
-
-
-def as_file(name: str) -> str:
-    """Return a name as a part of a file's name.
-
-    >>> as_file("f1/good"), as_file("loss of single steps")
-    ('f1-good', 'loss_of_single_steps')
-    """
-    return re.sub(r"[^\w.=,+-]+", "-", name.replace(" ", "_"))

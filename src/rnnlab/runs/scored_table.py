@@ -1,4 +1,4 @@
-"""A table of labelled texts that is only scored: all its rows are the test split."""
+"""A table of labelled texts, or a text, that is only scored: all of it is the test split."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -8,7 +8,7 @@ from rnnlab.corpora.corpus import Corpus, Document, check_split, fingerprint_of
 from rnnlab.corpora.labels import Classes, names_in, tidied
 from rnnlab.corpora.rows import Row, RowReader
 from rnnlab.corpora.tables import known_class, known_classes
-from rnnlab.corpora.text_files import digest_of, files_named
+from rnnlab.corpora.text_files import decoded_lines, digest_of, files_named
 from rnnlab.errors import DataError
 
 
@@ -113,3 +113,41 @@ class ScoredTable(Corpus):
 
     def _formats(self) -> list[str]:
         return [Path(path).suffix.lower() for path in self._files]
+
+
+class ScoredText(Corpus):
+    """The lines of a text file, without classes: what a language model is scored on.
+
+    Args:
+        file: the path, or a pattern of several.
+
+    Raises:
+        DataError: if there is no such file.
+    """
+
+    labels: tuple[str, ...] = ()
+    splits = ("test",)
+
+    def __init__(self, file: str) -> None:
+        self._files = files_named(file)
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self._files[0].name
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the files' contents."""
+        return fingerprint_of(name="scored_text", version=1, content=digest_of(self._files))
+
+    def documents(self, split: str) -> Iterator[Document]:
+        """Yield the lines in their order, as :class:`rnnlab.corpora.plain_text.PlainText` does.
+
+        Raises:
+            DataError: naming file and line for bytes that are not UTF-8.
+        """
+        check_split(self, split)
+        for path in self._files:
+            for _, line in decoded_lines(path):
+                yield Document(line.removesuffix("\n").removesuffix("\r"))

@@ -1,12 +1,13 @@
 """The vanishing gradient out of a folder of finished runs on a memory problem."""
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from rnnlab.cells import cell_classes
+from rnnlab.cells import cell_class, cell_classes
 from rnnlab.diagnostics.record import read_records
 from rnnlab.errors import RunError
 from rnnlab.figures.drawing import save
@@ -21,6 +22,8 @@ MEMORY_CONFIG = {
     "model": {**{f"{key}?": str for key in ("cell", "_target_", "nonlinearity")}, "forget_bias?": NUMBER},
     "trainer": {"gradient_clip_val?": NUMBER},
 }
+PLAIN = {"initialization": "uniform", "residual": False, "norm": "none", "gated": False, "layers": 1}
+"""Options that any cell's stack has, as they are where nobody chose."""
 MEMORY_METRICS = {"test": {"accuracy": NUMBER}, "baselines": {str: {"accuracy": NUMBER}}}
 """What the figure takes of a run's files."""
 
@@ -106,15 +109,35 @@ def network_name(config: Mapping[str, Any]) -> str:
     'lstm, forget bias 1'
     >>> network_name({"model": {"cell": "rnn", "nonlinearity": "relu"}, "trainer": {"gradient_clip_val": 1}})
     'rnn, relu, clipped at 1'
+    >>> network_name({"model": {"cell": "lstm", "peepholes": True, "coupled": False}, "trainer": {}})
+    'lstm, peepholes'
     """
     model = config["model"]
     parts = [str(model.get("cell", model.get("_target_", "network").rpartition(".")[2]))]
-    if model.get("nonlinearity", "tanh") != "tanh":
-        parts.append(str(model["nonlinearity"]))
-    if model.get("initialization", "uniform") != "uniform":
-        parts.append(str(model["initialization"]))
+    plain = {**options_of(parts[0]), **PLAIN}
+    parts += [variant(key, model[key]) for key, value in plain.items() if model.get(key, value) != value]
     if model.get("forget_bias") is not None:
         parts.append(f"forget bias {model['forget_bias']:g}")
     if config["trainer"].get("gradient_clip_val") is not None:
         parts.append(f"clipped at {config['trainer']['gradient_clip_val']:g}")
     return ", ".join(parts)
+
+
+def options_of(cell: str) -> dict[str, Any]:
+    """Return the options of a cell with their defaults; none of one's own, which is not imported."""
+    if cell not in cell_classes():
+        return {}
+    return {name: option.default for name, option in signature(cell_class(cell)).parameters.items()}
+
+
+def variant(key: str, value: Any) -> str:
+    """Return what an option makes of a network.
+
+    >>> variant("peepholes", True), variant("window", 2), variant("nonlinearity", "relu")
+    ('peepholes', 'window 2', 'relu')
+    """
+    if value is True:
+        return key
+    if key in ("nonlinearity", "initialization", "inner"):
+        return str(value)
+    return f"{key} {f'{value:g}' if isinstance(value, float) else value}"

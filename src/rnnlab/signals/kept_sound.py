@@ -1,7 +1,6 @@
 """Recordings as features: flat memory-mapped arrays, computed once and kept in the cache folder."""
 
 import json
-import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnlab.corpora.corpus import fingerprint_of, known_by
-from rnnlab.corpora.sound import Sound, resampled
+from rnnlab.corpora.sound import Resampler, Sound, resampled
 from rnnlab.corpora.spoken import SpokenCorpus
 from rnnlab.files.array_file import open_array
 from rnnlab.files.bounded import damaged
@@ -27,8 +26,6 @@ _FINEST = 100
 """The largest denominator of a speed, which decides the length of the filter that resamples."""
 
 Progress = Callable[[str, int, int | None], None]
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -114,16 +111,10 @@ def _open(source: Path, bands: int) -> KeptSound:
 
 
 def _heard(corpus: SpokenCorpus, split: str, progress: Progress | None) -> Iterator[Sound]:
-    """Yield a split's sounds at the corpus's rate; that others are resampled is said once."""
-    total, other = len(corpus.utterances(split)), set[int]()
+    """Yield a split's sounds at the corpus's rate."""
+    total, at_rate = len(corpus.utterances(split)), Resampler(corpus.sample_rate, f"{corpus.name}, {split}")
     for number, sound in enumerate(corpus.sounds(split), start=1):
-        if sound.rate != corpus.sample_rate and sound.rate not in other:
-            other.add(sound.rate)
-            log.warning(
-                "%s has recordings of %s samples a second; they are resampled to %s.",
-                *(corpus.name, f"{sound.rate:,}", f"{corpus.sample_rate:,}"),
-            )
-        yield resampled(sound, corpus.sample_rate)
+        yield at_rate(sound)
         if progress is not None:
             progress(f"Listening to {split}", number, total)
 

@@ -3,9 +3,9 @@
 A sweep is a folder of ordinary run folders::
 
     logs/sweeps/<task>/<data>/<swept keys and fixed overrides>/
-        <job>/            a run folder, named by the values of the swept keys: model-gru_seed-1
+        <job>/            a run folder, named by the values of the swept keys: gru seed=1
         sweep.yaml        the overrides, and what each job's are (see sweep_folder.SweepFolder)
-        trials.sqlite     a search's trials (Optuna's storage)
+        trials.sqlite     a search's trials (Optuna's storage), unless they are elsewhere (see storage.py)
         figures/          a search's history and importances
         conf/experiment/best.yaml    a search's best configuration
         .attempts/        who works on it now

@@ -203,7 +203,7 @@ class SweepJob:
         order: the names of all jobs that were launched together.
         process: of the invocation.
         threads: of each job, where they are divided among several.
-        trials: by the name of the job, where a search watches it.
+        trial: of the only job, where a search watches it.
     """
 
     work: Callable[[DictConfig], Any]
@@ -211,7 +211,7 @@ class SweepJob:
     order: Sequence[str]
     process: int = field(default_factory=os.getpid)
     threads: int | None = None
-    trials: Mapping[str, TrialLink] = field(default_factory=dict)
+    trial: TrialLink | None = None
 
     def __call__(self, config: DictConfig) -> Outcome:
         """Do the job, unless it is done or being done.
@@ -281,7 +281,7 @@ class SweepJob:
         else:
             log.info("%s starts.", self.called(folder.path.name))
             clear(folder)
-        with linked(self.trials.get(folder.path.name)):
+        with linked(self.trial):
             self.work(config)
         return Outcome("finished")
 

@@ -39,6 +39,13 @@ class Composed:
     configs: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
 
+    def renamed(self, names: Mapping[str, str]) -> "Composed":
+        """Return the same by other names of the jobs."""
+        return Composed(
+            {names[name]: config for name, config in self.configs.items()},
+            {names[name]: why for name, why in self.refused.items()},
+        )
+
 
 def grid(overrides: Overrides) -> list[Job]:
     """Return a job for every combination of the swept keys' values, the last key's changing fastest.

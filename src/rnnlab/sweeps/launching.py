@@ -1,13 +1,16 @@
 """What a sweep needs of Hydra: configurations composed, and launchers of several jobs at once."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
+from hydra.core.singleton import Singleton
 from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -21,8 +24,6 @@ from rnnlab.terminal import errors
 from rnnlab.unknown_choice import unknown_choice
 
 DEFAULTS: dict[str, dict[str, Any]] = {
-    # Jobs take minutes: none waits in another's line.
-    "JoblibLauncher": {"batch_size": "1", "pre_dispatch": "n_jobs"},
     "LocalLauncher": {"timeout_min": 7 * 24 * 60},
     # A job that runs out of time goes on in a new one.
     "SlurmLauncher": {"timeout_min": 24 * 60, "max_num_timeout": 3},
@@ -31,6 +32,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 Launch = Callable[[Sequence[Job]], Sequence[Any]]
 """Runs the jobs and returns, for each in order, what Hydra's launchers return (a ``JobReturn``)."""
+
+Run = Callable[..., Sequence[Any]]
+"""What a launcher is called by: the words of each job, and ``initial_job_idx``, the first one's number."""
+
+POLL = 1.0  # seconds between two looks at what others are working on
 
 
 @dataclass
@@ -41,11 +47,15 @@ class HydraSide:
         context: composes configurations.
         config: of the command without its swept keys.
         task: trains one run, see :func:`rnnlab.command_line.run_hydra`.
+        processes: in which ``hydra/launcher=joblib`` runs jobs.
+        launched: how many jobs a launcher was given.
     """
 
     context: HydraContext
     config: DictConfig
     task: TaskFunction
+    processes: "Processes" = field(default_factory=lambda: Processes())
+    launched: int = 0
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -79,23 +89,72 @@ class HydraSide:
 
     def lie_in(self, folder: Path) -> None:
         """Let the launcher's jobs lie in ``folder``."""
-        text = QuotedString(str(folder), Quote.single).with_quotes()
         self.config.hydra.sweep.dir = str(folder)
-        self.config.hydra.overrides.hydra.append(f"hydra.sweep.dir={text}")
+        self.config.hydra.overrides.hydra.append(f"hydra.sweep.dir={in_quotes(str(folder))}")
 
     def launcher(self, task: SweepJob) -> Launch:
         """Return the launcher that the configuration names, which runs ``task`` for each job."""
-        take_defaults(self.config)
-        launcher = Plugins.instance().instantiate_launcher(self.context, task, self.config)
-        launched = 0
+        if str(self.config.hydra.launcher._target_).endswith(".JoblibLauncher"):
+            run: Run = partial(self.processes.launch, self.context, self.config, task)
+        else:
+            take_defaults(self.config)
+            run = Plugins.instance().instantiate_launcher(self.context, task, self.config).launch
 
         def launch(jobs: Sequence[Job]) -> Sequence[Any]:
-            nonlocal launched
-            words = [[*job.words, f"hydra.sweep.subdir={job.name}"] for job in jobs]
-            first, launched = launched, launched + len(jobs)
-            return launcher.launch(words, initial_job_idx=first)
+            words = [[*job.words, f"hydra.sweep.subdir={in_quotes(job.name)}"] for job in jobs]
+            first, self.launched = self.launched, self.launched + len(jobs)
+            return run(words, initial_job_idx=first)
 
         return launch
+
+
+def in_quotes(text: str) -> str:
+    """Return a text as Hydra reads it to the letter."""
+    return QuotedString(text, Quote.single).with_quotes()
+
+
+class Processes:
+    """Python processes that run one job after the other, each of them alone.
+
+    What ``hydra/launcher=joblib`` runs jobs in. Its own way, one pool for a list of jobs, ends only with the
+    slowest of them, and a process that dies takes the whole pool with it.
+    """
+
+    def __init__(self) -> None:
+        self.idle: list[Any] = []
+
+    def launch(
+        self,
+        context: HydraContext,
+        config: DictConfig,
+        task: SweepJob,
+        words: Sequence[Sequence[str]],
+        initial_job_idx: int,
+    ) -> list[Any]:
+        """Run a job in a process that is idle, or a new one, and return what Hydra's launchers return.
+
+        Raises:
+            BrokenProcessPool: if the process dies.
+        """
+        from hydra_plugins.hydra_joblib_launcher._core import execute_job
+        from joblib.externals.loky import ProcessPoolExecutor
+
+        (job,) = words
+        process = self.idle.pop() if self.idle else ProcessPoolExecutor(max_workers=1)
+        try:
+            told = process.submit(
+                execute_job, initial_job_idx, list(job), context, config, task, Singleton.get_state()
+            ).result()
+        except BaseException:
+            process.shutdown(wait=False, kill_workers=True)
+            raise
+        self.idle.append(process)
+        return [told]
+
+    def end(self) -> None:
+        """End the processes, which are idle."""
+        while self.idle:
+            self.idle.pop().shutdown()
 
 
 def take_defaults(config: DictConfig) -> None:
@@ -122,56 +181,126 @@ class Launching:
     Attributes:
         launch: the launcher.
         attempts: of this invocation.
-        at_once: how many jobs are handed over together; ``None`` for all, where the launcher itself limits
-            how many run at the same time.
+        places: how many jobs run at the same time, each given to the launcher by itself; ``None`` where the
+            launcher is given all together.
     """
 
     launch: Launch
     attempts: Attempts
-    at_once: int | None
+    places: int | None
 
     def run(self, jobs: Sequence[Job]) -> dict[str, Outcome]:
         """Run the jobs and return what became of each, by its name.
 
-        A process that dies takes others of its launcher with it. Those that had begun are then run again one
-        at a time, so that the one at fault fails alone.
-
         Raises:
             RnnlabError: if the launcher can't start a process at all.
         """
-        found: dict[str, Outcome] = {}
-        waiting = deque(chunks(jobs, self.at_once))
-        while waiting and not self.attempts.stopping():
-            chunk = waiting.popleft()
+        found = self.run_together(jobs) if self.places is None else self.run_one_by_one(jobs, self.places)
+        return {job.name: found.get(job.name, Outcome("stopped")) for job in jobs}
+
+    def run_one_by_one(self, jobs: Sequence[Job], places: int) -> dict[str, Outcome]:
+        """Run each job as soon as a place is free for it."""
+        waiting, found = deque(jobs), dict[str, Outcome]()
+
+        def take(count: int) -> list[Job]:
+            left = 0 if self.attempts.stopping() else min(count, len(waiting))
+            return [waiting.popleft() for _ in range(left)]
+
+        def tell(job: Job, outcome: Outcome) -> None:
+            found[job.name] = outcome
+
+        fill(min(places, len(jobs)), take, self.run_alone, tell)
+        return found
+
+    def run_together(self, jobs: Sequence[Job]) -> dict[str, Outcome]:
+        """Give the launcher all jobs in one list.
+
+        A process that dies may take others of its launcher with it. Those that had begun are then run again
+        one at a time, so that the one at fault fails alone.
+        """
+        if len(jobs) == 1:
+            return {jobs[0].name: self.run_alone(jobs[0])}
+        try:
+            return outcomes(jobs, self.launch(jobs))
+        except Exception as error:
+            if self.attempts.stopping():
+                return {}
+            begun = [job for job in jobs if self.attempts.has_begun(job.name)]
+            if not begun:
+                raise not_started(error) from error
+            errors.print(f"A process died ({told(error)}). The others' jobs go on.", markup=False)
+        found = self.run_one_by_one(begun, 1)
+        rest = [job for job in jobs if job not in begun]
+        return {**found, **self.run_together(rest)} if rest else found
+
+    def run_alone(self, job: Job) -> Outcome:
+        """Give the launcher a job; once more if its process dies, for want of memory or with its node."""
+        for last in (False, True):
             try:
-                found |= outcomes(chunk, self.launch(chunk))
+                return outcomes([job], self.launch([job]))[job.name]
             except Exception as error:
                 if self.attempts.stopping():
                     break
-                begun = [job for job in chunk if self.attempts.has_begun(job.name)]
-                if not begun:
-                    raise RnnlabError(f"The launcher could not start the jobs: {told(error)}") from error
-                if len(chunk) == 1:
-                    found[chunk[0].name] = Outcome("failed", f"its process died: {told(error)}")
-                    continue
-                errors.print(f"A process died ({told(error)}). The others' jobs go on.", markup=False)
-                waiting.extendleft([job] for job in reversed(begun))
-                rest = [job for job in chunk if job not in begun]
-                waiting.extend(chunks(rest, self.at_once))
-        for job in jobs:
-            found.setdefault(job.name, Outcome("stopped"))
-        return found
+                if not self.attempts.has_begun(job.name):
+                    raise not_started(error) from error
+                if last:
+                    return Outcome("failed", f"its process died twice: {told(error)}")
+                errors.print(f"The process of {job.name} died ({told(error)}). It goes on.", markup=False)
+        return Outcome("stopped")
+
+
+Work = TypeVar("Work")
+Came = TypeVar("Came")
+
+
+def fill(
+    places: int,
+    take: Callable[[int], Sequence[Work]],
+    run: Callable[[Work], Came],
+    tell: Callable[[Work, Came], None],
+) -> None:
+    """Keep places busy: each that becomes free gets the next piece of work, whatever the others are at.
+
+    Args:
+        places: how many pieces of work run at the same time. With one, all happens in this thread; with
+            several each has a thread, and ``take`` and ``tell`` are called in this one.
+        take: returns at most so many pieces of work as it is given; none where there are none now. It is
+            asked again while others run, each second at least.
+        run: does a piece of work.
+        tell: hears what came of it.
+
+    Raises:
+        Exception: what ``run`` raises, when what runs beside it has ended and was told.
+    """
+    if places == 1:
+        while taken := take(1):
+            tell(taken[0], run(taken[0]))
+        return
+    failure: BaseException | None = None
+    running: dict[Future[Came], Work] = {}
+    with ThreadPoolExecutor(places) as threads:
+        while True:
+            free = 0 if failure else places - len(running)
+            running |= {threads.submit(run, work): work for work in (take(free) if free else ())}
+            if not running:
+                break
+            for future in wait(running, timeout=POLL, return_when=FIRST_COMPLETED).done:
+                work = running.pop(future)
+                failure = future.exception() or failure
+                if future.exception() is None:
+                    tell(work, future.result())
+    if failure:
+        raise failure
+
+
+def not_started(error: Exception) -> RnnlabError:
+    """Return the error of a launcher that starts nothing."""
+    return RnnlabError(f"The launcher could not start the jobs: {told(error)}")
 
 
 def outcomes(jobs: Sequence[Job], returned: Sequence[Any]) -> dict[str, Outcome]:
     """Return what the jobs' processes returned, by the jobs' names."""
     return {job.name: result.return_value for job, result in zip(jobs, returned, strict=True)}
-
-
-def chunks(jobs: Sequence[Job], size: int | None) -> Iterable[list[Job]]:
-    """Cut the jobs into lists of at most ``size``; into one where that is ``None``."""
-    step = size or max(1, len(jobs))
-    return [list(jobs[start : start + step]) for start in range(0, len(jobs), step)]
 
 
 def told(error: BaseException) -> str:

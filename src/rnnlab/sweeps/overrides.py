@@ -13,9 +13,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString, Transformer
 
 from rnnlab.errors import ConfigError
+from rnnlab.results.differing_keys import short_names
 
 LONGEST = 120
 """Characters of a folder's name; file systems take 255 bytes of it."""
+
+ENDS = "._+-= "
+"""What no name that is cut ends in."""
 
 Setting = tuple[str, Any]
 """A key as typed, such as ``+model.decay``, and its value as plain data."""
@@ -28,14 +32,28 @@ _NO_WORDS = ("true", "false", "null", "none", "inf", "nan")
 
 
 def job_name(swept: Sequence[Setting]) -> str:
-    """Return the name of the job with these values of the swept keys.
+    """Return the name of the job with these values of the swept keys: what TensorBoard calls the run.
 
     >>> job_name([("seed", 1), ("model", "gru"), ("optimizer.lr", 1e-3)])
-    'model-gru_optimizer.lr-0.001_seed-1'
+    'gru lr=0.001 seed=1'
     """
     ordered = by_key(swept)
-    name = "_".join(f"{letters(key)}-{shown(value)}" for key, value in ordered)
-    return limited(name, ordered, exact=all(is_exact(value) for _, value in ordered))
+    return limited(in_short(ordered), ordered, exact=all(is_exact(value) for _, value in ordered))
+
+
+def in_short(settings: Sequence[Setting]) -> str:
+    """Return settings by the shortest ends of their keys that differ; of a chosen file its name alone.
+
+    >>> in_short([("model", "gru"), ("model.dropout", 0.1), ("task.dropout", None)])
+    'gru model.dropout=0.1 task.dropout=null'
+    """
+    keys = short_names([letters(key) for key, _ in settings], ())
+    return " ".join(
+        str(value)
+        if "." not in key and isinstance(value, str) and is_exact(value)
+        else f"{keys[letters(key)]}={shown(value)}"
+        for key, value in settings
+    )
 
 
 def sweep_name(kind: str, swept: Sequence[str], fixed: Sequence[Setting], space: Any = None) -> str:
@@ -65,10 +83,9 @@ def trial_name(number: int, chosen: Sequence[Setting]) -> str:
     """Return the name of a search's trial, which its number tells from all others.
 
     >>> trial_name(7, [("model", "gru"), ("optimizer.lr", 0.0012345678)])
-    '0007_model-gru_optimizer.lr-0.001235'
+    '0007 gru lr=0.001235'
     """
-    values = "_".join(f"{letters(key)}-{shown(value)}" for key, value in by_key(chosen))
-    return f"{number:04d}_{values}"[:LONGEST].rstrip("._+-")
+    return f"{number:04d} {in_short(by_key(chosen))}"[:LONGEST].rstrip(ENDS)
 
 
 def by_key(settings: Sequence[Setting]) -> list[Setting]:
@@ -116,7 +133,7 @@ def limited(name: str, content: Any, *, exact: bool) -> str:
     if exact and len(name) <= LONGEST:
         return name
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
-    return f"{name[: LONGEST - 9].rstrip('._+-')}_{digest}"
+    return f"{name[: LONGEST - 9].rstrip(ENDS)}_{digest}"
 
 
 EXAMPLE = "such as seed=1,2,3"

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rnnlab.errors import ConfigError
+
 VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -34,13 +36,14 @@ class Together:
     """How jobs run side by side.
 
     Attributes:
-        at_once: jobs that run at the same time.
-        hand_over: jobs that the launcher is given together; ``None`` for all.
+        places: jobs that run at the same time.
+        one_by_one: whether the launcher is given each job by itself, as soon as a place is free for it; it is
+            given all together where it keeps its own places busy, as SLURM does with an array of jobs.
         threads: of each job; ``None`` to leave them as they are.
     """
 
-    at_once: int
-    hand_over: int | None
+    places: int
+    one_by_one: bool
     threads: int | None
 
 
@@ -51,15 +54,22 @@ def together(launcher: Mapping[str, Any], settings: Mapping[str, Any], jobs: int
         launcher: the configuration of Hydra's launcher.
         settings: the section ``sweep``, of which ``at_once`` and ``threads`` come first.
         jobs: how many there are to run.
+
+    Raises:
+        ConfigError: if several are to run at once by a launcher that runs one after the other.
     """
     kind = str(launcher["_target_"]).rpartition(".")[2]
+    if kind == "BasicLauncher" and (settings["at_once"] or 1) > 1:
+        raise ConfigError(
+            f"sweep.at_once={settings['at_once']}: this launcher runs one job after the other. "
+            "hydra/launcher=joblib runs several."
+        )
     limit = settings["at_once"] or limit_of(kind, launcher)
-    at_once = max(1, min(limit, jobs))
-    # submitit_local alone begins all that it is given at the same time.
-    hand_over = limit if kind == "LocalLauncher" else settings["at_once"]
+    places = max(1, min(limit, jobs))
     shares_processors = kind in ("JoblibLauncher", "LocalLauncher")
-    threads = settings["threads"] or (share(at_once) if shares_processors else None)
-    return Together(at_once, hand_over, threads)
+    one_by_one = shares_processors or (settings["at_once"] is not None and kind != "BasicLauncher")
+    threads = settings["threads"] or (share(places) if shares_processors else None)
+    return Together(places, one_by_one, threads)
 
 
 def limit_of(kind: str, launcher: Mapping[str, Any]) -> int:

@@ -1,11 +1,10 @@
 """A sweep's last words: what became of each job, what failed and why."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from rnnlab.folders import command
+from rnnlab.folders import command, typed
 from rnnlab.sweeps.job import Outcome
 from rnnlab.sweeps.jobs import Job
 from rnnlab.sweeps.sweep_folder import Compared, SweepFolder
@@ -42,7 +41,7 @@ def report(
     if any(outcome.did in ("finished", "already") for outcome in outcomes.values()):
         console.print("Next:", style="bold")
         console.print(f"  {command('results', shown(folder.path))}", markup=False)
-        console.print(f"  {shlex.join(['tensorboard', '--logdir', shown(folder.path)])}", markup=False)
+        console.print(f"  {typed(['tensorboard', '--logdir', shown(folder.path)])}", markup=False)
 
 
 def failures(reasons: Mapping[str, str]) -> Table:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,16 +15,17 @@ from rnnlab.figures.metric_by_key import history_figure, importances_figure
 from rnnlab.folders import command
 from rnnlab.sweeps.attempts import Attempts
 from rnnlab.sweeps.dimensions import Dimension, dimension
-from rnnlab.sweeps.job import Did, Outcome, RememberedOrigins, finished
+from rnnlab.sweeps.job import Did, Outcome, RememberedOrigins, SweepJob, finished
 from rnnlab.sweeps.jobs import Job
-from rnnlab.sweeps.launching import HydraSide
+from rnnlab.sweeps.launching import POLL, HydraSide, Launching, fill
 from rnnlab.sweeps.overrides import Overrides
-from rnnlab.sweeps.parallelism import together
+from rnnlab.sweeps.parallelism import Together, together
 from rnnlab.sweeps.report import report
-from rnnlab.sweeps.settling import POLL
-from rnnlab.sweeps.sweep import Sweep, begin, compose_all, end_by, facts_of, placed, run_jobs, working
+from rnnlab.sweeps.settling import settle
+from rnnlab.sweeps.storage import Storage, answering, network_disk, open_study, storage_of
+from rnnlab.sweeps.sweep import Sweep, begin, compose_all, end_by, facts_of, placed, working
 from rnnlab.sweeps.sweep_folder import write_best
-from rnnlab.sweeps.trials import Trials, open_study, pruner_of, space_of
+from rnnlab.sweeps.trials import Trials, pruner_of, space_of
 from rnnlab.terminal import console, shown
 
 
@@ -42,16 +43,40 @@ def run_search(overrides: Overrides, hydra: HydraSide) -> None:
     config = probed(overrides, dimensions, hydra)
     this = placed(overrides, hydra, config, space_of(dimensions))
     begin(this, [])
-    study = open_study(this.folder.storage, pruner, this.compared.mode)
-    trials = Trials(study, this.folder, dimensions, overrides.fixed_words(), this.settings, this.compared)
-    check_origin(this, trials)
-    trials.try_failed_again()
+    storage = storage_of(this.settings["storage"], this.folder)
+    note_network(storage)
+    with this.folder.alone():
+        study = open_study(storage, pruner, this.compared.mode)
+    fixed = overrides.fixed_words()
+    trials = Trials(study, storage, this.folder, dimensions, fixed, this.settings, this.compared)
+    with answering(storage):
+        check_origin(this, trials)
+        trials.try_failed_again()
+        console.print(opening(this, trials), markup=False)
+        with working(this) as attempts:
+            outcomes = run_trials(this, trials, attempts)
+        conclude(this, trials, outcomes)
+
+
+def opening(this: Sweep, trials: Trials) -> str:
+    """Return the search's first lines."""
     total = this.settings["trials"]
     done = f", {total - trials.left()} of them begun before" if trials.all() else ""
-    console.print(f"Search of {total} trials{done}, in {shown(this.folder.path)}", markup=False)
-    with working(this) as attempts:
-        outcomes = run_trials(this, trials, attempts)
-    conclude(this, trials, outcomes)
+    storage = trials.storage
+    study = "" if storage.file else f"\nTheir study is {storage.study!r} in {storage.name}"
+    return f"Search of {total} trials{done}, in {shown(this.folder.path)}{study}"
+
+
+def note_network(storage: Storage) -> None:
+    """Say so where SQLite's file lies on a disk that may damage it."""
+    kind = network_disk(storage.folder) if storage.kind == "sqlite" else None
+    if kind is not None:
+        console.print(
+            f"{shown(storage.folder)} is on a network disk ({kind}), where SQLite's file may be damaged when "
+            "several machines write. A search that begins with sweep.storage=journal bears that.",
+            style="yellow",
+            markup=False,
+        )
 
 
 def check_origin(this: Sweep, trials: Trials) -> None:
@@ -105,42 +130,54 @@ def probed(overrides: Overrides, dimensions: Sequence[Dimension], hydra: HydraSi
 def run_trials(this: Sweep, trials: Trials, attempts: Attempts) -> dict[str, Outcome]:
     """Run trials until there are enough, and return what became of those run here, by their names."""
     outcomes: dict[str, Outcome] = {}
-    waited = False
-    while True:
+    side_by_side = places_of(this)
+
+    def take(count: int) -> list[Started]:
         interruption.check()
-        jobs = trials.next_jobs(at_once(this), attempts.name)
+        jobs = trials.next_jobs(count, attempts.name)
         if jobs:
             note(this, trials, jobs)
-            found = run_batch(this, trials, jobs, attempts)
-            outcomes |= found
-            for job in jobs:
-                trials.tell(job, found[job.name])
-            note(this, trials, jobs)
-        elif trials.in_state(TrialState.RUNNING):
-            if not waited:
-                console.print("Waiting for trials of other processes. Ctrl-C leaves it to them.")
-                waited = True
-            time.sleep(POLL)
-        else:
+        return [(job, started(this, trials, job, attempts, side_by_side.threads)) for job in jobs]
+
+    def tell(trial: Started, outcome: Outcome) -> None:
+        job, _ = trial
+        outcomes[job.name] = outcome
+        trials.tell(job, outcome)
+        if outcome.did == "pruned":
+            note(this, trials, [])
+
+    waited = False
+    while True:
+        fill(side_by_side.places, take, lambda trial: trial[1](), tell)
+        if not trials.in_state(TrialState.RUNNING):
             return outcomes
+        if not waited:
+            console.print("Waiting for trials of other processes. Ctrl-C leaves it to them.")
+            waited = True
+        time.sleep(POLL)
 
 
-def at_once(this: Sweep) -> int:
-    """Return how many trials are chosen together: the fewer, the more each choice knows."""
-    most = this.settings["random_trials"]
-    return together(this.hydra.config.hydra.launcher, this.settings, most).at_once
+Started = tuple[Job, Callable[[], Outcome]]
+"""A trial's job, and what runs it."""
 
 
-def run_batch(this: Sweep, trials: Trials, jobs: Sequence[Job], attempts: Attempts) -> dict[str, Outcome]:
-    """Run trials side by side, and return what became of them, by their names."""
-    found: dict[str, Outcome] = {}
-    for job in jobs:
-        try:
-            this.hydra.compose(job)
-        except ConfigError as error:
-            found[job.name] = Outcome("failed", str(error))
-    links = {job.name: trials.link(job) for job in jobs}
-    return found | run_jobs(this, [job for job in jobs if job.name not in found], attempts, links)
+def places_of(this: Sweep) -> Together:
+    """Return how many trials run at once; unsaid, no more than are random: a choice is to know something."""
+    most = this.settings["at_once"] or this.settings["random_trials"]
+    return together(this.hydra.config.hydra.launcher, this.settings, min(most, this.settings["trials"]))
+
+
+def started(
+    this: Sweep, trials: Trials, job: Job, attempts: Attempts, threads: int | None
+) -> Callable[[], Outcome]:
+    """Return what runs a trial and returns what became of it."""
+    try:
+        this.hydra.compose(job)
+    except ConfigError as error:
+        return partial(Outcome, "failed", str(error))
+    task = SweepJob(this.hydra.task, attempts, [job.name], threads=threads, trial=trials.link(job))
+    launching = Launching(this.hydra.launcher(task), attempts, None)
+    return lambda: settle([job], launching, this.folder)[job.name]
 
 
 def note(this: Sweep, trials: Trials, jobs: Sequence[Job]) -> None:

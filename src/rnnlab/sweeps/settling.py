@@ -7,11 +7,9 @@ from rnnlab import interruption
 from rnnlab.interruption import Interrupted
 from rnnlab.sweeps.job import Outcome
 from rnnlab.sweeps.jobs import Job
-from rnnlab.sweeps.launching import Launching
+from rnnlab.sweeps.launching import POLL, Launching
 from rnnlab.sweeps.sweep_folder import SweepFolder
 from rnnlab.terminal import console
-
-POLL = 1.0  # seconds between two looks at what others are working on
 
 
 def settle(jobs: Sequence[Job], launching: Launching, folder: SweepFolder) -> dict[str, Outcome]:

@@ -2,12 +2,11 @@
 
 import logging
 import re
-import shlex
 import signal
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hydra.errors import HydraException
@@ -15,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnlab.command_line import JobsFailed
 from rnnlab.errors import ConfigError, nearest
-from rnnlab.folders import command
+from rnnlab.folders import command, typed
 from rnnlab.interruption import Interrupted, listening
 from rnnlab.sweeps.attempts import Attempts, new_attempts
 from rnnlab.sweeps.job import Outcome, RememberedOrigins, SweepJob, standing
@@ -26,7 +25,6 @@ from rnnlab.sweeps.parallelism import together
 from rnnlab.sweeps.report import report
 from rnnlab.sweeps.settling import settle
 from rnnlab.sweeps.sweep_folder import Compared, SweepFolder, compared_by
-from rnnlab.sweeps.trial_link import TrialLink
 from rnnlab.terminal import console, shown
 from rnnlab.training.run_folder import RunFolder
 
@@ -105,6 +103,9 @@ def run_grid(overrides: Overrides, hydra: HydraSide) -> None:
     jobs = grid(overrides)
     found = compose_all(jobs, hydra)
     this = placed(overrides, hydra, next(iter(found.configs.values())))
+    if not this.settings["restart"]:
+        names = this.folder.named_before(jobs)
+        jobs, found = [replace(job, name=names[job.name]) for job in jobs], found.renamed(names)
     begin(this, jobs)
     outcomes = {name: Outcome("failed", why) for name, why in found.refused.items()}
     tell_refused(this, jobs, found.refused)
@@ -218,11 +219,11 @@ def working(this: Sweep) -> Iterator[Attempts]:
     except (Interrupted, KeyboardInterrupt) as stop:
         told = f"The sweep is stopped; it is in {shown(this.folder.path)}.\nGo on with: {same_command()}"
         raise Interrupted(told, stop.by if isinstance(stop, Interrupted) else signal.SIGINT) from stop
+    finally:
+        this.hydra.processes.end()
 
 
-def run_jobs(
-    this: Sweep, jobs: Sequence[Job], attempts: Attempts, trials: Mapping[str, TrialLink] | None = None
-) -> dict[str, Outcome]:
+def run_jobs(this: Sweep, jobs: Sequence[Job], attempts: Attempts) -> dict[str, Outcome]:
     """Run jobs on the configured launcher until each is settled, and return what became of them.
 
     Raises:
@@ -233,9 +234,9 @@ def run_jobs(
         return {}
     side_by_side = together(this.hydra.config.hydra.launcher, this.settings, len(jobs))
     order = [job.name for job in jobs]
-    task = SweepJob(this.hydra.task, attempts, order, threads=side_by_side.threads, trials=trials or {})
-    launching = Launching(this.hydra.launcher(task), attempts, side_by_side.hand_over)
-    return settle(jobs, launching, this.folder)
+    task = SweepJob(this.hydra.task, attempts, order, threads=side_by_side.threads)
+    places = side_by_side.places if side_by_side.one_by_one else None
+    return settle(jobs, Launching(this.hydra.launcher(task), attempts, places), this.folder)
 
 
 def opening(
@@ -263,4 +264,4 @@ def end_by(outcomes: Mapping[str, Outcome]) -> None:
 def same_command() -> str:
     """Return the command that goes on with the sweep."""
     words = [word for word in sys.argv[1:] if not word.startswith("sweep.restart=")]
-    return f"{command('train')} {shlex.join(words)}"
+    return f"{command('train')} {typed(words)}"

@@ -30,8 +30,9 @@ class SweepFolder:
       overrides that all jobs share), ``swept`` (the swept keys), ``monitor`` and ``mode`` (the validation
       metric that compares jobs, and whether it is best at its ``min`` or ``max``), ``jobs`` (the overrides of
       each job by the name of its folder, also of earlier invocations); of a search also ``pruned`` (names of
-      the jobs that were not worth finishing: ``RunFolder.state()`` has them as interrupted);
-    - ``trials.sqlite``, ``figures/``, ``conf/experiment/best.yaml``: of a search;
+      the jobs that were not worth finishing: ``RunFolder.state()`` has them as interrupted), ``storage`` and
+      ``study`` (where its trials are, see :mod:`rnnlab.sweeps.storage`);
+    - ``trials.sqlite`` or ``trials.journal``, ``figures/``, ``conf/experiment/best.yaml``: of a search;
     - ``.attempts/``: who works on it now, one folder for each invocation.
     """
 
@@ -41,11 +42,6 @@ class SweepFolder:
     def facts_file(self) -> Path:
         """What the sweep is about."""
         return self.path / SWEEP_FILE
-
-    @property
-    def storage(self) -> Path:
-        """Optuna's database of trials."""
-        return self.path / "trials.sqlite"
 
     @property
     def figures(self) -> Path:
@@ -85,10 +81,26 @@ class SweepFolder:
     def note(self, facts: dict[str, Any], jobs: Sequence[Job]) -> None:
         """Write what the sweep is about; jobs of earlier invocations stay."""
         with self.alone():
-            known = self.facts().get("jobs", {})
-            every = {**known, **{job.name: list(job.words) for job in jobs}}
-            content = {**facts, "jobs": every}
-            write_text(self.facts_file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+            known = self.facts()
+            every = {**known.pop("jobs", {}), **{job.name: list(job.words) for job in jobs}}
+            self.write({**known, **facts, "jobs": every})
+
+    def keep(self, facts: dict[str, str]) -> dict[str, str]:
+        """Write facts unless they are there, and return those that are."""
+        with self.alone():
+            known = self.facts()
+            kept = {name: known.get(name, fact) for name, fact in facts.items()}
+            self.write({**kept, **known})
+        return kept
+
+    def write(self, facts: Mapping[str, Any]) -> None:
+        """Write ``sweep.yaml``."""
+        write_text(self.facts_file, yaml.safe_dump(dict(facts), sort_keys=False, allow_unicode=True))
+
+    def named_before(self, jobs: Sequence[Job]) -> dict[str, str]:
+        """Return the names of jobs in ``sweep.yaml`` by theirs of now: they were made otherwise once."""
+        known = {frozenset(words): name for name, words in self.facts().get("jobs", {}).items()}
+        return {job.name: known.get(frozenset(job.words), job.name) for job in jobs}
 
     def move_aside(self) -> Path | None:
         """Give the folder another name, so that the sweep starts over; nothing is deleted.

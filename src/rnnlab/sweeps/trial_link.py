@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnlab.interruption import Interrupted
@@ -12,6 +11,8 @@ from rnnlab.interruption import Interrupted
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
     from optuna.pruners import BasePruner
+
+    from rnnlab.sweeps.storage import Storage
 
 
 class Pruned(Interrupted):
@@ -23,12 +24,12 @@ class TrialLink:
     """Where the trial of a job is written down.
 
     Attributes:
-        storage: the search's database.
+        storage: where the search's trials are kept.
         number: of the trial.
         pruner: Optuna's, which decides whether the trial is worth finishing.
     """
 
-    storage: Path
+    storage: "Storage"
     number: int
     pruner: "BasePruner"
 

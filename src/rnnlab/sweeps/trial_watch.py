@@ -1,14 +1,17 @@
 """Tells a search how a trial goes, validation by validation, and ends it where it is hopeless."""
 
+import logging
 from typing import Any, cast
 
 import lightning
 import optuna
 from lightning.pytorch.callbacks import Callback
 
+from rnnlab.sweeps.storage import FAILING, failure, open_study
 from rnnlab.sweeps.trial_link import Pruned, TrialLink
-from rnnlab.sweeps.trials import open_study
 from rnnlab.tasks.task import Task
+
+log = logging.getLogger(__name__)
 
 
 class TrialWatch(Callback):
@@ -38,11 +41,18 @@ class TrialWatch(Callback):
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Report the metric and ask whether to go on."""
         if trainer.is_global_zero:
-            value = float(trainer.callback_metrics[cast(Task, pl_module).monitor])
-            self.trial.report(value, self.validations)
-            self.hopeless = self.trial.should_prune()
+            self.hopeless = self.told(float(trainer.callback_metrics[cast(Task, pl_module).monitor]))
         self.validations += 1
         self.hopeless = trainer.strategy.broadcast(self.hopeless)
+
+    def told(self, value: float) -> bool:
+        """Report a value and return whether to end the trial; a database that is away ends none."""
+        try:
+            self.trial.report(value, self.validations)
+            return self.trial.should_prune()
+        except FAILING as error:
+            log.warning("The search did not hear of this validation, and prunes nothing: %s.", failure(error))
+            return False
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int

@@ -3,31 +3,25 @@
 import json
 import math
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
 from rnnlab.errors import ConfigError, nearest
-from rnnlab.files.bounded import damaged, reason_of
-from rnnlab.files.database_file import check_database
 from rnnlab.sweeps.attempts import is_alive
 from rnnlab.sweeps.dimensions import Dimension
 from rnnlab.sweeps.job import Outcome
 from rnnlab.sweeps.jobs import Job
 from rnnlab.sweeps.overrides import Setting, trial_name
+from rnnlab.sweeps.storage import Storage, damage_told
 from rnnlab.sweeps.sweep_folder import Compared, SweepFolder
 from rnnlab.sweeps.trial_link import TrialLink
 
-STUDY = "sweep"
 INVOCATION, AGAIN = "invocation", "again"
 """Trials' attributes: who runs it, and the number of the failed trial whose values it tries once more."""
-START_OVER = "Put it back as it was, or start the search over: sweep.restart=true."
 PRUNERS = ("median", "halving", "none")
 
 
@@ -51,63 +45,13 @@ def pruner_of(settings: Mapping[str, Any]) -> optuna.pruners.BasePruner:
     raise ConfigError(f"sweep.pruner={name} is unknown. {nearest(str(name), PRUNERS)}")
 
 
-def open_study(
-    storage: Any, pruner: optuna.pruners.BasePruner | None = None, mode: str | None = None
-) -> optuna.Study:
-    """Open the study in a database, or begin it.
-
-    Args:
-        storage: the database's file.
-        pruner: which decides whether a trial is worth finishing.
-        mode: whether the metric is best at its ``min`` or its ``max``, for a study that begins.
-
-    Raises:
-        DamagedFileError: if the file is there and is no whole database, or not of a search.
-    """
-    check_database(Path(storage), START_OVER)
-    with damage_told(Path(storage)):
-        return opened_study(storage, pruner, mode)
-
-
-def opened_study(storage: Any, pruner: optuna.pruners.BasePruner | None, mode: str | None) -> optuna.Study:
-    """Open the study, or begin it; arguments as :func:`open_study` has them."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    patient = {"connect_args": {"timeout": 60}}  # seconds to wait while another process writes
-    database = optuna.storages.RDBStorage(f"sqlite:///{storage}", engine_kwargs=patient)
-    if mode is None:
-        return optuna.load_study(study_name=STUDY, storage=database, pruner=pruner)
-    best = optuna.study.StudyDirection
-    direction = best.MAXIMIZE if mode == "max" else best.MINIMIZE
-    return optuna.create_study(
-        study_name=STUDY, storage=database, pruner=pruner, direction=direction, load_if_exists=True
-    )
-
-
-@contextmanager
-def damage_told(storage: Path) -> Iterator[None]:
-    """Turn what comes of a database that holds something else than Optuna's trials into an error for people.
-
-    Raises:
-        DamagedFileError: naming the file.
-    """
-    try:
-        yield
-    except (
-        SQLAlchemyError,
-        optuna.exceptions.StorageInternalError,
-        KeyError,
-        ValueError,
-        TypeError,
-    ) as error:
-        raise damaged(storage, reason_of(error), START_OVER) from error
-
-
 @dataclass(frozen=True)
 class Trials:
     """A search's trials.
 
     Attributes:
         study: Optuna's.
+        storage: where it is kept.
         folder: of the sweep.
         dimensions: the swept keys.
         fixed: the overrides that all trials share.
@@ -116,6 +60,7 @@ class Trials:
     """
 
     study: optuna.Study
+    storage: Storage
     folder: SweepFolder
     dimensions: Sequence[Dimension]
     fixed: Sequence[str]
@@ -128,7 +73,7 @@ class Trials:
         Raises:
             DamagedFileError: if the database holds something else.
         """
-        with damage_told(Path(self.folder.storage)):
+        with damage_told(self.storage):
             trials = self.study.get_trials(deepcopy=False)
             keys = {dimension.key for dimension in self.dimensions}
             for trial in trials:
@@ -150,16 +95,21 @@ class Trials:
             raise ValueError(f"its trial {trial.number} is complete and has no result")
 
     def try_failed_again(self) -> None:
-        """Put the values of each trial in line again that failed, or died while they were chosen."""
+        """Put the values of each trial in line again that failed."""
         with self.folder.alone():
-            for trial in self.all():
-                if self.is_orphan(trial) and len(trial.params) < len(self.dimensions):
-                    self.study.tell(trial.number, state=TrialState.FAIL)
+            self.choose_again()
             trials = self.all()
             again = tried_again(trials)
             for trial in trials:
                 if trial.state is TrialState.FAIL and trial.number not in again:
                     self.study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
+
+    def choose_again(self) -> None:
+        """Put those trials in line again whose process died while their values were chosen."""
+        for trial in self.all():
+            if self.is_orphan(trial) and len(trial.params) < len(self.dimensions):
+                self.study.tell(trial.number, state=TrialState.FAIL)
+                self.study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
 
     def next_jobs(self, count: int, invocation: str) -> list[Job]:
         """Return at most ``count`` trials to run: those whose process died, then new ones.
@@ -169,6 +119,7 @@ class Trials:
             invocation: whose they are from now on.
         """
         with self.folder.alone():
+            self.choose_again()
             orphans = [trial for trial in self.all() if self.is_orphan(trial)][:count]
             for trial in orphans:
                 self.study._storage.set_trial_user_attr(trial._trial_id, INVOCATION, invocation)
@@ -235,6 +186,8 @@ class Trials:
     def job(self, trial: FrozenTrial) -> Job:
         """Return the job of a trial."""
         name = trial_name(trial.number, self.settings_of(trial))
+        if not (self.folder.path / name).exists():  # a search of an earlier rnnlab called it otherwise
+            name = next((path.name for path in self.folder.path.glob(f"{trial.number:04d}_*")), name)
         return Job(name, (*self.fixed, *self.chosen_words(trial)), trial.number)
 
     def chosen_words(self, trial: FrozenTrial) -> list[str]:
@@ -255,7 +208,7 @@ class Trials:
     def link(self, job: Job) -> TrialLink:
         """Return what a job's process needs to report to its trial."""
         assert job.trial is not None
-        return TrialLink(self.folder.storage, job.trial, self.study.pruner)
+        return TrialLink(self.storage, job.trial, self.study.pruner)
 
     def tell(self, job: Job, outcome: Outcome) -> None:
         """Write down what became of a trial."""

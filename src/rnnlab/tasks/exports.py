@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -90,7 +91,9 @@ class NetworkExports(Exports, ABC):
         """Write TorchScript."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch would have new code use torch.export
-            torch.jit.script(self.scriptable().eval()).save(str(file))  # type: ignore[no-untyped-call]
+            content = io.BytesIO()  # saving to a path, PyTorch ends the process where the disk is full
+            torch.jit.save(torch.jit.script(self.scriptable().eval()), content)  # type: ignore[no-untyped-call]
+            file.write_bytes(content.getvalue())
             return self.difference(scripted_answers(file))
 
     @abstractmethod

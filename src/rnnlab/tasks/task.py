@@ -1,7 +1,7 @@
 """What every task shares: its optimizer, its place in the checkpoint, and all that others ask of a task."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -21,6 +21,8 @@ from rnnlab.tasks.choosing import Choice, check_monitor, choice_of
 from rnnlab.tasks.loss_watch import LossWatch, check_weights
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from rnnlab.data.task_data import TaskData
     from rnnlab.tasks.answers import OpenedRun, TrainedModel
     from rnnlab.tasks.figures import Recorder, TaskFigures
@@ -115,6 +117,14 @@ class Task(lightning.LightningModule):
         """
         return None
 
+    def shown_apart(self, metrics: Mapping[str, float]) -> "tuple[Collection[str], Sequence[Table]]":
+        """Return which figures the final table leaves out, and the tables below it that have them.
+
+        Args:
+            metrics: of the test split.
+        """
+        return (), ()
+
     def recorder(self, data: "TaskData", split: str) -> "Recorder | None":
         """Return what keeps the answers while a prepared split is scored; None where nothing does."""
         return None
@@ -127,6 +137,18 @@ class Task(lightning.LightningModule):
             recorders: what kept the answers of validation and test, see :meth:`recorder`.
         """
         return {}
+
+    def graph_refusal(self, config: Mapping[str, Any]) -> str | None:
+        """Return why training steps can't be recorded as CUDA graphs (``trainer.cuda_graph``); None where
+        :meth:`record_steps` does so.
+
+        Args:
+            config: the run's configuration.
+        """
+        return "the batches of this task are of many shapes, and a recording is of one"
+
+    def record_steps(self) -> None:
+        """Let training steps be recorded, and launched as a whole; see :meth:`graph_refusal`."""
 
     def choice(self, settings: Mapping[str, Any], where: str) -> Choice:
         """Return the metric that a section of the configuration chooses by, this task's where it says none.

@@ -63,8 +63,8 @@ class EncodedSplit:
     def open(cls, source: Path) -> "EncodedSplit":
         """Map the split whose files' names begin with ``source``."""
         tokens = open_array(part(source, "tokens"), np.int32, mapped=True)
-        offsets = open_array(part(source, "offsets"), np.int64)
-        labels = open_array(part(source, "labels"), np.int64)
+        offsets = open_array(part(source, "offsets"), np.int64, mapped=True)
+        labels = open_array(part(source, "labels"), np.int64, mapped=True)
         if len(offsets) != len(labels) + 1 or offsets[0] != 0 or offsets[-1] != len(tokens):
             raise damaged(part(source, "offsets"), "it does not fit the tokens and labels beside it")
         if np.any(np.diff(offsets) < 1):

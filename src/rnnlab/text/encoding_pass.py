@@ -127,8 +127,8 @@ def check_closed(text: TokenizedText, final: npt.NDArray[np.int32], corpus: str)
 class _SplitWriter:
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
-        self.lengths = array("q")
-        self.labels = array("q")
+        self.lengths = array("i")
+        self.labels = array("i")
 
     def add(self, ids: "array[int]", label: int | None) -> None:
         ids.tofile(self.file)

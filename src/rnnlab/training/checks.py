@@ -1,5 +1,6 @@
 """What can be told of a configuration before any data is read: cheap mistakes are told at once."""
 
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -18,8 +19,17 @@ from rnnlab.optimization.building import build_optimizer, build_schedule
 from rnnlab.ranges import check_ranges
 from rnnlab.tasks.task import Task, task_arguments
 from rnnlab.training.extras import check_keys
-from rnnlab.training.hardware import accelerator_of, check_accelerator, check_devices, check_scored
+from rnnlab.training.hardware import (
+    CUDA_GRAPH,
+    accelerator_of,
+    check_accelerator,
+    check_cuda_graph,
+    check_devices,
+    check_scored,
+)
 from rnnlab.training.processes import quieten
+
+log = logging.getLogger(__name__)
 
 SECTIONS = {
     *("seed", "folds", "fold", "tags", "resume", "init_from", "baselines"),
@@ -50,6 +60,9 @@ def check(config: Mapping[str, Any]) -> None:
     check_ranges(config)
     check_accelerator(config["trainer"]["accelerator"])
     check_devices(config["trainer"])
+    check_cuda_graph(config["trainer"])
+    if config["optimizer"].get("lr") == 0:
+        log.warning("optimizer.lr=0: nothing is learnt, the weights stay as they begin.")
 
 
 def rehearse(config: Mapping[str, Any]) -> None:
@@ -113,7 +126,8 @@ def build_trainer(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> ligh
     Raises:
         ConfigError: if an option is unknown or out of range.
     """
-    options = {**settings, "accelerator": accelerator_of(settings["accelerator"])}
+    arguments = {name: value for name, value in settings.items() if name != CUDA_GRAPH}
+    options = {**arguments, "accelerator": accelerator_of(settings["accelerator"])}
     check_arguments(lightning.Trainer, options, facts, "trainer")
     try:
         return lightning.Trainer(**{"enable_model_summary": False, **options, **facts})

@@ -29,7 +29,7 @@ from rnnlab.training.clock import TrainingClock
 from rnnlab.training.early_stopping import RememberedEarlyStopping
 from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.extras import built_entries
-from rnnlab.training.hardware import check_precision, device_name, versions
+from rnnlab.training.hardware import check_precision, device_name, take_cuda_graph, versions
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.keeping import KeepBest, KeepLast
 from rnnlab.training.loggers import LoggerSettings, closing, log_result, loggers
@@ -229,6 +229,7 @@ def assemble_trainer(
         },
     )
     leave_out_empty_hooks(trainer.callbacks)  # type: ignore[attr-defined]
+    take_cuda_graph(task, config)
     return trainer
 
 

@@ -1,5 +1,6 @@
 """Checks that the machine can do what the configuration asks for, and what it is: nothing is substituted."""
 
+import logging
 import os
 import platform
 import sys
@@ -13,6 +14,12 @@ from rnnlab.errors import ConfigError
 from rnnlab.sweeps.parallelism import processors
 from rnnlab.tasks.task import Task
 
+log = logging.getLogger(__name__)
+
+OF_SEVERAL_MACHINES = ("NODE_RANK", "GROUP_RANK", "SLURM_NTASKS", "OMPI_COMM_WORLD_RANK", "LSB_JOBID")
+"""Variables by which clusters, and torchrun, tell each machine of a training which it is."""
+CUDA_GRAPH = "cuda_graph"
+"""The key of the section ``trainer`` that is no argument of Lightning's Trainer."""
 AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
 
@@ -30,15 +37,50 @@ def check_accelerator(accelerator: str) -> None:
     note_that_no_gpu_is_there()
 
 
-def check_devices(trainer: Mapping[str, Any]) -> None:
-    """Check that no more processes are asked for than the processors can work on.
+def check_cuda_graph(trainer: Mapping[str, Any]) -> None:
+    """Check that steps are not to be recorded where there is no GPU.
 
     Args:
         trainer: the configuration's section.
 
     Raises:
-        ConfigError: if they are: on a CPU, Lightning starts a process for each of its ``devices``.
+        ConfigError: if they are.
     """
+    if trainer.get(CUDA_GRAPH) and accelerator_of(trainer["accelerator"]) not in ("cuda", "gpu"):
+        raise ConfigError(
+            f"trainer.{CUDA_GRAPH}=true records what a CUDA GPU is given to do, and this training would "
+            f"run on the CPU. Set trainer.{CUDA_GRAPH}=false."
+        )
+
+
+def take_cuda_graph(task: Task, config: Mapping[str, Any]) -> None:
+    """Let the task record its steps where the configuration asks for it; say why where it can't."""
+    if not config["trainer"].get(CUDA_GRAPH):
+        return
+    reason = task.graph_refusal(config)
+    if reason is not None:
+        log.warning("trainer.%s=true is left out, and steps go on one by one: %s.", CUDA_GRAPH, reason)
+        return
+    task.record_steps()
+
+
+def check_devices(trainer: Mapping[str, Any]) -> None:
+    """Check that no more processes are asked for than the processors can work on, nor machines without any.
+
+    Args:
+        trainer: the configuration's section.
+
+    Raises:
+        ConfigError: if they are: on a CPU, Lightning starts a process for each of its ``devices``, and for
+            each further machine it waits.
+    """
+    nodes = trainer.get("num_nodes", 1)
+    if nodes > 1 and not set(OF_SEVERAL_MACHINES) & set(os.environ):
+        raise ConfigError(
+            f"trainer.num_nodes={nodes}: nothing here says which of {nodes} machines this is. Start the "
+            "command by srun or torchrun on each, or set MASTER_ADDR and NODE_RANK; one machine: "
+            "trainer.num_nodes=1."
+        )
     devices, there = trainer.get("devices", 1), processors()
     count = int(devices) if str(devices).isdecimal() and len(str(devices)) < 10 else 1
     if accelerator_of(trainer["accelerator"]) == "cpu" and count > there:

@@ -13,12 +13,13 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from rnnlab.build import check_arguments
 from rnnlab.errors import ConfigError
+from rnnlab.files import CURVES, VALIDATION
 from rnnlab.tasks.task import Task
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.extras import built_entries, check_keys
 from rnnlab.training.run_folder import RunFolder
 from rnnlab.training.step_scalars import StepScalars
-from rnnlab.training.tensorboard import RunTexts, ScalarLayout, log_hyperparameters
+from rnnlab.training.tensorboard import RunTexts, log_hyperparameters
 
 if TYPE_CHECKING:
     from rnnlab.tasks.figures import TaskFigures
@@ -71,7 +72,7 @@ class LoggerSettings:
             ConfigError: if the task can't write what is asked for.
         """
         every = config["trainer"]["log_every_n_steps"]
-        found: list[Callback] = [RunTexts(config), ScalarLayout()] if self.tensorboard else []
+        found: list[Callback] = [RunTexts(config)] if self.tensorboard else []
         if every and (self.tensorboard or self.extra):
             found.append(StepScalars(clock, every))
         return found + task.logging_callbacks(config["logger"]) if self.tensorboard else found
@@ -93,8 +94,7 @@ def loggers(config: Mapping[str, Any], folder: RunFolder, done_steps: int | None
     found: list[Logger] = []
     if settings.tensorboard:
         goes_on: dict[str, Any] = {} if done_steps is None else {"purge_step": done_steps + 1}
-        place: dict[str, Any] = {"save_dir": folder.path, "name": "", "version": "tensorboard"}
-        found.append(RunLogger(**place, default_hp_metric=False, **goes_on))
+        found.append(RunLogger(folder.curves, **goes_on))
     offered = {
         name: {"save_dir": str(folder.path / name), "done_steps": done_steps} for name in settings.extra or {}
     }
@@ -102,23 +102,53 @@ def loggers(config: Mapping[str, Any], folder: RunFolder, done_steps: int | None
 
 
 class RunLogger(TensorBoardLogger):
-    """Lightning's logger without its ``epoch`` scalar and its empty ``hparams.yaml``."""
+    """Lightning's logger without its ``epoch`` scalar and its empty ``hparams.yaml``, a folder a split.
+
+    Args:
+        folder: of the event files; those of the validation go into a folder in it.
+        purge_step: hides what earlier files say from this step on.
+    """
+
+    def __init__(self, folder: Path, purge_step: int | None = None) -> None:
+        def writing_to(place: str) -> dict[str, Any]:
+            kept = {} if purge_step is None else {"purge_step": purge_step}
+            return {"save_dir": folder, "name": "", "version": place, "default_hp_metric": False, **kept}
+
+        super().__init__(**writing_to(""))
+        self.validation = TensorBoardLogger(**writing_to(VALIDATION))
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Write scalars."""
-        super().log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step)
+        """Write scalars, one metric of both splits under one tag."""
+        training = {in_both(name, "train"): metrics[name] for name in metrics if name != "epoch"}
+        validated = [name for name in training if name.startswith(f"{VALIDATION}/")]
+        if validated:
+            scores = {in_both(name, VALIDATION): training.pop(name) for name in validated}
+            self.validation.log_metrics(scores, step)
+        super().log_metrics(training, step)
 
     @rank_zero_only
     def save(self) -> None:
         """Write out what waits."""
-        self.experiment.flush()
+        for logger in (self, self.validation):
+            if logger._experiment is not None:
+                logger.experiment.flush()
 
     def close(self) -> None:
-        """Close the file and end the thread that writes it; what comes after a training opened both anew."""
-        if self._experiment is not None:
-            with suppress(Exception):  # a full disk was told before
-                self._experiment.close()
+        """Close the files and end the threads that write; what comes after a training opened all anew."""
+        for logger in (self, self.validation):
+            if logger._experiment is not None:
+                with suppress(Exception):  # a full disk was told before
+                    logger._experiment.close()
+
+
+def in_both(name: str, split: str) -> str:
+    """Return the tag that a split's metric shares with the other split's.
+
+    >>> in_both("train/f1/good", "train"), in_both("step/loss", "train")
+    ('curves/f1/good', 'step/loss')
+    """
+    return name.replace(f"{split}/", f"{CURVES}/", 1) if name.startswith(f"{split}/") else name
 
 
 class RunTable(CSVLogger):
@@ -184,7 +214,7 @@ def log_result(
     """
     step = trainer.global_step
     best = {
-        f"best/{split}/{name}": value
+        f"final/{split}/{name}": value
         for split in ("validation", "test")
         for name, value in metrics[split].items()
     }
@@ -198,3 +228,28 @@ def log_result(
             logger.save()
     if drawn is not None:
         drawn.publish(folder.path, writer, step)
+    if writer is not None:
+        save_curves(folder, str(metrics["monitor"]).partition("/")[2])
+
+
+def save_curves(folder: RunFolder, metric: str) -> None:
+    """Draw the curves of the loss and of the metric that chooses; ``plot.py`` draws all there are.
+
+    Args:
+        folder: of the run.
+        metric: such as ``accuracy``.
+
+    Raises:
+        RnnlabError: if the disk is full or the folder can't be written.
+    """
+    from rnnlab.figures.drawing import as_file, save  # matplotlib takes a while to import
+    from rnnlab.figures.learning_curves import learning_curve_figure
+    from rnnlab.files.event_file import curves_in
+
+    curves, _ = curves_in(folder.curves)
+    for name in dict.fromkeys(["loss", metric]):
+        tags = {split: f"{split}/{name}" for split in ("train", VALIDATION)}
+        lines = {split: curves[tag] for split, tag in tags.items() if tag in curves}
+        if lines:
+            figure = learning_curve_figure(name, {folder.path.name: lines})
+            save(figure, folder.path / "figures", f"curve_{as_file(name)}")

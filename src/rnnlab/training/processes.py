@@ -1,6 +1,7 @@
 """What the first of a run's processes does for all, and how much each of them says."""
 
 import logging
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -65,7 +66,7 @@ def failure_noted(folder: RunFolder, kept: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        lacking = None if isinstance(error, RnnlabError) else shortage(error, folder.path)
+        lacking = None if isinstance(error, RnnlabError) else shortage(error, folder.path) or lost(error)
         told: Exception = error if lacking is None else RnnlabError(lacking)
         if lacking is not None or isinstance(error, Diverged):
             told = type(told)(f"{told}\n{kept()}")
@@ -74,6 +75,20 @@ def failure_noted(folder: RunFolder, kept: Callable[[], str]) -> Iterator[None]:
         if told is error:
             raise
         raise told from error
+
+
+LOST = re.compile(r"Connection (closed|reset) by peer|[Rr]emote process exited|Gloo .*Read timeout")
+"""What the processes' ways to talk to one another, Gloo and NCCL, say when one of them is gone."""
+
+
+def lost(error: Exception) -> str | None:
+    """Return the sentence about a process that died beside this one; None where that is not the error."""
+    if not isinstance(error, RuntimeError) or LOST.search(str(error)) is None:
+        return None
+    return (
+        "Another process of this run has died, and without it this one can't go on. What ended it is said "
+        "above, or in the system's log: most often a lack of memory."
+    )
 
 
 def quieten() -> None:

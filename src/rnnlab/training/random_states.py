@@ -1,5 +1,6 @@
 """The random states in the checkpoint, so that a resumed run draws what the uninterrupted one would have."""
 
+import logging
 import random
 from typing import Any
 
@@ -7,6 +8,8 @@ import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
+
+log = logging.getLogger(__name__)
 
 
 class RandomStates(Callback):
@@ -50,6 +53,15 @@ class RandomStates(Callback):
         name, keys, position, has_gauss, cached = self.loaded["numpy"]
         np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
         torch.set_rng_state(self.loaded["torch"])
-        if "cuda" in self.loaded and torch.cuda.is_available():
-            torch.cuda.set_rng_state(self.loaded["cuda"])
+        if "cuda" in self.loaded:
+            self._put_back_on_gpu(self.loaded["cuda"])
         self.loaded = None
+
+    def _put_back_on_gpu(self, state: torch.Tensor) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.set_rng_state(state)
+            return
+        log.warning(
+            "The run was begun where there is a GPU, and there is no GPU here: it goes on with the "
+            "CPU's random numbers, and will not end as it would have there."
+        )

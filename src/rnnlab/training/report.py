@@ -1,11 +1,11 @@
 """What a run says of itself: its data and model at the start, its figures and the next steps at the end."""
 
-import shlex
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnlab.folders import command
+from rnnlab.folders import command, typed
 from rnnlab.named_classes import trust_needed
 from rnnlab.tasks.task import Task
 from rnnlab.terminal import console, print_table, shown
@@ -15,9 +15,13 @@ from rnnlab.training.score_tables import called, over_all, table_by_class, table
 
 
 def describe_task(task: Task) -> str:
-    """Return the task's parts and parameters in one line."""
+    """Return the task's parts and parameters in one line, and which of them stay as they are."""
     counts = {name: sum(p.numel() for p in part.parameters()) for name, part in task.named_children()}
-    parts = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
+    frozen = {
+        name: " frozen" * (not any(weight.requires_grad for weight in part.parameters()))
+        for name, part in task.named_children()
+    }
+    parts = ", ".join(f"{name} {count:,}{frozen[name]}" for name, count in counts.items() if count)
     # Tied weights are in two parts and count once.
     total = sum(p.numel() for p in task.parameters())
     return f"{type(task).__name__}: {total:,} parameters ({parts})."
@@ -34,7 +38,9 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
     """
     together = metrics.get("together", {})
     rows = {"this run": metrics["test"], **together, **metrics["baselines"]}
-    names, labels = over_all(metrics["test"], metrics["labels"]), metrics["labels"]
+    apart, tables = task.shown_apart(metrics["test"])
+    labels = metrics["labels"]
+    names = [name for name in over_all(metrics["test"], labels) if name not in apart]
     title = f"Test split{part_of_it(limit)}, scored once with the best checkpoint"
     table = table_of(title, "", [called(name, labels) for name in names])
     for row, values in rows.items():
@@ -46,8 +52,9 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
             f"{row}: mixed by {values['weight']:.2f}, chosen on the validation split.", markup=False
         )
     by_class = table_by_class({name: figure(name, value) for name, value in metrics["test"].items()}, labels)
-    if by_class is not None:
-        print_table(by_class)
+    for further in (by_class, *tables):
+        if further is not None:
+            print_table(further)
     if metrics["tokens_per_second"]:
         console.print(
             f"{metrics['seconds_per_epoch']:.1f} s an epoch, "
@@ -60,14 +67,26 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
     for name, path in places(folder):
         console.print(f"{name:<17}{shown(path)}", markup=False)
     console.print("Next:", style="bold")
-    for typed in next_commands(task, folder):
-        console.print(f"  {typed}", markup=False)
+    for line in next_commands(task, folder):
+        console.print(f"  {line}", markup=False)
 
 
 def where_it_goes(folder: RunFolder, tensorboard: bool) -> str:
     """Return a line that names the folder of a run that begins, and how to watch it."""
-    watched = f"; watch it: tensorboard --logdir {shown(folder.path.parent)}" if tensorboard else ""
+    watched = f"; watch it: {watching(folder)}" if tensorboard else ""
     return f"Run folder {shown(folder.path)}{watched}"
+
+
+def watching(folder: RunFolder) -> str:
+    """Return the command that shows a run in TensorBoard, beside others on the same data.
+
+    Those are in the folder above; of runs that are called by the time they began, in the one above that, so
+    that their model is in their names.
+    """
+    above = folder.path.parent
+    if re.match(r"\d{4}-\d\d-\d\d_", folder.path.name):
+        above = above.parent
+    return typed(["tensorboard", "--logdir", shown(above)])
 
 
 def places(folder: RunFolder) -> list[tuple[str, Path]]:
@@ -88,7 +107,7 @@ def next_commands(task: Task, folder: RunFolder) -> list[str]:
     asking = [("evaluate", f"run={shown(folder.path)}"), *task.questions(folder.path)]
     going_on = ["train", f"resume={shown(folder.path)}", *trust, *longer(config, folder)]
     return [
-        shlex.join(["tensorboard", "--logdir", shown(folder.path.parent)]),
+        watching(folder),
         *(command(*words, *trust) for words in asking),
         command(*going_on),
     ]

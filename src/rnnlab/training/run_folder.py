@@ -37,7 +37,7 @@ SWEEP_ANEW = "Put it back as it was, or start the sweep over: sweep.restart=true
 GO_ON = "Remove the file; going on with the run (resume=…) writes it anew."
 SWEEP = {
     **{"command?": str, "jobs_by?": str, "fixed?": [str], "swept?": [str], "monitor?": str, "mode?": str},
-    **{"jobs?": {str: [str]}, "pruned?": [str]},
+    **{"jobs?": {str: [str]}, "pruned?": [str], "storage?": str, "study?": str},
 }
 """The shape of ``sweep.yaml``."""
 
@@ -63,8 +63,9 @@ class RunFolder:
     ``config.yaml`` (resolved), ``origin.json`` (digests of data, files and own code, which settings don't
     tell), ``checkpoints/`` with ``best.ckpt``, ``last.ckpt`` and the ``previous.ckpt`` before it,
     ``progress.json`` (how far the last checkpoint is), ``metrics.json`` (there when the run is finished),
-    ``error.txt`` (there when an error ended it), ``figures/`` (each as PNG and SVG), ``tensorboard/``,
-    ``train.log``, and ``run.lock``, which the process that works on the run holds.
+    ``error.txt`` (there when an error ended it), ``figures/`` (each as PNG and SVG), TensorBoard's event
+    files with ``projector/``, those of the validation in ``validation/``, ``train.log``, and ``run.lock``,
+    which the process that works on the run holds.
     """
 
     path: Path
@@ -108,6 +109,12 @@ class RunFolder:
     def progress_file(self) -> Path:
         """How far the latest checkpoint is."""
         return self.path / "progress.json"
+
+    @property
+    def curves(self) -> Path:
+        """The folder of TensorBoard's event files, which bears the run's name; once it was one in it."""
+        before = self.path / "tensorboard"
+        return before if before.is_dir() else self.path
 
     @property
     def lock_file(self) -> Path:

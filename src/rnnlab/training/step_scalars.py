@@ -26,7 +26,7 @@ class Layer(NamedTuple):
 
 
 class StepScalars(Callback):
-    """Writes scalars every few steps.
+    """Writes scalars at the first step and every few steps.
 
     ``step/loss``, ``step/tokens_per_second`` (of the epoch so far), ``step/padding_share`` (since the last
     writing), ``optimizer/learning_rate``, and by layer ``gradient_norm/...`` (before clipping) and
@@ -102,8 +102,8 @@ class StepScalars(Callback):
         trainer.logger.log_metrics(scalars, step=step)
 
     def is_due(self, step: int) -> bool:
-        """Return whether the scalars of ``step`` are written."""
-        return step % self.every == 0
+        """Return whether the scalars of ``step`` are written; the first's are in every run, however short."""
+        return step == 1 or step % self.every == 0
 
 
 def learning_rates(optimizers: list[Optimizer]) -> dict[str, float]:

@@ -1,4 +1,9 @@
-"""What every run writes to TensorBoard besides metrics: its words, its charts, its HParams row."""
+"""What every run writes to TensorBoard besides metrics: its words, its charts, its HParams row.
+
+TensorBoard sorts its cards by the groups of their tags, gives every folder of event files a colour and a
+name, and draws one tag of several folders in one chart. So a metric's tag is the same for both splits and its
+group the first; training lies in the run folder itself, which names the run, and validation in one in it.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,15 +20,7 @@ from rnnlab.figures.markdown import code, table
 
 Layout = dict[str, dict[str, list[object]]]
 
-UNCHARTED = ("tokens",)  # counts that never change
-
-WITHIN_EPOCHS = {
-    "within the epochs": {
-        "loss": r"^step/loss$",
-        "learning rate": r"^optimizer/learning_rate",
-        "real tokens a second": r"^step/tokens_per_second$",
-        "share of padding": r"^step/padding_share$",
-    },
+CHARTS = {
     "norms by layer": {
         "gradients, before clipping": r"^gradient_norm/",
         "weights": r"^weight_norm/",
@@ -34,7 +31,7 @@ SHOWN = ("model", "optimizer", "seed", "task", "scheduler", "batches", "data", "
 
 
 class RunTexts(Callback):
-    """Writes the resolved configuration and a summary of the network when training starts.
+    """Writes the resolved configuration, a summary of the network and the charts when training starts.
 
     Args:
         config: the resolved configuration.
@@ -44,12 +41,13 @@ class RunTexts(Callback):
         self.config = config
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Write both."""
+        """Write them."""
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 written = yaml.safe_dump(dict(self.config), sort_keys=False, allow_unicode=True)
                 logger.experiment.add_text("run/configuration", code(written), trainer.global_step)
                 logger.experiment.add_text("run/network", summary(pl_module), trainer.global_step)
+                logger.experiment.add_custom_scalars(layout())
 
 
 def summary(network: nn.Module) -> str:
@@ -64,53 +62,18 @@ def summary(network: nn.Module) -> str:
         count = sum(parameter.numel() for parameter in new)
         total += count
         shapes = ", ".join(f"{key} {'x'.join(map(str, parameter.shape))}" for key, parameter in own)
-        rows.append((name or "itself", type(module).__name__, shapes, f"{count:,}"))
+        frozen = " frozen" * (not any(parameter.requires_grad for _, parameter in own))
+        rows.append((name or "itself", type(module).__name__, shapes, f"{count:,}{frozen}"))
     rows.append(("all", type(network).__name__, "", f"{total:,}"))
     return table(("part", "kind", "parameters", "numbers"), rows)
 
 
-class ScalarLayout(Callback):
-    """Writes the layout once the metrics are known: after the first epoch, or at the end."""
-
-    def __init__(self) -> None:
-        self.is_written = False
-
-    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Write it after the first epoch that this process has trained to its end."""
-        self.write(trainer)
-
-    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Write it if there was only one epoch."""
-        self.write(trainer)
-
-    def write(self, trainer: lightning.Trainer) -> None:
-        """Write the layout if it is not written yet and the metrics of both splits are known."""
-        known = [name for name in trainer.callback_metrics if name.startswith(("train/", "validation/"))]
-        if self.is_written or not any(name.startswith("train/") for name in known):
-            return
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_custom_scalars(layout(known))
-        self.is_written = True
-
-
-def layout(names: list[str]) -> Layout:
-    """Return charts that show each metric of training and validation together, then what is within epochs.
-
-    Args:
-        names: such as ``train/loss`` and ``validation/loss``.
-    """
-    metrics = dict.fromkeys(name.partition("/")[2] for name in names)
-    shared = [metric for metric in metrics if {f"train/{metric}", f"validation/{metric}"} <= set(names)]
-    others = [metric for metric in metrics if metric not in (*shared, *UNCHARTED)]
-    charts: Layout = {
-        "train and validation": {
-            metric: ["Multiline", [rf"^(train|validation)/{metric}$"]] for metric in [*shared, *others]
-        }
+def layout() -> Layout:
+    """Return the charts that show several tags of a run together."""
+    return {
+        category: {title: ["Multiline", [tags]] for title, tags in inside.items()}
+        for category, inside in CHARTS.items()
     }
-    for category, inside in WITHIN_EPOCHS.items():
-        charts[category] = {title: ["Multiline", [tags]] for title, tags in inside.items()}
-    return charts
 
 
 def log_hyperparameters(
@@ -120,7 +83,7 @@ def log_hyperparameters(
 
     Of the three records that make a row the first, which names the columns, is left out: TensorBoard takes it
     from one run for all of them. Without it every run's columns are there, first those in which the runs
-    differ. The metrics' columns come in the order of their names, those of ``best/`` first.
+    differ. The metrics' columns come in the order of their names.
     """
     values = dict(flat({section: config[section] for section in SHOWN if section in config}))
     _, row, end = hparams(values, dict(best))  # type: ignore[no-untyped-call]

@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnlab.added_configurations import check_added
 from rnnlab.command_line import explained, hydra_job, register_resolvers
 from rnnlab.errors import ConfigError, nearest
-from rnnlab.folders import conf_folder
+from rnnlab.folders import conf_folder, with_runs_quoted
 from rnnlab.sweeps.trial_link import watchers
 from rnnlab.terminal import shown
 from rnnlab.training.fit import fit
@@ -61,7 +61,7 @@ def train(
         Interrupted: if Ctrl-C, or a notebook's button, ended the training at a clean place.
     """
     place = conf_folder() if conf is None else Path(conf).resolve()
-    words = list(overrides)
+    words = with_runs_quoted(overrides)
     if folder is not None:
         quoted = QuotedString(str(folder), Quote.single).with_quotes()
         words.append(f"hydra.run.dir={quoted}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from rnnlab.corpora.frequency import Times, told
@@ -18,6 +19,7 @@ from rnnlab.corpora.series_table import check_columns
 from rnnlab.errors import ConfigError, DataError, RunError, nearest
 from rnnlab.signals.windows import Windows, offsets_of
 from rnnlab.tasks.answers import OpenedRun, TrainedModel
+from rnnlab.tasks.forecasting.conformal import Tracker
 from rnnlab.tasks.forecasting.data import Tables, WindowBatch, features_of
 from rnnlab.tasks.forecasting.explanation import ForecastExplanation, explained
 from rnnlab.tasks.forecasting.task import Forecaster
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 TOGETHER = 256
 """Series that are forecast together."""
+PAST = 2048
+"""The most steps of a series' past whose errors its quantiles follow."""
 
 
 class Forecast(NamedTuple):
@@ -197,6 +201,8 @@ class TrainedForecaster(TrainedModel):
             with evaluating(self.task):
                 parameters = self.task(batch.inputs, batch.ahead)
                 said = self.task.said(parameters, batch.units, adjusted=True)
+                if self.task.tracked:
+                    said = said._replace(quantiles=torch.stack([self.followed(asked, n) for n in numbers]))
             location, scale = (part.unsqueeze(1) for part in batch.units.unbind(1)[:2])
             point = (said.point.double() * scale + location)[:, :steps].cpu().numpy()
             quantiles = np.empty((*point.shape, 0))
@@ -207,6 +213,23 @@ class TrainedForecaster(TrainedModel):
                 its = asked.series[number]
                 times = its.times[its.length : its.length + steps]
                 yield Forecast(its.name, times, point[row], quantiles[row])
+
+    def followed(self, asked: Asked, number: int) -> Tensor:
+        """Return a series' quantiles ``(horizon, targets, levels)`` as the errors of its own past move them.
+
+        It is forecast from each step of its past, or the last :data:`PAST`, as if that had been now.
+        """
+        now = asked.windows.first
+        first = np.maximum(self.look_back, now - PAST)
+        is_it = np.arange(len(now)) == number
+        past = Windows(asked.windows.offsets, first, np.where(is_it, now - first + 1, 0))
+        tracker = Tracker(self.task.adjustment)
+        for origins in np.array_split(np.arange(len(past)), -(-len(past) // TOGETHER)):
+            valid = np.ones(len(origins), dtype=np.bool_)
+            batch = asked.tables.batch(past, origins, valid, self.look_back, self.horizon)
+            batch = batch.to(self.device)
+            moved = self.task.following(tracker, past, batch, self.task(batch.inputs, batch.ahead))
+        return moved[-1]
 
     def explanations(
         self, table: Records, target: str | None, step: int | None

@@ -54,6 +54,7 @@ class WindowBatch(NamedTuple):
             :class:`rnnlab.tasks.forecasting.metrics.Units`: ``(batch, 3, targets)`` float64.
         series: number of each window's series ``(batch,)`` int64.
         windows: number of each window in its split ``(batch,)`` int64.
+        has_gaps: whether a value of a horizon is not known; told here, as to look would wait for a GPU.
     """
 
     inputs: Tensor
@@ -64,6 +65,7 @@ class WindowBatch(NamedTuple):
     units: Tensor
     series: Tensor
     windows: Tensor
+    has_gaps: bool
 
     def to(self, device: torch.device, **options: Any) -> "WindowBatch":
         """Return the windows on ``device``, themselves if they are there."""
@@ -133,6 +135,7 @@ class Tables(NamedTuple):
             torch.from_numpy(self.units[series]),
             torch.from_numpy(series),
             torch.from_numpy(numbers),
+            self.has_missing and bool(np.isnan(truth).any()),
         )
 
 

@@ -139,6 +139,11 @@ class Recursive(Decoder):
         shape: the sizes.
         dropout: share of the encoder's features dropped before the readout.
 
+    Attributes:
+        forcing: the probability.
+        has_gaps: whether values of the truth that is given next are missing; None where they are to be looked
+            at, for which a GPU would be waited for.
+
     Raises:
         ConfigError: if covariates are known only up to now: there are none to go on with.
     """
@@ -147,6 +152,7 @@ class Recursive(Decoder):
         super().__init__(shape)
         self.dropout = dropout
         self.forcing = 1.0
+        self.has_gaps: bool | None = None
         if shape.past:
             raise ConfigError(
                 "task.decoder=recursive goes on from its own forecast, and the covariates in "
@@ -176,7 +182,7 @@ class Recursive(Decoder):
         targets, first = self.shape.targets, self.shape.targets + self.shape.past
         known = inputs[:, 1:, first : first + self.shape.ahead]
         outputs, state = encoder(torch.cat((inputs, torch.cat((known, ahead[:, :1]), dim=1)), dim=2))
-        if truth is not None and self.forcing >= 1 and not torch.isnan(truth).any():
+        if truth is not None and self.forcing >= 1 and not self._has_gaps(truth):
             rest = self.step_inputs(truth[:, :-1], ahead[:, :-1], ahead[:, 1:])
             following, _ = encoder(rest, None, state) if rest.shape[1] else (rest[:, :, :0], None)
             last = outputs[:, -1:]
@@ -193,6 +199,9 @@ class Recursive(Decoder):
             said.append(self.read(outputs))
         assert said[0].shape[2] == targets
         return torch.cat(said, dim=1)
+
+    def _has_gaps(self, truth: Tensor) -> bool:
+        return bool(torch.isnan(truth).any()) if self.has_gaps is None else self.has_gaps
 
     def step_inputs(self, values: Tensor, now: Tensor, following: Tensor) -> Tensor:
         """Return what the encoder reads at steps of the horizon ``(batch, steps, input_size)``."""

@@ -1,7 +1,7 @@
 """What a finished forecast shows: forecasts with bands, the error by step, coverage, what is left."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,8 @@ import lightning
 import numpy as np
 import numpy.typing as npt
 import torch
+from rich.table import Table
+from rich.text import Text
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
@@ -26,7 +28,7 @@ from rnnlab.tasks.figures import SPLITS, Recorder, TaskFigures, gathered
 from rnnlab.tasks.forecasting.baselines import last_season, last_value
 from rnnlab.tasks.forecasting.conformal import spread_over
 from rnnlab.tasks.forecasting.data import WindowBatch, WindowData, units_of
-from rnnlab.tasks.forecasting.metrics import ForecastScores
+from rnnlab.tasks.forecasting.metrics import ForecastScores, figures_of
 
 if TYPE_CHECKING:
     from rnnlab.tasks.forecasting.task import Forecaster, Said
@@ -35,6 +37,7 @@ Numbers = npt.NDArray[np.floating]
 DRAWN = 4
 """Forecasts that are drawn, evenly spread over a split."""
 UP = "mean square error on training's scale"
+FOLLOWING = "following known errors"
 LEFT = 1000
 """Windows whose residuals are drawn, evenly spread over a split."""
 
@@ -67,6 +70,8 @@ class RecordedForecasts(Recorder):
             name: ForecastScores(horizon, count, levels, series=len(self.data.series))
             for name, levels in sizes.items()
         }
+        followed = self.task.tracked_scores.levels if self.split == "test" else ()
+        self.tracked = ForecastScores(horizon, count, followed)
         windows = self.data.size_of(self.split)
         self.drawn_ones, self.left_ones = spread_over(windows, DRAWN), spread_over(windows, LEFT)
         self.drawn: dict[int, tuple[Numbers, ...]] = {}
@@ -83,6 +88,8 @@ class RecordedForecasts(Recorder):
         bands = quantiles if self.scores["forecast"].levels else None
         seen = (batch.targets, batch.valid, units_of(batch), batch.series)
         self.scores["forecast"].update(point, *seen, bands)
+        if self.tracked.levels:
+            self.tracked.update(point, *seen[:3], quantiles=outputs["tracked"].cpu())
         self.scores[self.simple].update(torch.from_numpy(np.ascontiguousarray(repeated)), *seen)
         wanted = torch.isin(
             batch.windows, torch.from_numpy(np.concatenate((self.drawn_ones, self.left_ones)))
@@ -109,7 +116,7 @@ class RecordedForecasts(Recorder):
 
     def end(self, trainer: lightning.Trainer) -> None:
         """Join what all processes have kept."""
-        for scores in self.scores.values():
+        for scores in (*self.scores.values(), self.tracked):
             states = [{name: getattr(scores, name) for name in scores._defaults}]
             joined = [part[0] for part in gathered(states, trainer)]
             for name in scores._defaults:
@@ -117,6 +124,16 @@ class RecordedForecasts(Recorder):
         for part in gathered((self.drawn, self.left), trainer):
             self.drawn |= part[0]
             self.left |= part[1]
+
+    def tables(self) -> Sequence[Table]:
+        """Return by how much bands miss."""
+        if not self.scores["forecast"].bands:
+            return ()
+        tracked = figures_of(self.tracked) if self.tracked.levels else {}
+        metrics = figures_of(self.scores["forecast"])
+        metrics |= {f"tracked_{name}": tracked[name] for name in self.tracked.of_bands}
+        before = ", before they are adjusted on it" if self.split == "validation" else ""
+        return (bands_table(f"Bands on the {self.split} split{before}", metrics),)
 
     def forecasts(self) -> list[DrawnForecast]:
         """Return the forecasts to draw: of each kept window one target, each in turn."""
@@ -167,7 +184,10 @@ class RecordedForecasts(Recorder):
         if self.drawn:
             figures["forecasts"] = forecasts_figure(self.forecasts())
         if ours.levels:
-            figures["coverage"] = coverage_figure({self.split: ours.shares_below()}, ours.levels)
+            shares = {self.split: ours.shares_below()}
+            if self.tracked.levels:
+                shares[f"{self.split}, {FOLLOWING}"] = self.tracked.shares_below()
+            figures["coverage"] = coverage_figure(shares, ours.levels)
         for name, figure in figures.items():
             publish(figure, folder, f"{name}_{self.split}", writer, step)
 
@@ -213,6 +233,28 @@ class ForecastFigures(TaskFigures):
         """See :class:`TaskFigures`."""
         for recorder in self.recorders.values():
             recorder.draw(run / "figures", writer, step)
+
+
+def bands_table(title: str, metrics: Mapping[str, float]) -> Table:
+    """Return a table of how much bands say that they hold, how much they did, and how wide they are.
+
+    Args:
+        title: of the table.
+        metrics: with ``coverage_80``, ``width_80`` and so on, perhaps ``tracked_coverage_80``.
+    """
+    table = Table(title=Text(title, style="italic"), title_justify="left")
+    table.add_column("", overflow="fold")
+    for name in ("say", "hold", "off by", "width", "wql"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, held in metrics.items():
+        prefix, _, percent = name.rpartition("coverage_")
+        if name not in (f"coverage_{percent}", f"tracked_coverage_{percent}"):
+            continue
+        kind = FOLLOWING if prefix else "as they left training"
+        off = f"{100 * held - float(percent):+.1f} points"
+        width, lost = (f"{metrics[f'{prefix}{part}']:.4f}" for part in (f"width_{percent}", "wql"))
+        table.add_row(kind, f"{percent} %", f"{100 * held:.1f} %", off, width, lost)
+    return table
 
 
 def number(value: Tensor) -> float | None:

@@ -4,6 +4,7 @@ The head gives ``size`` numbers for each target and step. :meth:`Loss.parameters
 of which some move with a shift and a scale of the data, some with the scale alone, and some with neither.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import ClassVar
@@ -13,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, distributions
 
+from rnnlab.data.batch import beside
 from rnnlab.errors import ConfigError, nearest
 
 LEAST = 1e-5
@@ -52,8 +54,8 @@ class Loss(ABC):
             shift: ``(...)``, broadcast.
             scale: ``(...)``, above 0, broadcast.
         """
-        stretched = torch.tensor(self.stretched, device=parameters.device)
-        shifted = torch.tensor(self.shifted, device=parameters.device)
+        stretched = beside(torch.tensor(self.stretched), parameters)
+        shifted = beside(torch.tensor(self.shifted), parameters)
         factor = torch.where(stretched, scale.unsqueeze(-1), 1.0)
         return parameters * factor + torch.where(shifted, shift.unsqueeze(-1), 0.0)
 
@@ -143,7 +145,7 @@ class Quantiles(Loss):
 
     def losses(self, parameters: Tensor, targets: Tensor) -> Tensor:
         """Return the mean pinball loss over the levels."""
-        levels = parameters.new_tensor(self.levels)
+        levels = beside(torch.tensor(self.levels, dtype=parameters.dtype), parameters)
         return pinball(parameters, targets.unsqueeze(-1), levels).mean(-1)
 
     def point(self, parameters: Tensor) -> Tensor:
@@ -199,8 +201,11 @@ class StudentT(Loss):
     def losses(self, parameters: Tensor, targets: Tensor) -> Tensor:
         """Return the negative log-likelihood, in nats."""
         location, scale, freedom = parameters.unbind(-1)
-        found = distributions.StudentT(freedom, location, scale, validate_args=False)
-        return -found.log_prob(targets)  # type: ignore[no-untyped-call,no-any-return]
+        # torch.distributions writes a number into a new tensor for it, which waits for a GPU at each step.
+        area = scale.log() + 0.5 * freedom.log() + 0.5 * math.log(math.pi)
+        area = area + torch.lgamma(0.5 * freedom) - torch.lgamma(0.5 * (freedom + 1.0))
+        off = (targets - location) / scale
+        return 0.5 * (freedom + 1.0) * torch.log1p(off.square() / freedom) + area
 
     def quantiles(self, parameters: Tensor, levels: Sequence[float]) -> Tensor:
         """Return the distribution's quantiles."""

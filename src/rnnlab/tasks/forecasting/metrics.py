@@ -146,8 +146,13 @@ class ForecastScores(Metric):
     @property
     def names(self) -> tuple[str, ...]:
         """What :meth:`compute` returns."""
+        return (*PLAIN, *self.of_bands)
+
+    @property
+    def of_bands(self) -> tuple[str, ...]:
+        """Figures of quantiles."""
         bands = [f"{kind}_{self.percent(band)}" for band in self.bands for kind in ("coverage", "width")]
-        return (*PLAIN, *(["wql"] if self.levels else []), *bands)
+        return (*(["wql"] if self.levels else []), *bands)
 
     def compute(self) -> dict[str, Tensor]:
         """Return all figures; NaN where nothing was known."""

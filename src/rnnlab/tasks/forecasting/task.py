@@ -1,7 +1,6 @@
 """Forecasting: an encoder reads a look-back, and a decoder says each step of the horizon."""
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
@@ -13,9 +12,10 @@ from torch import Tensor
 from rnnlab.data.task_data import TaskData
 from rnnlab.encoder.encoder import build_encoder
 from rnnlab.errors import ConfigError
+from rnnlab.signals.windows import Windows
 from rnnlab.tasks.figures import gathered
 from rnnlab.tasks.forecasting import OBJECTIVE
-from rnnlab.tasks.forecasting.conformal import Conformal, fitted, spread_over
+from rnnlab.tasks.forecasting.conformal import Conformal, Tracker, fitted, spread_over
 from rnnlab.tasks.forecasting.data import WindowBatch, WindowData, units_of
 from rnnlab.tasks.forecasting.decoders import Recursive, Shape
 from rnnlab.tasks.forecasting.losses import loss_named
@@ -26,11 +26,11 @@ from rnnlab.tasks.task import Task
 from rnnlab.terminal import shown
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from rnnlab.tasks.answers import TrainedModel
     from rnnlab.tasks.figures import Recorder, TaskFigures
     from rnnlab.tasks.starting import Starting
-
-log = logging.getLogger(__name__)
 
 MOST_WINDOWS, MOST_NUMBERS = 4096, 1 << 24
 """Windows of a validation, evenly spread, by which quantiles are adjusted, and the numbers they may hold:
@@ -60,7 +60,8 @@ class Forecaster(Task):
     After each validation of a training, quantiles are adjusted by how far they missed there (see
     :mod:`rnnlab.tasks.forecasting.conformal`); the checkpoint keeps by how much. Figures of validation are
     those of the quantiles before, figures of the test and answers those after. With ``conformal`` a forecast
-    of one number has quantiles, too.
+    of one number has quantiles, too. The test also has the figures of bands that follow the errors of its
+    earlier forecasts, each known before the origin: ``tracked_coverage_80`` and so on, beside the others.
 
     Args:
         model: the encoder's configuration.
@@ -75,6 +76,7 @@ class Forecaster(Task):
         loss: ``mse``, ``mae``, ``huber``, ``quantile``, ``gaussian``, ``student_t`` or ``negative_binomial``.
         quantiles: levels between 0 and 1, ascending, 0.5 among them.
         conformal: whether quantiles are adjusted on validation.
+        tracked: whether quantiles of answers follow the errors of forecasts of the table's own past, too.
         dropout: share of the encoder's features dropped before the readout.
         huber_delta: of ``huber``: where squares end, on the scale of training.
         segment: of ``segments``: steps of one.
@@ -92,6 +94,7 @@ class Forecaster(Task):
 
     monitor, mode = OBJECTIVE.monitor, OBJECTIVE.mode
     keeps_all_memory: ClassVar[bool] = True
+    asked_keys = ("tracked",)
     shifts: Tensor
 
     def __init__(
@@ -109,6 +112,7 @@ class Forecaster(Task):
         loss: str = "mse",
         quantiles: Sequence[float] = (0.1, 0.5, 0.9),
         conformal: bool = True,
+        tracked: bool = False,
         dropout: float = 0.0,
         huber_delta: float = 1.0,
         segment: int = 24,
@@ -119,7 +123,9 @@ class Forecaster(Task):
         scheduler: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(optimizer, scheduler)
-        self.levels, self.conformal = tuple(quantiles), conformal
+        self.levels, self.conformal, self.tracked = tuple(quantiles), conformal, tracked
+        if tracked and not conformal:
+            raise ConfigError("task.tracked=true moves what task.conformal=true has adjusted: set both.")
         chosen = loss_named(loss, self.levels, huber_delta)
         shape = Shape(look_back, horizon, len(targets), len(past), len(ahead), marks, chosen.size)
         built = build_decoder(decoder, shape, segment=segment, embedding_size=embedding_size, dropout=dropout)
@@ -134,6 +140,7 @@ class Forecaster(Task):
         said = self.levels if chosen.has_quantiles else ()
         self.validation_scores = ForecastScores(horizon, len(targets), said)
         self.test_scores = ForecastScores(horizon, len(targets), self.levels if self.says_quantiles else ())
+        self.tracked_scores = ForecastScores(horizon, len(targets), self.levels if conformal else ())
         self.kept: list[tuple[Tensor, ...]] = []
 
     @classmethod
@@ -185,6 +192,13 @@ class Forecaster(Task):
 
         return RecordedForecasts(self, cast(WindowData, data), split)
 
+    def shown_apart(self, metrics: Mapping[str, float]) -> "tuple[Collection[str], Sequence[Table]]":
+        """Return the figures of bands, and a table that says by how much they miss."""
+        from rnnlab.tasks.forecasting.figures import bands_table
+
+        names = [name for name in metrics if name.removeprefix("tracked_") in self.test_scores.of_bands]
+        return names, [bands_table("Bands on the test split", metrics)] if names else []
+
     def validation_metrics(self) -> Sequence[str]:
         """Return the names of all that a validation logs."""
         names = ("loss", *self.validation_scores.names)
@@ -219,9 +233,30 @@ class Forecaster(Task):
         if quantiles is None or not (adjusted and self.conformal):
             return Said(point, quantiles)
         whole = quantiles.expand(*point.shape, len(self.levels)).double().cpu().numpy()
-        moved = Conformal(self.levels, self.shifts.double().cpu().numpy()).adjusted(whole)
-        found = torch.from_numpy(moved).to(point)
+        found = torch.from_numpy(self.adjustment.adjusted(whole)).to(point)
         return Said(point, found.clamp(min=0) if loss.counts else found)
+
+    @property
+    def adjustment(self) -> Conformal:
+        """What validation has quantiles moved by."""
+        return Conformal(self.levels, self.shifts.double().cpu().numpy())
+
+    def following(self, tracker: Tracker, windows: Windows, batch: WindowBatch, parameters: Tensor) -> Tensor:
+        """Return the quantiles of windows ``(batch, horizon, targets, levels)`` as a tracker moves them.
+
+        Args:
+            tracker: has seen the windows before.
+            windows: of which the batch is a part, each later than those before it.
+            batch: whose targets count as known where they are valid, to later windows.
+            parameters: of the forecasts.
+        """
+        quantiles = self.raw_quantiles(parameters, batch.units)
+        assert quantiles is not None
+        series, origins = windows.places(batch.windows.cpu().numpy())
+        parts = [part.cpu().numpy() for part in (quantiles.double(), batch.targets, batch.valid)]
+        moved = [tracker.follow(*window) for window in zip(series, origins, *parts, strict=True)]
+        found = torch.from_numpy(np.stack(moved)).to(parameters)
+        return found.clamp(min=0) if self.network.loss.counts else found
 
     def raw_quantiles(self, parameters: Tensor, units: Tensor) -> Tensor | None:
         """Return quantiles as the network says them, the one number that it says, or none."""
@@ -235,11 +270,12 @@ class Forecaster(Task):
         return whole / scale.unsqueeze(-1)
 
     def on_train_batch_start(self, batch: WindowBatch, batch_idx: int) -> None:
-        """Choose how often a step reads what happened."""
+        """Choose how often a step reads what happened, and tell whether all of that is known."""
         first, last = self.forcing
         if isinstance(self.network.decoder, Recursive):
             done = self.global_step / max(1, self.training_steps()) if last != first else 0.0
             self.network.decoder.forcing = first + (last - first) * done
+            self.network.decoder.has_gaps = batch.has_gaps
 
     def training_step(self, batch: WindowBatch, batch_index: int) -> Tensor:
         """Return the mean loss of all values that count."""
@@ -266,7 +302,12 @@ class Forecaster(Task):
         self.test_loss.update(*self.losses(parameters, batch))
         said = self.said(parameters, batch.units, adjusted=True)
         self.count(self.test_scores, batch, said)
-        return {"said": said}
+        if not self.conformal:
+            return {"said": said}
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        moved = self.following(self.tracker, data.windows["test"], batch, parameters)
+        self.count(self.tracked_scores, batch, Said(said.point, moved))
+        return {"said": said, "tracked": moved}
 
     def count(self, scores: ForecastScores, batch: WindowBatch, said: Said) -> None:
         """Add the batch to the scores."""
@@ -277,16 +318,20 @@ class Forecaster(Task):
         """Forget what an interrupted pass counted; choose the windows that quantiles are adjusted by."""
         self.validation_loss.reset()
         self.validation_scores.reset()
+        self.kept = []
+        if not self.conformal:
+            return
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         levels = len(self.levels) if self.network.loss.has_quantiles else 1
         most = max(1, min(MOST_WINDOWS, MOST_NUMBERS // (levels * self.shifts[..., 0].numel())))
         self.chosen = torch.from_numpy(spread_over(data.size_of("validation"), most))
-        self.kept = []
 
     def on_test_epoch_start(self) -> None:
         """Forget what an interrupted pass counted."""
         self.test_loss.reset()
         self.test_scores.reset()
+        self.tracked_scores.reset()
+        self.tracker = Tracker(self.adjustment)
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's training loss."""
@@ -299,14 +344,12 @@ class Forecaster(Task):
             self.adjust(self.trainer)
 
     def on_test_epoch_end(self) -> None:
-        """Log the test scores, and say how far bands are off."""
-        scores = self.test_scores.compute()
+        """Log the test scores."""
         self.report("test", self.test_loss, self.test_scores)
-        for band in self.test_scores.bands:
-            percent = self.test_scores.percent(band)
-            held = 100 * float(scores[f"coverage_{percent}"])
-            off = f"{abs(held - float(percent)):.1f} points {'less' if held < float(percent) else 'more'}"
-            log.info("The %s %% bands hold %.1f %% of what happened: %s than they say.", percent, held, off)
+        if self.conformal:
+            found = {name: value.float() for name, value in self.tracked_scores.compute().items()}
+            self.tracked_scores.reset()
+            self.log_dict({f"test/tracked_{name}": found[name] for name in self.tracked_scores.of_bands})
 
     def report(self, stage: str, loss: RunningMean, scores: ForecastScores) -> None:
         """Log loss and scores of ``stage`` over all its windows."""

@@ -1,6 +1,7 @@
 """A corpus as one long text a split: columns and windows for a language model."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,11 @@ from rnnlab.tasks.kept_baselines import Arrays
 from rnnlab.text.encoded import EncodedSplit
 from rnnlab.text.tokenizers import Characters, Tokenizer
 from rnnlab.text.vocabulary import EOS_ID
+
+log = logging.getLogger(__name__)
+
+CHUNK = 1 << 20  # ids that are read at a time
+LARGEST_OF_TRIGRAMS = 50_000_000  # tokens; their counts take about 100 bytes of memory for each
 
 
 class LanguageData(TextData):
@@ -69,7 +75,7 @@ class LanguageData(TextData):
         self.random_lengths = random_lengths
         self.backward = backward
         self.evaluation_batch_size = evaluation_batch_size
-        self.texts: dict[str, NDArray[np.int32]] = {}
+        self.texts: dict[str, LongText] = {}
 
     def splits(self) -> Mapping[str, tuple[str, ...]]:
         """Return the splits: unlabelled text joins the training split."""
@@ -99,12 +105,11 @@ class LanguageData(TextData):
             "reads_backward": self.backward,
         }
 
-    def text(self, stage: str) -> NDArray[np.int32]:
+    def text(self, stage: str) -> "LongText":
         """Return the ids of ``train``, ``validation`` or ``test``, an ``<eos>`` after each document."""
         if stage not in self.texts:
-            parts = [with_ends(self.encoded.splits[split]) for split in self.splits()[stage]]
-            text = np.concatenate(parts)
-            self.texts[stage] = from_its_end(text) if self.backward else text
+            splits = [self.encoded.splits[split] for split in self.splits()[stage]]
+            self.texts[stage] = LongText(splits, backward=self.backward)
         return self.texts[stage]
 
     def stream(self, stage: str, batch_size: int) -> TokenStream:
@@ -140,41 +145,98 @@ class LanguageData(TextData):
     def baselines(self) -> dict[str, dict[str, float]]:
         """Return the test perplexity of an interpolated Kneser-Ney trigram model of the same ids."""
         answers = self.trigram_answers()
+        if len(self.text("train")) > LARGEST_OF_TRIGRAMS:
+            log.warning(
+                "The trigram baseline is left out: the training text has %s tokens, and %s fit into memory.",
+                f"{len(self.text('train')):,}",
+                f"{LARGEST_OF_TRIGRAMS:,}",
+            )
         return (
             {} if answers is None else {"Kneser-Ney trigram": {"perplexity": float(answers["perplexity"][0])}}
         )
 
     def trigram_answers(self) -> Arrays | None:
         """Return what that model says of validation and test; None where there is none."""
+        if len(self.text("train")) > LARGEST_OF_TRIGRAMS:
+            return None
         from rnnlab.tasks.language_model.baselines import trigram_answers
 
         return trigram_answers(
-            self.text("train"),
-            self.text("validation"),
-            self.text("test"),
+            *(self.text(stage).whole() for stage in ("train", "validation", "test")),
             vocabulary_size=len(self.encoded.vocabulary),
             before=EOS_ID,
             key=f"{self.encoded.key} {code_of(type(self))} {'backward' * self.backward}".strip(),
         )
 
 
-def from_its_end(text: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return a text whose documents end with ``<eos>`` turned round, each document with its ``<eos>`` last.
+class LongText:
+    """Documents one after another, each ended by ``<eos>``, as one sequence that is read where it lies.
 
-    >>> from_its_end(np.array([5, 6, 1, 7, 1], dtype=np.int32)).tolist()
-    [7, 1, 6, 5, 1]
+    The ids stay on the disk, and the ends, which are not there, are put in as a window is read: memory holds
+    8 bytes a document.
+
+    Args:
+        splits: one behind the other.
+        backward: turn the whole text round, so that each document's ``<eos>`` is its last again.
     """
-    return np.concatenate([text[-2::-1], text[-1:]])
+
+    def __init__(self, splits: Sequence[EncodedSplit], *, backward: bool = False) -> None:
+        self.splits = splits
+        self.ends = [ends_of(split) for split in splits]
+        lengths = [len(split.tokens) + len(ends) for split, ends in zip(splits, self.ends, strict=True)]
+        self.bounds = np.cumsum([0, *lengths])
+        self.backward = backward
+
+    def __len__(self) -> int:
+        return int(self.bounds[-1])
+
+    def __getitem__(self, places: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return the ids at ``places``, in their shape."""
+        if self.backward:
+            last = len(self) - 1
+            places = np.where(places == last, last, last - 1 - places)
+        if len(self.splits) == 1:
+            return self.of_split(0, places)
+        found = np.empty(places.shape, dtype=np.int32)
+        split_of = np.searchsorted(self.bounds, places, side="right") - 1
+        for number in np.unique(split_of):
+            here = split_of == number
+            found[here] = self.of_split(number, places[here] - self.bounds[number])
+        return found
+
+    def of_split(self, number: int, places: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return the ids at places of one split's text."""
+        ends, tokens = self.ends[number], self.splits[number].tokens
+        before = np.searchsorted(ends, places)  # ends before each place
+        ids: NDArray[np.int32] = tokens[np.minimum(places - before, len(tokens) - 1)]
+        if len(ends):
+            ids[ends[np.minimum(before, len(ends) - 1)] == places] = EOS_ID
+        return ids
+
+    def chunks(self) -> Iterator[NDArray[np.int32]]:
+        """Yield the text from its beginning to its end, a million ids at a time."""
+        for start in range(0, len(self), CHUNK):
+            yield self[np.arange(start, min(start + CHUNK, len(self)))]
+
+    def whole(self) -> NDArray[np.int32]:
+        """Return all of it, in memory."""
+        return np.concatenate([np.empty(0, np.int32), *self.chunks()])
+
+    def counts(self, vocabulary_size: int) -> NDArray[np.int64]:
+        """Return how often each id occurs, ``(vocabulary_size,)``."""
+        counts = np.zeros(vocabulary_size, np.int64)
+        for chunk in self.chunks():
+            counts += np.bincount(chunk, minlength=vocabulary_size)
+        return counts
 
 
-def with_ends(split: EncodedSplit) -> NDArray[np.int32]:
-    """Return the ids of a split's documents, ``<eos>`` after each.
+def ends_of(split: EncodedSplit) -> NDArray[np.int64]:
+    """Return the places of the ends that a split's text lacks, in the text that has them.
 
     A document of no tokens is encoded as a lone ``<eos>``, which already is its end.
     """
-    lengths = np.diff(split.offsets)
-    empty = np.zeros(len(lengths), dtype=bool)
-    short = np.flatnonzero(lengths == 1)
-    empty[short] = split.tokens[split.offsets[short]] == EOS_ID
-    ends = np.asarray(split.offsets)[1:][~empty]
-    return np.insert(np.asarray(split.tokens), ends, EOS_ID)
+    short = np.flatnonzero(np.diff(split.offsets) == 1)
+    empty = short[split.tokens[split.offsets[short]] == EOS_ID]
+    ends: NDArray[np.int64] = np.delete(np.asarray(split.offsets)[1:], empty)
+    ends += np.arange(len(ends))
+    return ends

@@ -114,7 +114,7 @@ class LanguageFigures(TaskFigures):
     def __init__(self, task: LanguageModel, data: TaskData, words: int) -> None:
         self.task, self.data, self.words = task, cast(LanguageData, data), words
         self.recorders: dict[str, RecordedTokens] = {split: RecordedTokens() for split in SPLITS}
-        self.frequencies = np.bincount(self.data.text("train"), minlength=len(self.data.encoded.vocabulary))
+        self.frequencies = self.data.text("train").counts(len(self.data.encoded.vocabulary))
 
     def publish(self, run: Path, writer: SummaryWriter | None, step: int) -> None:
         """See :class:`TaskFigures`."""

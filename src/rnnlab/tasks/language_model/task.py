@@ -1,5 +1,6 @@
 """Language modelling: embedding, recurrent encoder, decoder, and a state carried from window to window."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from rnnlab.tasks.figures import Recorder
     from rnnlab.tasks.language_model.answers import TrainedLanguageModel
     from rnnlab.tasks.language_model.figures import LanguageFigures
+    from rnnlab.tasks.language_model.graphed import WindowGraph
+
+log = logging.getLogger(__name__)
+
+LARGE_VOCABULARY = 200_000  # words, from which a full softmax is warned of
 
 
 class LanguageModel(Task):
@@ -90,6 +96,7 @@ class LanguageModel(Task):
         super().__init__(optimizer, scheduler)
         check_shares(word_dropout=word_dropout, input_dropout=input_dropout, output_dropout=output_dropout)
         self.reads_backward = reads_backward
+        self.full_head = head == "full"
         kind = LockedDropout if locked_dropout else nn.Dropout
         self.embedding = WordEmbedding(vocabulary_size, embedding_size, word_dropout=word_dropout)
         self.input_dropout = kind(input_dropout)
@@ -114,8 +121,27 @@ class LanguageModel(Task):
                 nn.init.uniform_(parameter, -initial_range, initial_range)
         self.learning_rate_scale = 1.0
         self.carried = CarriedStates()
+        self.graph: WindowGraph | None = None
         self.train_loss = RunningMean()
         self.scores = nn.ModuleDict({stage: TokenScores(characters) for stage in ("validation", "test")})
+
+    def prepare(self, config: Mapping[str, Any], data: Any) -> None:
+        """Say which key has no effect."""
+        if config["task"].get("cutoffs") is not None and config["task"]["head"] != "adaptive":
+            log.warning("task.cutoffs has no effect: its clusters are those of task.head=adaptive.")
+
+    def setup(self, stage: str) -> None:
+        """Warn, before a training, of a softmax over so many words that each step is mostly theirs."""
+        words, width = self.embedding.weight.shape
+        if stage == "fit" and self.full_head and words > LARGE_VOCABULARY:
+            log.warning(
+                "A vocabulary of %s under task.head=full: %.1f GB of logits for each thousand tokens of a "
+                "batch, and the optimizer moves %.0f million weights of words in every step. "
+                "task.head=adaptive or tokenizer=bpe takes a tenth of that.",
+                f"{words:,}",
+                words * 4e3 / 1e9,
+                words * width / 1e6,
+            )
 
     @classmethod
     def trained_model(cls) -> "type[TrainedLanguageModel]":
@@ -190,6 +216,13 @@ class LanguageModel(Task):
 
     def training_step(self, batch: StreamBatch, batch_index: int) -> Tensor:
         """Return the window's mean loss in nats a token, with the regularisation of the activations."""
+        if self.graph is not None and self.graph.takes(batch):
+            before = None if batch.starts else self.carried.of("train", like=self.embedding.weight)
+            state = self.encoder.initial_state(len(batch.inputs)) if before is None else before
+            objective, total, after = self.graph(batch, state)
+            self.carried.keep("train", after)
+            self.train_loss.update(total, self.tokens_in(batch))
+            return objective
         hidden = self.read(batch, "train")  # (batch, time, output_size)
         dropped = self.output_dropout(hidden)
         losses = self.decoder.losses(dropped.flatten(0, 1), batch.targets.flatten())  # (batch * time,)
@@ -199,6 +232,28 @@ class LanguageModel(Task):
         loss = total / max(1, batch.predicted)
         self.train_loss.update(total.detach(), self.tokens_in(batch))
         return loss + self.regularisation(hidden, dropped, batch.valid)
+
+    def objective(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        """Return what training makes small, the sum of the tokens' losses, and the state after the window.
+
+        It is :meth:`training_step` where every place counts, without anything that is kept.
+        """
+        hidden, after = cast(tuple[Tensor, State], self(inputs, state))
+        dropped = self.output_dropout(hidden)
+        total = self.decoder.losses(dropped.flatten(0, 1), targets.flatten()).sum()
+        return total / targets.numel() + self.regularisation(hidden, dropped, None), total, after
+
+    def graph_refusal(self, config: Mapping[str, Any]) -> str | None:
+        """Return why its steps can't be recorded as CUDA graphs; None where they can."""
+        from rnnlab.tasks.language_model.graphed import refusal
+
+        return refusal(self, config)
+
+    def record_steps(self) -> None:
+        """Let training steps be recorded, and launched as a whole."""
+        from rnnlab.tasks.language_model.graphed import WindowGraph
+
+        self.graph = WindowGraph(self)
 
     def regularisation(self, hidden: Tensor, dropped: Tensor, valid: Tensor | None) -> Tensor | float:
         """Return AWD-LSTM's penalties on large and on fast changing hidden states (Merity et al. 2017b).

@@ -1,7 +1,7 @@
 """A memory problem as batches: new sequences in every training step, fixed ones to score on."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,7 +51,7 @@ class MemoryData(TaskData):
         if not isinstance(corpus, MemoryProblem):
             raise ConfigError(
                 f"data={getattr(corpus, 'name', type(corpus).__name__)} is no memory problem: task=memory "
-                "makes its own sequences, with data=adding, data=copy or data=first_token."
+                "makes its own sequences, with data=adding, data=copy, data=first_token or data=parity."
             )
         self.problem = corpus
         self.batch_size = batch_size
@@ -94,8 +94,10 @@ class MemoryData(TaskData):
     def loader(self, split: str, *, fresh: bool) -> "MemoryLoader":
         """Return the batches of a split, this process's share of them."""
         rank, processes = self.rank_and_size()
+        tested = getattr(self.problem, "test_sequences", None) if split == "test" else None
         return MemoryLoader(
             self.problem,
+            drawn=tested,
             sequences=self.sizes[split],
             batch_size=self.batch_size,
             seed=(self.seed, STREAMS[split]),
@@ -136,6 +138,7 @@ class MemoryLoader(ResumableLoader[Draw, Batch]):
         fresh: whether each epoch has sequences of its own; otherwise all have the same.
         rank: the number of this process, from 0.
         processes: how many there are.
+        drawn: makes so many sequences from a random generator; None for the problem's own way.
     """
 
     def __init__(
@@ -148,9 +151,10 @@ class MemoryLoader(ResumableLoader[Draw, Batch]):
         fresh: bool,
         rank: int = 0,
         processes: int = 1,
+        drawn: Callable[[int, np.random.Generator], Sequences] | None = None,
     ) -> None:
         super().__init__()
-        self.problem = problem
+        self.problem, self.drawn = problem, drawn or problem.sequences
         self.sequences = sequences
         self.step = batch_size * processes
         self.seed = seed
@@ -175,7 +179,7 @@ class MemoryLoader(ResumableLoader[Draw, Batch]):
         """Return this process's share of a batch."""
         chance = np.random.default_rng([*self.seed, planned.epoch, planned.number])
         count = min(self.step, self.sequences - planned.number * self.step)
-        made = self.problem.sequences(count, chance)
+        made = self.drawn(count, chance)
         mine = np.arange(self.rank, count, self.processes)
         valid = np.ones(max(1, len(mine)), dtype=np.bool_)
         if not len(mine):  # the last batch has not enough for all

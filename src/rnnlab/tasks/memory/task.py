@@ -1,22 +1,21 @@
 """Memory problems: an encoder reads a sequence and answers at its last steps."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rnnlab.corpora.memory_problems import CORRECT_WITHIN
-from rnnlab.data.batch import Batch
+from rnnlab.data.batch import Batch, beside
 from rnnlab.encoder.encoder import build_encoder
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.memory import OBJECTIVE
-from rnnlab.tasks.running_mean import RunningMean
-from rnnlab.tasks.task import Task
+from rnnlab.tasks.running_mean import MeansTask
 
 
-class MemoryTask(Task):
+class MemoryTask(MeansTask):
     """What a network remembers of the beginning of a sequence at its end.
 
     ``inputs (batch, time, input_size) -> encoder (batch, time, output_size) -> the last steps of each
@@ -58,15 +57,7 @@ class MemoryTask(Task):
                 "from the other end, too. Set model.bidirectional=false."
             )
         self.readout = nn.Linear(self.encoder.output_size, classes or 1)
-        for stage in ("train", "validation", "test"):
-            scores = {"loss": RunningMean(), "accuracy": RunningMean()}
-            self.add_module(f"{stage}_scores", nn.ModuleDict(scores))
-        for mean in self.scores("train").values():
-            mean.persistent(True)  # a run that goes on in mid-epoch reports the whole epoch
-
-    def validation_metrics(self) -> list[str]:
-        """Return the names of all that a validation logs."""
-        return [f"validation/{name}" for name in self.scores("validation")]
+        self.keep_means(dict.fromkeys(("train", "validation", "test"), ("loss", "accuracy")))
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Return the answers: logits ``(batch, answers, classes)``, or numbers ``(batch, answers)``.
@@ -80,7 +71,7 @@ class MemoryTask(Task):
 
     def read(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Return the answers from the encoder's outputs ``(batch, time, output_size)``."""
-        steps = lengths.to(outputs.device).unsqueeze(1) - self.answers
+        steps = beside(lengths, outputs).unsqueeze(1) - self.answers
         places = steps + torch.arange(self.answers, device=outputs.device)  # (batch, answers)
         everyone = torch.arange(len(outputs), device=outputs.device).unsqueeze(1)
         answers: Tensor = self.readout(outputs[everyone, places])
@@ -129,38 +120,3 @@ class MemoryTask(Task):
             self.scores(stage)["loss"].update(losses.detach().sum(), total)
             self.scores(stage)["accuracy"].update(hits.sum(), total)
         return losses.sum() / valid.sum().clamp(min=1)
-
-    def on_validation_epoch_start(self) -> None:
-        """Forget what an interrupted pass counted."""
-        self.forget("validation")
-
-    def on_test_epoch_start(self) -> None:
-        """Forget what an interrupted pass counted."""
-        self.forget("test")
-
-    def on_train_epoch_end(self) -> None:
-        """Log the epoch's training scores."""
-        self.report("train")
-
-    def on_validation_epoch_end(self) -> None:
-        """Log the validation scores."""
-        self.report("validation")
-
-    def on_test_epoch_end(self) -> None:
-        """Log the test scores."""
-        self.report("test")
-
-    def scores(self, stage: str) -> dict[str, RunningMean]:
-        """Return the running means of ``stage`` by name."""
-        return dict(cast(nn.ModuleDict, getattr(self, f"{stage}_scores")).items())  # type: ignore[arg-type]
-
-    def forget(self, stage: str) -> None:
-        """Empty the scores of ``stage``."""
-        for mean in self.scores(stage).values():
-            mean.reset()
-
-    def report(self, stage: str) -> None:
-        """Log loss and accuracy of ``stage`` over all its sequences."""
-        self.log_dict(
-            {f"{stage}/{name}": mean.value_and_reset() for name, mean in self.scores(stage).items()}
-        )

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from rnnlab.build import check_arguments
+from rnnlab.data.batch import beside
 from rnnlab.encoder.encoder import Encoder
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.language_model.decoders import build_decoder
@@ -57,8 +58,8 @@ class LanguageLoss(nn.Module):
         """
         totals, numbers = [], []
         for part in parts:
-            chosen = slice(None) if part.numbers is None else part.numbers.to(tokens.device)
-            lengths = part.lengths.to(tokens.device).unsqueeze(1)
+            chosen = slice(None) if part.numbers is None else beside(part.numbers, tokens)
+            lengths = beside(part.lengths, tokens).unsqueeze(1)
             of_part = tokens[chosen][:, : part.outputs.shape[1]]
             steps = torch.arange(of_part.shape[1], device=tokens.device)
             kept = ((steps < lengths) & valid[chosen].unsqueeze(1)).flatten()

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from rnnlab.cells.cell import State
+from rnnlab.data.batch import beside
 from rnnlab.encoder.encoder import Encoder
 from rnnlab.errors import ConfigError
 
@@ -56,10 +57,10 @@ def read_documents(
     if bool(is_long.all()):
         return [_read_long(encoder, vectors, lengths, None, bptt)]
     short, long = ((~is_long).nonzero().squeeze(1), is_long.nonzero().squeeze(1))
-    on_device = short.to(vectors.device)
+    on_device = beside(short, vectors)
     outputs, state = encoder(vectors[on_device, : int(lengths[short].max())], lengths[short])
     parts = [ReadDocuments(short, outputs, lengths[short], state)]
-    long_vectors = vectors[long.to(vectors.device)]
+    long_vectors = vectors[beside(long, vectors)]
     return [*parts, _read_long(encoder, long_vectors, lengths[long], long, bptt)]
 
 
@@ -83,7 +84,7 @@ def in_batch_order(values: list[Tensor], parts: list[ReadDocuments]) -> Tensor:
     if parts[0].numbers is None:
         return values[0]
     numbers = torch.cat([part.numbers for part in parts if part.numbers is not None])
-    return torch.cat(values)[torch.argsort(numbers).to(values[0].device)]
+    return torch.cat(values)[beside(torch.argsort(numbers), values[0])]
 
 
 def _read_long(
@@ -95,7 +96,7 @@ def _read_long(
     with torch.no_grad():
         head, state = encoder(vectors[:, :longest], before)
     steps = torch.arange(bptt, device=vectors.device)
-    places = (before.to(vectors.device).unsqueeze(1) + steps).unsqueeze(2)  # (documents, bptt, 1)
+    places = (beside(before, vectors).unsqueeze(1) + steps).unsqueeze(2)  # (documents, bptt, 1)
     last = vectors.gather(1, places.expand(-1, -1, vectors.shape[2]))  # (documents, bptt, input)
     tail, state = encoder(last, None, state)  # (documents, bptt, size)
     whole = torch.cat((head.to(tail.dtype), torch.zeros_like(tail)), dim=1)

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 
 from rnnlab.corpora.recordings import listed_files
-from rnnlab.corpora.sound import Sound, resampled, sound_of
+from rnnlab.corpora.sound import Resampler, Sound, resampled, sound_of
 from rnnlab.errors import DataError, RunError
 from rnnlab.signals.front_end import front_end_of
 from rnnlab.signals.log_mel import Floats
@@ -21,6 +21,9 @@ from rnnlab.tasks.speech.task import SpeechRecognizer
 from rnnlab.tasks.task import evaluating
 from rnnlab.terminal import console
 from rnnlab.visible import visible
+
+if TYPE_CHECKING:
+    from rnnlab.tasks.speech.exports import SpeechExports
 
 WINDOW = 32
 """Recordings that are looked at together, sorted by length."""
@@ -93,16 +96,23 @@ class TrainedSpeech(TrainedModel):
             raise RunError(f"{run.checkpoint} does not say what its features are: it is no recognizer.")
         self.front_end = front_end_of(run.config["batches"], run.metadata["sound"])
 
+    @property
+    def exports(self) -> "SpeechExports":
+        """ONNX and safetensors."""
+        from rnnlab.tasks.speech.exports import SpeechExports
+
+        return SpeechExports(self)
+
     def transcribe(self, sounds: Iterable[tuple[str, Sound]]) -> Iterator[Transcription]:
         """Yield what each recording says, in their order; memory holds some of them at a time.
 
         Args:
             sounds: names and sounds, at any rate.
         """
-        waiting = iter(sounds)
+        at_rate = Resampler(self.front_end.log_mel.sample_rate, "The recordings")
+        waiting = ((name, sound.seconds, at_rate(sound)) for name, sound in sounds)
         while window := list(islice(waiting, WINDOW)):
-            names, heard = zip(*window, strict=True)
-            seconds = [sound.seconds for sound in heard]
+            names, seconds, heard = zip(*window, strict=True)
             if self.task.streaming:
                 told = [self.streamed(sound) for sound in heard]
             else:

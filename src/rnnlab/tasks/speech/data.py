@@ -1,57 +1,32 @@
 """Recordings as length-bucketed batches of features, with the transcripts' ids."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from rnnlab.build import check_arguments
+from rnnlab.corpora.corpus import known_by
 from rnnlab.corpora.spoken import SpokenCorpus, listed
-from rnnlab.data.batch import moved
 from rnnlab.data.bucketing import BucketedBatches
-from rnnlab.data.loader import ResumableLoader
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.signals.augmentation import Augmentation
 from rnnlab.signals.front_end import FrontEnd, Statistics, front_end_of, log_mel_of, statistics
 from rnnlab.signals.kept_sound import KeptSound, kept_sound
 from rnnlab.signals.log_mel import steps_of
-from rnnlab.tasks.speech.error_counts import edits
-from rnnlab.text.encoded import EncodedSplit, Progress
+from rnnlab.tasks.kept_baselines import kept
+from rnnlab.tasks.speech.baselines import always_most_frequent, is_isolated, nearest_template
+from rnnlab.tasks.speech.batches import PlannedRecordings, SpeechBatch, SpeechLoader, needed
+from rnnlab.text.encoded import Progress
 from rnnlab.text.readable_tokens import readable, separator
 from rnnlab.text.tokenizers import Tokenizer
 
 if TYPE_CHECKING:
     from rnnlab.tasks.answers import OpenedRun
-
-
-class SpeechBatch(NamedTuple):
-    """Recordings and what is said in them, see :class:`rnnlab.data.batch.Batch`.
-
-    Attributes:
-        inputs: ``(batch, time, input_size)`` features, several frames a step.
-        lengths: ``(batch,)`` steps.
-        targets: ``(batch, units)`` the transcripts' ids, -1 behind their ends.
-        valid: ``(batch,)``.
-        target_lengths: ``(batch,)`` ids of each transcript.
-        recordings: ``(batch,)`` their numbers in the split.
-    """
-
-    inputs: Tensor
-    lengths: Tensor
-    targets: Tensor
-    valid: Tensor
-    target_lengths: Tensor
-    recordings: Tensor
-
-    def to(self, device: torch.device, **options: Any) -> "SpeechBatch":
-        """Return the batch on ``device``."""
-        return moved(self, device)
 
 
 class SpeechData(TextData):
@@ -122,7 +97,7 @@ class SpeechData(TextData):
         self.kept = kept_sound(self.corpus, self.front_end.log_mel, wanted, progress)
         if self.front_end.normalise == "corpus":
             trained = statistics([self.kept["train"][1.0].features])
-            self.front_end = front_end_with(self.front_end, trained)
+            self.front_end = replace(self.front_end, trained_on=trained)
         short = self.too_short("train", max(speeds))
         if short:
             raise DataError(
@@ -165,8 +140,8 @@ class SpeechData(TextData):
     def describe(self) -> str:
         """Return hours and speakers of each split besides what is said of every text."""
         parts = []
-        for split, kept in self.kept.items():
-            seconds = len(kept[1.0].features) * self.front_end.log_mel.hop
+        for split, sound in self.kept.items():
+            seconds = len(sound[1.0].features) * self.front_end.log_mel.hop
             speakers = {utterance.speaker for utterance in self.corpus.utterances(split)} - {""}
             parts.append(f"{split} {seconds / 60:.1f} minutes, {len(speakers)} speakers")
         return f"{super().describe()}\n{'; '.join(parts)}."
@@ -199,19 +174,18 @@ class SpeechData(TextData):
         ]
 
     def baselines(self) -> dict[str, dict[str, float]]:
-        """Return the error rates of whoever always tells the most frequent training transcript."""
-        counted = Counter(said.transcript for said in self.corpus.utterances("train"))
-        always = counted.most_common(1)[0][0]
-        meant = [said.transcript for said in self.corpus.utterances("test")]
-        words = [edits(text.split(), always.split()) for text in meant]
-        letters = [edits(text, always) for text in meant]
-        return {
-            "always the most frequent": {
-                "wer": sum(one.errors for one in words) / sum(one.meant for one in words),
-                "cer": sum(one.errors for one in letters) / sum(one.meant for one in letters),
-                "ser": sum(one.errors > 0 for one in words) / len(words),
-            }
-        }
+        """Return the error rates of the most frequent transcript, of templates, and what others published."""
+        found = always_most_frequent(self.corpus)
+        if is_isolated(self.corpus):
+            found |= self.warped()
+        return found | {f"reported: {name}": dict(rates) for name, rates in self.corpus.reported.items()}
+
+    def warped(self) -> dict[str, dict[str, float]]:
+        """Return the error rates of the nearest template, computed once for the same features."""
+        log_mel = self.front_end.log_mel
+        decides = {"corpus": known_by(self.corpus), "features": asdict(log_mel), "format": 1}
+        train, test = (self.kept[split][1.0] for split in ("train", "test"))
+        return kept("warping", decides, lambda: nearest_template(self.corpus, train, test))
 
     def train_loader(self) -> "SpeechLoader":
         """Return the training recordings in shuffled batches of similar length, augmented."""
@@ -248,10 +222,10 @@ class SpeechData(TextData):
         if self.front_end.normalise != "speaker":
             return None
         if split not in self._speakers:
-            kept, parts = self.kept[split][1.0], dict[str, list[npt.NDArray[np.float32]]]()
+            sound, parts = self.kept[split][1.0], dict[str, list[npt.NDArray[np.float32]]]()
             names = [said.speaker or said.name for said in self.corpus.utterances(split)]
             for number, name in enumerate(names):
-                parts.setdefault(name, []).append(kept[number])
+                parts.setdefault(name, []).append(sound[number])
             of = {name: statistics(part) for name, part in parts.items()}
             self._speakers[split] = [of[name] for name in names]
         return self._speakers[split]
@@ -272,105 +246,3 @@ class SpeechData(TextData):
         loader = self.train_loader()
         share = 100 * loader.batches.padding_share()
         return f"{len(loader):,} training batches, {share:.1f} % of their steps padding."
-
-
-def needed(ids: npt.NDArray[np.int32]) -> int:
-    """Return the fewest steps in which CTC tells a transcript: a blank parts equal neighbours.
-
-    >>> needed(np.array([4, 7, 7, 7]))
-    6
-    """
-    return len(ids) + int((ids[1:] == ids[:-1]).sum())
-
-
-def front_end_with(front_end: FrontEnd, trained_on: Statistics) -> FrontEnd:
-    """Return a front end that normalises by a training corpus."""
-    return FrontEnd(front_end.log_mel, front_end.normalise, front_end.stack, front_end.stride, trained_on)
-
-
-class PlannedRecordings(NamedTuple):
-    """What a batch is made of.
-
-    Attributes:
-        epoch: that it is drawn for.
-        recordings: ``(batch,)`` their numbers in the split.
-        valid: ``(batch,)``, see :class:`rnnlab.data.bucketing.PlannedBatch`.
-    """
-
-    epoch: int
-    recordings: npt.NDArray[np.int64]
-    valid: npt.NDArray[np.bool_]
-
-
-class SpeechLoader(ResumableLoader[PlannedRecordings, SpeechBatch]):
-    """Iterates over a split's recordings.
-
-    What augmentation draws for a recording follows from ``(seed, epoch, recording)`` alone, whatever batch it
-    is in.
-
-    Args:
-        kept: features at each speed.
-        encoded: transcripts.
-        front_end: makes steps of frames.
-        batches: which recordings come together, and when.
-        speakers: the statistics to normalise each recording by; None for its own or the corpus's.
-        augmentation: what is done to them; None for nothing.
-        seed: of what it draws.
-    """
-
-    def __init__(
-        self,
-        kept: Mapping[float, KeptSound],
-        encoded: EncodedSplit,
-        front_end: FrontEnd,
-        batches: BucketedBatches,
-        *,
-        speakers: Sequence[Statistics] | None = None,
-        augmentation: Augmentation | None = None,
-        seed: int = 1,
-    ) -> None:
-        super().__init__()
-        self.kept, self.encoded, self.front_end, self.batches = kept, encoded, front_end, batches
-        self.speakers, self.augmentation, self.seed = speakers, augmentation, seed
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the plan."""
-        return self.batches.fingerprint
-
-    def plan(self, epoch: int) -> list[PlannedRecordings]:
-        """Return the numbers of the recordings in each batch."""
-        return [PlannedRecordings(epoch, *planned) for planned in self.batches.batches(epoch)]
-
-    def batch(self, planned: PlannedRecordings) -> SpeechBatch:
-        """Return some recordings as a batch, padded with zeros."""
-        numbers = planned.recordings.tolist()
-        steps = [self.steps(number, planned.epoch) for number in numbers]
-        texts = [self.encoded[number] for number in numbers]
-        lengths, target_lengths = ([len(part) for part in parts] for parts in (steps, texts))
-        inputs = np.zeros((len(steps), max(lengths), steps[0].shape[1]), dtype=np.float32)
-        targets = np.full((len(texts), max(target_lengths)), -1, dtype=np.int64)
-        for row, (step, text) in enumerate(zip(steps, texts, strict=True)):
-            inputs[row, : len(step)] = step
-            targets[row, : len(text)] = text
-        return SpeechBatch(
-            torch.from_numpy(inputs),
-            torch.tensor(lengths),
-            torch.from_numpy(targets),
-            torch.from_numpy(planned.valid),
-            torch.tensor(target_lengths),
-            torch.from_numpy(planned.recordings),
-        )
-
-    def steps(self, number: int, epoch: int) -> npt.NDArray[np.float32]:
-        """Return what the encoder reads of a recording ``(steps, input_size)``."""
-        speaker = self.speakers[number] if self.speakers is not None else None
-        if self.augmentation is None:
-            return self.front_end.steps(self.kept[1.0][number], speaker)
-        chance = np.random.default_rng([self.seed, epoch, number])
-        frames = self.kept[self.augmentation.speed(chance)][number]
-        frames = self.front_end.normalised(self.augmentation.noisy(frames, chance), speaker)
-        return self.front_end.stacked(self.augmentation.masked(frames, chance))

@@ -10,7 +10,8 @@ from rnnlab.corpora.sound import resampled
 from rnnlab.figures.drawing import publish
 from rnnlab.figures.speech import errors_by_length_figure, posterior_figure, spectrogram_figure
 from rnnlab.tasks.figures import SPLITS, TaskFigures
-from rnnlab.tasks.speech.data import PlannedRecordings, SpeechData
+from rnnlab.tasks.speech.batches import PlannedRecordings
+from rnnlab.tasks.speech.data import SpeechData
 from rnnlab.tasks.speech.decoding import aligned
 from rnnlab.tasks.speech.recorded import RecordedSpeech, errors_by_length
 from rnnlab.tasks.speech.task import SpeechRecognizer

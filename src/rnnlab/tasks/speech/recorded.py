@@ -19,7 +19,8 @@ from rnnlab.tasks.figures import Recorder, gathered
 from rnnlab.tasks.speech.error_counts import Edits, bootstrap_interval, edits
 
 if TYPE_CHECKING:
-    from rnnlab.tasks.speech.data import SpeechBatch, SpeechData
+    from rnnlab.tasks.speech.batches import SpeechBatch
+    from rnnlab.tasks.speech.data import SpeechData
 
 LISTED = 10
 """Rows of each list that a terminal shows."""

@@ -11,22 +11,22 @@ is the sum of those of its paths (Graves et al. 2006)::
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rnnlab.build import check_arguments
+from rnnlab.data.batch import beside
 from rnnlab.encoder.dropout import LockedDropout
 from rnnlab.encoder.encoder import build_encoder
-from rnnlab.tasks.running_mean import RunningMean
+from rnnlab.tasks.running_mean import MeansTask, RunningMean
 from rnnlab.tasks.speech import OBJECTIVE
-from rnnlab.tasks.speech.data import SpeechBatch
+from rnnlab.tasks.speech.batches import SpeechBatch
 from rnnlab.tasks.speech.decoder import Decoder, Decoding
 from rnnlab.tasks.speech.decoding import Spelling
 from rnnlab.tasks.speech.error_counts import edits
-from rnnlab.tasks.task import Task
 from rnnlab.terminal import shown
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ RATES = ("wer", "cer", "ser")
 """Errors by words, by characters, and recordings with any error."""
 
 
-class SpeechRecognizer(Task):
+class SpeechRecognizer(MeansTask):
     """What is said in a recording.
 
     ``inputs (batch, time, input_size) -> encoder (batch, time, output_size) -> linear -> log probabilities
@@ -90,10 +90,8 @@ class SpeechRecognizer(Task):
         self.encoder = build_encoder(model, input_size=input_size)
         self.dropout = LockedDropout(dropout)
         self.readout = nn.Linear(self.encoder.output_size, len(symbols) + 1)
-        for stage in ("train", "validation", "test"):
-            names = ("loss",) if stage == "train" else ("loss", *RATES)
-            self.add_module(f"{stage}_scores", nn.ModuleDict({name: RunningMean() for name in names}))
-        self.scores("train")["loss"].persistent(True)  # a run that goes on in mid-epoch reports all of it
+        scored = ("loss", *RATES)
+        self.keep_means({"train": ("loss",), "validation": scored, "test": scored})
 
     @classmethod
     def trained_model(cls) -> "type[TrainedModel]":
@@ -103,9 +101,9 @@ class SpeechRecognizer(Task):
         return TrainedSpeech
 
     @classmethod
-    def questions(cls, run: Path) -> Sequence[str]:
+    def questions(cls, run: Path) -> Sequence[Sequence[str]]:
         """Return a command that lets it listen."""
-        return (f"python scripts/predict.py run={shown(run)} input=hello.wav",)
+        return (("predict", f"run={shown(run)}", "input=hello.wav"),)
 
     def recorder(self, data: Any, split: str) -> "RecordedSpeech":
         """Return what keeps the texts that are told."""
@@ -127,10 +125,6 @@ class SpeechRecognizer(Task):
     def decoder(self) -> Decoder:
         """What makes texts of probabilities."""
         return Decoder(self.decoding, self.spelling, self.transcripts, self.opened)
-
-    def validation_metrics(self) -> list[str]:
-        """Return the names of all that a validation logs."""
-        return [f"validation/{name}" for name in self.scores("validation")]
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return the log probability of each symbol at each step, ``(batch, time, symbols + 1)``.
@@ -168,7 +162,7 @@ class SpeechRecognizer(Task):
     def training_step(self, batch: SpeechBatch, batch_index: int) -> Tensor:
         """Return the loss by unit of the recordings that count."""
         losses = self.losses_of(self(batch.inputs, batch.lengths), batch) * batch.valid
-        units = (batch.target_lengths.to(batch.valid.device) * batch.valid).sum()
+        units = (beside(batch.target_lengths, batch.valid) * batch.valid).sum()
         self.scores("train")["loss"].update(losses.detach().sum(), units)
         return losses.sum() / units.clamp(min=1)
 
@@ -184,7 +178,7 @@ class SpeechRecognizer(Task):
         """Add the batch to the scores of ``stage``; an infinite loss, told beforehand, counts as no loss."""
         found = self(batch.inputs, batch.lengths)
         losses, scores = self.losses_of(found, batch), self.scores(stage)
-        counts, units = batch.valid & losses.isfinite(), batch.target_lengths.to(losses.device)
+        counts, units = batch.valid & losses.isfinite(), beside(batch.target_lengths, losses)
         scores["loss"].update(losses[counts].sum(), units[counts].sum())
         told = self.told(found, batch.lengths)
         meant = [self.spelling.text(ids[ids >= 0].tolist()) for ids in batch.targets]
@@ -209,38 +203,3 @@ class SpeechRecognizer(Task):
     def add(self, mean: RunningMean, total: int, weight: int) -> None:
         """Add whole numbers to a running mean."""
         mean.update(*(torch.tensor(number, device=self.device) for number in (total, weight)))
-
-    def on_validation_epoch_start(self) -> None:
-        """Forget what an interrupted pass counted."""
-        self.forget("validation")
-
-    def on_test_epoch_start(self) -> None:
-        """Forget what an interrupted pass counted."""
-        self.forget("test")
-
-    def on_train_epoch_end(self) -> None:
-        """Log the epoch's training loss."""
-        self.report("train")
-
-    def on_validation_epoch_end(self) -> None:
-        """Log the validation scores."""
-        self.report("validation")
-
-    def on_test_epoch_end(self) -> None:
-        """Log the test scores."""
-        self.report("test")
-
-    def scores(self, stage: str) -> dict[str, RunningMean]:
-        """Return the running means of ``stage`` by name."""
-        return dict(cast(nn.ModuleDict, getattr(self, f"{stage}_scores")).items())  # type: ignore[arg-type]
-
-    def forget(self, stage: str) -> None:
-        """Empty the scores of ``stage``."""
-        for mean in self.scores(stage).values():
-            mean.reset()
-
-    def report(self, stage: str) -> None:
-        """Log the scores of ``stage`` over all its recordings."""
-        self.log_dict(
-            {f"{stage}/{name}": mean.value_and_reset() for name, mean in self.scores(stage).items()}
-        )
