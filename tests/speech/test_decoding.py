@@ -13,7 +13,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.signals.kept_sound import kept_sound
 from rnnlab.signals.log_mel import LogMel
 from rnnlab.tasks.speech.advisers import Trigrams, WordBonus, WordList
-from rnnlab.tasks.speech.baselines import is_isolated, nearest_template, warped_distances
+from rnnlab.tasks.speech.baselines import Templates, is_isolated, nearest_template
 from rnnlab.tasks.speech.decoder import Decoder, Decoding
 from rnnlab.tasks.speech.decoding import Spelling, aligned, beam_search, greedy
 from rnnlab.tasks.speech.error_counts import bootstrap_interval, edits
@@ -167,7 +167,7 @@ def test_time_warping_is_the_cheapest_of_all_ways() -> None:
         ways += [cheapest(costs, i, j - 1) + costs[i, j]] if j else []
         return min(ways, default=2 * costs[0, 0])
 
-    for found, template in zip(warped_distances(frames, templates), templates, strict=True):
+    for found, template in zip(Templates(templates).distances(frames), templates, strict=True):
         costs = np.linalg.norm(frames[:, None] - template, axis=2)
         expected = cheapest(costs, 3, len(template) - 1) / (4 + len(template))
         assert found == pytest.approx(expected, abs=1e-5)

@@ -16,6 +16,9 @@ COEFFICIENTS = 13
 COMPARISONS = 2_000_000
 """Pairs of recordings and templates at most; beyond, fewer templates are taken, evenly spread."""
 
+TOGETHER = 256
+"""Templates of similar length that a recording is compared with at once."""
+
 Figures = dict[str, dict[str, float]]
 
 
@@ -56,10 +59,17 @@ def nearest_template(corpus: SpokenCorpus, train: KeptSound, test: KeptSound) ->
         test: its test recordings.
     """
     count = min(len(train), max(1, COMPARISONS // len(test)))
-    chosen = np.linspace(0, len(train) - 1, count).round().astype(int).tolist()
-    templates, said = [cepstra(train[number]) for number in chosen], transcripts(corpus, "train")
-    nearest = [int(warped_distances(cepstra(test[n]), templates).argmin()) for n in range(len(test))]
-    told = [said[chosen[number]] for number in nearest]
+    chosen = np.linspace(0, len(train) - 1, count).round().astype(np.int64)
+    chosen = chosen[np.argsort(train.lengths[chosen], kind="stable")]
+    groups = [
+        Templates([cepstra(train[number]) for number in chosen[start : start + TOGETHER].tolist()])
+        for start in range(0, count, TOGETHER)
+    ]
+    said, told = transcripts(corpus, "train"), []
+    for number in range(len(test)):
+        frames = cepstra(test[number])
+        nearest = np.concatenate([group.distances(frames) for group in groups]).argmin()
+        told.append(said[chosen[nearest]])
     return {f"time warping, nearest of {count:,}": rates(transcripts(corpus, "test"), told)}
 
 
@@ -70,29 +80,35 @@ def cepstra(frames: Floats) -> Floats:
     return centred
 
 
-def warped_distances(frames: Floats, templates: Sequence[Floats]) -> Floats:
-    """Return how far a recording is from each template along the best path of both (Sakoe and Chiba 1978).
-
-    A step forward in both counts twice, in one once, so that a path's weights sum to both lengths, by which
-    the distance is divided.
+class Templates:
+    """Templates of similar length, to which distances are taken together.
 
     Args:
-        frames: ``(frames, coefficients)``.
-        templates: likewise, each of its own length.
+        templates: each ``(frames, coefficients)``.
     """
-    lengths = np.array([len(template) for template in templates])
-    padded = np.zeros((len(templates), lengths.max(), frames.shape[1]), dtype=np.float32)
-    for number, template in enumerate(templates):
-        padded[number, : len(template)] = template
-    squares = (padded**2).sum(axis=2)[:, None] + (frames**2).sum(axis=1)[:, None]
-    squares -= 2 * frames @ padded.transpose(0, 2, 1)
-    costs = np.sqrt(np.maximum(squares, 0)).transpose(1, 2, 0)  # (frames, template's frames, templates)
-    before = np.full((lengths.max() + 1, len(templates)), np.inf, dtype=np.float32)
-    before[0] = 0
-    for row in costs:
-        best = np.minimum(before[1:] + row, before[:-1] + 2 * row)
-        for column in range(1, len(best)):
-            np.minimum(best[column], best[column - 1] + row[column], out=best[column])
-        before[0], before[1:] = np.inf, best
-    found: Floats = before[lengths, np.arange(len(templates))] / (len(frames) + lengths)
-    return found
+
+    def __init__(self, templates: Sequence[Floats]) -> None:
+        self.lengths = np.array([len(template) for template in templates])
+        self.padded = np.zeros((len(templates), self.lengths.max(), templates[0].shape[1]), dtype=np.float32)
+        for number, template in enumerate(templates):
+            self.padded[number, : len(template)] = template
+
+    def distances(self, frames: Floats) -> Floats:
+        """Return how far ``(frames, coefficients)`` are from each along the best path of both.
+
+        A step forward in both counts twice, in one once (Sakoe and Chiba 1978), so that a path's weights sum
+        to both lengths, by which the distance is divided.
+        """
+        squares = (self.padded**2).sum(axis=2)[:, None] + (frames**2).sum(axis=1)[:, None]
+        squares -= 2 * frames @ self.padded.transpose(0, 2, 1)
+        costs = np.sqrt(np.maximum(squares, 0)).transpose(1, 2, 0)  # (frames, template's frames, templates)
+        before = np.full((costs.shape[1] + 1, costs.shape[2]), np.inf, dtype=np.float32)
+        before[0] = 0
+        for row in costs:
+            along = row.cumsum(axis=0)
+            best = np.minimum(before[1:] + row, before[:-1] + 2 * row)
+            # The rest of a row is reached from its best beginning, step by step.
+            before[1:] = along + np.minimum.accumulate(best - along, axis=0)
+            before[0] = np.inf
+        found: Floats = before[self.lengths, np.arange(costs.shape[2])] / (len(frames) + self.lengths)
+        return found
