@@ -59,7 +59,7 @@ def test_a_search_stops_goes_on_and_writes_down_its_best(commanded: Commanded, c
         f"{name}.{ending}" for name in ("history", "importances") for ending in ("png", "svg")
     }
     best = max(trials(commanded), key=lambda trial: trial.value)
-    (name,) = [name for name in commanded.jobs() if name.startswith(f"{best.number:04d}_")]
+    (name,) = [name for name in commanded.jobs() if name.startswith(f"{best.number:04d} ")]
     assert f"Best: Trial {best.number} of 5" in capsys.readouterr().out
     stored = yaml.safe_load((folder.path / name / "config.yaml").read_text())
     assert composed("experiment=best", groups=folder.best_experiment.parents[1]) == stored
