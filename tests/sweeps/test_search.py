@@ -197,6 +197,6 @@ def test_a_trial_that_is_pruned_can_be_gone_on_with(commanded: Commanded, monkey
     folder = commanded.sweep()
     told = yaml.safe_load(folder.facts_file.read_text())["pruned"]
     assert {trial.state.name for trial in trials(commanded)} == {"COMPLETE", "PRUNED"}
-    (hopeless,) = [name for name in commanded.jobs() if name.endswith("lr-0.1")]
+    (hopeless,) = [name for name in commanded.jobs() if name.endswith("lr=0.1")]
     assert hopeless in told
     assert RunFolder(folder.path / hopeless).state().name == "interrupted"
