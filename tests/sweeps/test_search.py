@@ -59,7 +59,7 @@ def test_a_search_stops_goes_on_and_writes_down_its_best(commanded: Commanded, c
         f"{name}.{ending}" for name in ("history", "importances") for ending in ("png", "svg")
     }
     best = max(trials(commanded), key=lambda trial: trial.value)
-    (name,) = [name for name in commanded.jobs() if name.startswith(f"{best.number:04d}_")]
+    (name,) = [name for name in commanded.jobs() if name.startswith(f"{best.number:04d} ")]
     assert f"Best: Trial {best.number} of 5" in capsys.readouterr().out
     stored = yaml.safe_load((folder.path / name / "config.yaml").read_text())
     assert composed("experiment=best", groups=folder.best_experiment.parents[1]) == stored
@@ -197,6 +197,6 @@ def test_a_trial_that_is_pruned_can_be_gone_on_with(commanded: Commanded, monkey
     folder = commanded.sweep()
     told = yaml.safe_load(folder.facts_file.read_text())["pruned"]
     assert {trial.state.name for trial in trials(commanded)} == {"COMPLETE", "PRUNED"}
-    (hopeless,) = [name for name in commanded.jobs() if name.endswith("lr-0.1")]
+    (hopeless,) = [name for name in commanded.jobs() if name.endswith("lr=0.1")]
     assert hopeless in told
     assert RunFolder(folder.path / hopeless).state().name == "interrupted"

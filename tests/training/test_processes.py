@@ -23,7 +23,7 @@ SMALL = ["model.hidden_size=8", "model.backend=torch"]
 TASKS = {
     "sentiment": [
         *("data=csv", "data.corpus.train=reviews.csv", "data.vocabulary.min_frequency=1"),
-        *("task.embedding_size=8", "task.dropout=0", "task.embedding_dropout=0"),
+        *("task.embedding_size=8", "task.dropout=0", "task.embedding_dropout=0", "task.word_dropout=0"),
     ],
     "language_model": [
         *("task=language_model", "data=text", "data.corpus.train=book.txt", "batches.bptt=7"),
