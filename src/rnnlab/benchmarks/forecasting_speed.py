@@ -111,6 +111,10 @@ def step_clock(device: torch.device) -> Any:
 
         seconds, loss = 0.0, float("nan")
 
+        def __deepcopy__(self, memo: Any) -> "StepClock":
+            """Stay the one that is asked afterwards: the model is copied before it is trained."""
+            return self
+
         def on_train_start(self, trainer: Any, pl_module: Any) -> None:
             """Start."""
             self.began = now(device)
