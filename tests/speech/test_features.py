@@ -130,7 +130,7 @@ def test_sphere_and_stereo(order: str) -> None:
         (b"NIST_1A\n   1024\nnothing", "header"),
         (b"RIFF\x00\x00\x00\x00WAVE", "no sound|damaged"),
         (wav(np.full(100, np.nan, np.float32)), "no numbers"),
-        (b"some text", "no recording"),
+        (b"some text", "no recording that can be read, or is damaged: Format"),
     ],
 )
 def test_a_damaged_recording_is_named(content: bytes, message: str) -> None:
