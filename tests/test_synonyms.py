@@ -22,6 +22,8 @@ TYPED = {
     "learning_rate=1e-3": "optimizer.lr",
     "epochs=3": "trainer.max_epochs",
     "num_train_epochs=3": "trainer.max_epochs",
+    "problem_type=multi_label_classification": "task=multi_label",
+    "n_splits=5": "-m folds=5",
     "optimizer._target_=torch.optim.NAdam": "optimizer=custom optimizer._target_=torch.optim.NAdam",
     "scheduler._target_=torch.optim.lr_scheduler.CosineAnnealingLR": "scheduler=custom",
 }

@@ -56,6 +56,7 @@ SENTIMENT = {
     "model._target_": ["torch.nn.Linear", "os.system"],
     "model.cell": ["transformer"],
     "model.hidden_size": [0, -1, 1.5, 10**11, HUGE, "big", None],
+    "model.parameters": [0, -1, 1.5, "many"],
     "model.layers": [0, -1, 10**7, 1.5],
     "model.bidirectional": ["maybe"],
     "model.dropout": [-0.1, 1.0, 2, ".nan"],

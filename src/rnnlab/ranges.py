@@ -129,7 +129,8 @@ TABLE: Mapping[str, Wanted] = {
     "data.corpus.seed": whole(0),
     "data.corpus.*_fraction": SHARE,
     "tokenizer.vocab_size": whole(1),
-    "model.hidden_size": whole(1),
+    "model.hidden_size": whole(1, None),  # where model.parameters choose it
+    "model.parameters": whole(1, None),
     "model.output_size": whole(1, None),
     "model.layers": Range(1, 1000, whole=True, also=()),
     "model.*dropout": SHARE,
@@ -162,6 +163,7 @@ TABLE: Mapping[str, Wanted] = {
     "task.language_loss.cutoffs.*": whole(1),
     "callbacks.early_stopping.patience": whole(0, None),
     "callbacks.early_stopping.min_delta": NOT_NEGATIVE,
+    "callbacks.averaging.decay": Range(0, 1, above=True, below=True),
     "callbacks.checkpoint.every_n_epochs": whole(1, None),
     "callbacks.checkpoint.every_n_steps": whole(1, None),
     "callbacks.checkpoint.every_minutes": Range(0, above=True),

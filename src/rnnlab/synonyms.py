@@ -26,7 +26,12 @@ ELSEWHERE = {
     "callbacks.model_checkpoint": "callbacks.checkpoint",
     "model.optimizer": "optimizer=adam optimizer.lr=1e-3",
     "model.scheduler": "scheduler=plateau",
+    # scikit-learn
+    "cv": "-m folds=5",
+    "n_splits": "-m folds=5",
     # Hugging Face
+    "problem_type": "task=multi_label, with data.corpus.label_separator='|'",
+    "dataset_name": "data=hf, with data.corpus.dataset",
     "learning_rate": "optimizer.lr=1e-3",
     "num_train_epochs": "trainer.max_epochs=10",
     "per_device_train_batch_size": "batches.batch_size=32",

@@ -340,7 +340,6 @@ def test_both_states_of_lem_move_between_what_they_were_and_where_they_go() -> N
         ("mingru", {"window": 2}, "model.window: mingru has no such option"),
         ("mingru", {"initialization": "orthogonal"}, "the mingru cell has no recurrent matrix to start so"),
         ("qrnn", {"window": 3}, "model.window=3: the qrnn cell's gates see 1 token or 2"),
-        ("qrnn", {"window": True}, "model.window=True: the qrnn cell's gates see 1 token or 2"),
         ("qrnn", {"zoneout": 1.0}, "model.zoneout=1.0: expected a share from 0 to below 1"),
         ("lru", {"r_max": 1.01}, "expected radii from 0 to 1, the second larger"),
         ("lru", {"r_min": -0.1}, "expected radii from 0 to 1, the second larger"),

@@ -6,10 +6,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from rnnlab.cells import cell_classes
+from rnnlab.encoder.recurrent import RecurrentEncoder
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.forecasting.decoders import Recursive, Shape
 from rnnlab.tasks.forecasting.losses import LOSSES, loss_named
 from rnnlab.tasks.forecasting.network import DECODERS, ForecastNetwork, build_decoder
+from rnnlab.tasks.forecasting.segments import Segments
 from rnnlab.tasks.forecasting.window_scaling import WINDOW_SCALINGS, WindowScaling
 from tests.forecasting.encoders import PlainEncoder
 
@@ -106,6 +109,26 @@ def test_segments_are_segrnn() -> None:
     network = network_of("segments")
     inputs, ahead, _ = window(PLAIN)
     assert torch.allclose(network(inputs, ahead)[..., 0], segrnn(network, inputs), atol=1e-6)
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+@pytest.mark.parametrize("name", sorted(cell_classes()))
+def test_segments_of_the_horizon_share_what_comes_of_the_state_alone(name: str, ahead: int) -> None:
+    torch.manual_seed(1)
+    encoder = RecurrentEncoder(8, cell=name, hidden_size=8, backend="torch")
+    decoder = Segments(Shape(12, 10, 3, ahead=ahead), segment=4, embedding_size=8, dropout=0.0)
+    decoder.attach(encoder)
+    inputs, known = torch.randn(5, 12, 3 + ahead), torch.randn(5, 10, ahead)
+    parameters = [*encoder.parameters(), *decoder.parameters()]
+
+    def found() -> list[Tensor]:
+        said = decoder(encoder, inputs, known, lambda raw: raw[..., 0])
+        return [said, *torch.autograd.grad(said.square().sum(), parameters)]
+
+    ours = found()
+    encoder.branched = lambda *given: None  # type: ignore[method-assign]
+    for one, other in zip(ours, found(), strict=True):
+        assert torch.allclose(one, other, atol=1e-5, rtol=1e-4)
 
 
 def test_a_horizon_need_not_be_whole_segments() -> None:

@@ -4,6 +4,7 @@ import copy
 import csv
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 import rnnlab
+from rnnlab.benchmarks.child_process import PeakMemory
 from rnnlab.errors import RnnlabError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.training.fit import fit, prepare
@@ -245,6 +247,7 @@ def test_what_is_asked_wrongly_is_told(
     assert not (tmp_path / "out.csv").exists()
 
 
+TEN = {"_target_": "rnnlab.corpora.made_series.MadeSeries", "towns": 10, "steps": 1000}
 COUNTS = {"task.loss": "negative_binomial", "task.scaling": "none"}
 
 
@@ -293,26 +296,17 @@ def test_constant_and_missing_values_are_told(room: Path, composed: dict[str, An
     assert "of the values are missing" in told
 
 
-def test_a_sweep_of_cells_and_horizons_its_table_and_its_plots(
-    room: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    command: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
+def test_a_sweep_its_table_and_its_plots(
+    run: Path, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(room)
-    made = ["task=forecasting", "data=made_series", "data.corpus.towns=1", "data.corpus.steps=1200"]
-    made += ["data.look_back=24", "batches.train_stride=32", "batches.stride=16", "model.hidden_size=4"]
-    made += ["trainer=cpu", "trainer.max_epochs=1", "baselines=false", "model.backend=torch"]
-    swept = ["model=rnn,lstm,gru,mingru", "data.horizon=96,192"]
-    assert command("train", "-m", *made, *swept) == 0
+    swept = ["data.horizon=2,4", "trainer.max_epochs=1", "logger=none"]
+    fixed = [word for word in SMALL if "horizon" not in word and "max_epochs" not in word]
+    assert command("train", "-m", *fixed, *swept) == 0
     assert "best validation/loss" in capsys.readouterr().out
     assert command("results", "logs/sweeps") == 0
-    table = capsys.readouterr().out
-    assert "data.horizon" in table
-    for cell in ("rnn", "lstm", "gru", "mingru"):
-        assert len(re.findall(rf"│ {cell} +│ +(?:96|192) │", table)) == 2, table
-    assert command("plot", "run=logs/sweeps", "output=plots") == 0
-    assert {"curve_loss", "curve_mae"} <= {file.stem for file in Path("plots").glob("*.png")}
+    assert "data.horizon" in capsys.readouterr().out
+    assert command("plot", f"run={run}") == 0
+    assert (run / "figures" / "curve_mae.png").is_file()
 
 
 def test_counts_are_learnt_as_counts(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,3 +334,47 @@ def test_a_damaged_checkpoint_is_told(run: Path, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "odd.ckpt")
     with pytest.raises(RunError, match="its series' columns and scales are not as rnnlab writes them"):
         rnnlab.load(tmp_path / "odd.ckpt", device="cpu")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of memory")
+def test_a_thousand_series_of_a_thousand_steps_need_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RNNLAB_CACHE_DIR", str(tmp_path / "cache"))
+    words = ["task=forecasting", "data=made_series", "data.corpus.towns=1000", "data.corpus.steps=1000"]
+    words += ["model.hidden_size=16", "model.backend=torch", "batches.stride=24", "logger=none"]
+    words += ["trainer=cpu", "trainer.max_epochs=1", "trainer.limit_train_batches=100"]
+    config = composed_of(words)
+    with PeakMemory(torch.device("cpu")) as small:  # what is there before: libraries, other tests
+        fit({**config, "data": {**config["data"], "corpus": TEN}}, tmp_path / "small")
+    with PeakMemory(torch.device("cpu")) as large:
+        metrics = fit(config, tmp_path / "large")
+    if small.bytes is None or large.bytes is None:
+        pytest.skip("this system does not let a process reset its peak")
+    assert np.isfinite(list(metrics["test"].values())).all()
+    # All 581,000 windows at once were 280 MB of float32; the series are 16 MB.
+    assert large.bytes - small.bytes < 200 * 2**20
+
+
+@pytest.mark.slow
+def test_a_sweep_of_cells_and_horizons_its_table_and_its_plots(
+    room: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(room)
+    made = ["task=forecasting", "data=made_series", "data.corpus.towns=1", "data.corpus.steps=2000"]
+    made += ["data.look_back=24", "batches.train_stride=32", "batches.stride=16", "model.hidden_size=4"]
+    made += ["trainer=cpu", "trainer.max_epochs=1", "baselines=false", "model.backend=torch"]
+    swept = ["model=rnn,lstm,gru,mingru", "data.horizon=96,192"]
+    assert command("train", "-m", *made, *swept) == 0
+    assert "best validation/loss" in capsys.readouterr().out
+    assert command("results", "logs/sweeps") == 0
+    table = capsys.readouterr().out
+    assert "data.horizon" in table
+    for cell in ("rnn", "lstm", "gru", "mingru"):
+        assert len(re.findall(rf"│ {cell} +│ +(?:96|192) │", table)) == 2, table
+    assert command("plot", "run=logs/sweeps", "output=plots") == 0
+    assert {"curve_loss", "curve_mae"} <= {file.stem for file in Path("plots").glob("*.png")}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from rnnlab.encoder.foreign_weights import from_keras, from_state_dict, read_foreign, read_state_dict
 from rnnlab.errors import ConfigError, RnnlabError, RunError
-from rnnlab.files.keras_file import KerasLayer, read_keras, write_keras
+from rnnlab.files.keras_file import KerasLayer, write_keras
 from rnnlab.runs.load import load
 from rnnlab.tasks.sentiment.exports import keras_layers
 from rnnlab.tasks.sentiment.task import SentimentClassifier
@@ -252,6 +252,25 @@ def linked_outside() -> bytes:
     return buffer.getvalue()
 
 
+def packed() -> bytes:
+    import h5py
+
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.create_dataset("layers/embedding/vars/0", (1 << 20, 1 << 10), dtype="f4", compression="gzip")
+    return buffer.getvalue()
+
+
+def without_a_matrix() -> bytes:
+    import h5py
+
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file["layers/embedding/vars/0"] = np.zeros((3, 2), np.float32)
+        file["layers/gru/cell/vars/0"] = np.zeros(3, np.float32)
+    return buffer.getvalue()
+
+
 def of_words() -> bytes:
     import h5py
 
@@ -271,13 +290,15 @@ def of_words() -> bytes:
         ("model.weights.h5", b"no HDF5"),
         ("model.weights.h5", linked_outside),
         ("model.weights.h5", of_words),
+        ("model.weights.h5", packed),
+        ("model.weights.h5", without_a_matrix),
     ],
 )
 def test_damaged_keras_files_are_refused(name: str, content: Any, tmp_path: Path) -> None:
     write_keras(tmp_path / "model.keras", program("GRU"))
     file = replaced(tmp_path / "model.keras", name, content() if callable(content) else content)
     with pytest.raises(RnnlabError):
-        read_keras(file)
+        read_foreign(file)
 
 
 @pytest.mark.usefixtures("h5py")

@@ -1,5 +1,6 @@
 """NT-ASGD: plain SGD, then also the mean of the weights, and both through a checkpoint."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,12 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from rnnlab.errors import ConfigError
+from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.optimization.averaged_sgd import AveragedSGD
 from rnnlab.optimization.schedules import ConstantThenDecay
+from rnnlab.training.fit import averaging
+from rnnlab.training.train import train
 from tests.language.streams import language_model, loader, scores, trainer
 
 AVERAGED = {"_target_": "rnnlab.optimization.averaged_sgd.AveragedSGD", "lr": 5.0, "patience": 1}
@@ -115,3 +120,31 @@ def test_constant_then_decay_is_zarembas_schedule() -> None:
         optimizer.step()
         schedule.step()
     assert rates == [20, 20, 20, 20, 10, 5, 2.5]
+
+
+def test_an_exponential_mean_is_validated_kept_tested_and_gone_on_with(tmp_path: Path) -> None:
+    roses = tmp_path / "roses.txt"
+    roses.write_text("\n".join(["the rose is red .", "the violet is blue .", ""] * 40), encoding="utf-8")
+    words = ["task=language_model", "data=text", f"data.corpus.train={roses}", "batches.batch_size=4"]
+    words += ["batches.bptt=9", "model.hidden_size=4", "model.backend=torch", "task.embedding_size=4"]
+    words += ["trainer=cpu", "logger=none", "baselines=false", "scheduler=none", "optimizer.lr=0.02"]
+    mean = [*words, "callbacks.averaging.decay=0.8"]
+    whole = train([*mean, "trainer.max_epochs=2"], tmp_path / "whole")
+    first = train([*mean, "trainer.max_epochs=1"], tmp_path / "parts")
+    train([f"resume={first}", "trainer.max_epochs=2"])
+    last, parts = (read_checkpoint(run / "checkpoints" / "last.ckpt") for run in (whole, first))
+    for name, mean_of in last["state_dict"].items():
+        assert torch.equal(mean_of, parts["state_dict"][name])
+        assert torch.equal(last["current_model_state"][name], parts["current_model_state"][name])
+    assert not torch.equal(
+        last["state_dict"]["embedding.weight"], last["current_model_state"]["embedding.weight"]
+    )
+    metrics = json.loads((whole / "metrics.json").read_text())
+    (kept,) = (state for name, state in last["callbacks"].items() if "KeepBest" in name)
+    assert metrics["validation"]["loss"] == pytest.approx(kept["metrics"]["loss"], rel=1e-6)
+    assert json.loads((first / "metrics.json").read_text())["test"] == metrics["test"]
+
+
+def test_weights_are_averaged_once() -> None:
+    with pytest.raises(ConfigError, match="averages the weights itself"):
+        averaging({"callbacks": {"averaging": {"decay": 0.9}}, "optimizer": AVERAGED})

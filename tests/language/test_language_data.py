@@ -15,6 +15,7 @@ from rnnlab.corpora.wikitext2 import WikiText2
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.tasks.language_model.data import LanguageData
 from rnnlab.text.tokenizers import BytePairs, Characters, Whitespace
+from rnnlab.text.vocabulary import EOS_ID
 
 TEXTS = {
     "train": ["a rose is", "", "a rose is a rose", "<eos>"],
@@ -63,6 +64,26 @@ def test_documents_follow_one_another_each_with_an_end() -> None:
         "a rose is <eos> <eos> a rose is a rose <eos> <eos> more of it <eos> <eos>"
     )
     assert words(data, "validation") == "is a <eos> <unk> <eos>"
+
+
+def test_a_place_of_a_text_is_read_without_the_others_whichever_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnlab.tasks.language_model.data.CHUNK", 5)
+    for backward in (False, True):
+        text = garden(backward=backward).text("train")
+        ids = text.whole()
+        places = np.array([[16, 0], [3, 9]])
+        assert text[places].tolist() == ids[places].tolist()
+        assert text.counts(9).tolist() == np.bincount(ids, minlength=9).tolist()
+        assert (len(text), ids[-1]) == (17, EOS_ID)
+    assert ids[-2::-1].tolist() == garden().text("train").whole()[:-1].tolist()
+
+
+def test_trigrams_of_too_large_a_text_are_left_out_with_a_word(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("rnnlab.tasks.language_model.data.LARGEST_OF_TRIGRAMS", 10)
+    assert garden().baselines() == {}
+    assert "left out: the training text has 17 tokens, and 10 fit" in caplog.text
 
 
 def test_extra_text_is_trained_on_and_the_test_text_is_not_even_in_the_vocabulary() -> None:

@@ -42,6 +42,17 @@ class States(lightning.Callback):
         encoder.forward = noted  # type: ignore[attr-defined]
 
 
+def test_a_full_softmax_over_very_many_words_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("rnnlab.tasks.language_model.task.LARGE_VOCABULARY", 11)
+    language_model(head="adaptive", cutoffs=[4]).setup("fit")
+    language_model().setup("test")
+    assert not caplog.text
+    language_model().setup("fit")
+    assert "A vocabulary of 12 under task.head=full: " in caplog.text
+
+
 def test_state_is_carried_within_an_epoch_and_reset_at_each() -> None:
     model = language_model()
     states = States(model)

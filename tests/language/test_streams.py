@@ -60,6 +60,35 @@ def test_every_token_is_predicted_once_after_the_one_before_it(
     assert max(map(len, rows)) - min(map(len, rows)) <= 1
 
 
+@pytest.mark.parametrize("total", [23, 40])
+def test_turned_columns_keep_every_pair_and_begin_elsewhere_in_each_epoch(total: int) -> None:
+    epochs = []
+    for _ in range(2):
+        loader = StreamLoader(
+            TokenStream(sequence(total), first_input=EOS, batch_size=4), 3, partial_shuffle=True, seed=3
+        )
+        for epoch in (0, 1):
+            loader.set_epoch(epoch)
+            epochs.append(columns_read(list(loader)))
+    plain = columns_read(list(StreamLoader(TokenStream(sequence(total), first_input=EOS, batch_size=4), 3)))
+    for turned in epochs:
+        for row, whole in zip(turned, plain, strict=True):
+            at = whole.index(row[0])
+            assert row == whole[at:] + whole[:at]
+    assert epochs[:2] == epochs[2:]
+    assert epochs[0] != epochs[1] != plain
+
+
+def test_turned_columns_of_two_processes_are_those_of_one() -> None:
+    def read(batch_size: int, rank: int, world_size: int) -> list[list[tuple[int, int]]]:
+        stream = TokenStream(
+            sequence(50), first_input=EOS, batch_size=batch_size, rank=rank, world_size=world_size
+        )
+        return columns_read(list(StreamLoader(stream, 4, partial_shuffle=True, seed=2)))
+
+    assert read(2, 0, 2) + read(2, 1, 2) == read(4, 0, 1)
+
+
 @pytest.mark.smoke
 def test_places_after_a_columns_end_hold_zero() -> None:
     *_, last = StreamLoader(TokenStream(sequence(23), first_input=EOS, batch_size=3), 3)

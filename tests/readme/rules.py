@@ -163,7 +163,8 @@ def on_slurm(words: list[str], reader: Reader) -> None:
 def asking(words: list[str], reader: Reader) -> None:
     """Given as it stands, about a finished run."""
     script = Path(words[1]).stem
-    run = reader.language_model if script == "generate" else reader.classifier
+    of_text = script == "generate" or "cache=true" in words
+    run = reader.language_model if of_text else reader.classifier
     assert reader.give(script, *(word.replace("<run>", str(run.folder)) for word in words[2:])) == 0
     for word in words[2:]:
         if word.startswith("output="):
@@ -220,6 +221,11 @@ def benchmark(words: list[str], reader: Reader) -> None:
             assert reader.give("benchmark", *kept, *fewer) == 0
 
 
+def report_on_a_gpu(words: list[str], reader: Reader) -> None:
+    """The settings make sense; ``tests/benchmarks/test_device_report.py`` tries it on the CPU."""
+    assert Settings.of(composed_of("benchmark", words[2:])).minutes >= 1
+
+
 def helped(words: list[str], reader: Reader) -> None:
     """Answered."""
     assert reader.give(Path(words[1]).stem, "--help") == 0
@@ -253,7 +259,8 @@ RULES: dict[str, Callable[[list[str], Reader], None]] = {
     r"python scripts/results\.py logs/sweeps": results,
     r"python scripts/results\.py logs where=tags=.*": tagged_results,
     r"python scripts/results\.py logs/sweeps plot=.*": figure_of_labels,
-    r"python scripts/benchmark\.py (?!prediction).*": benchmark,
+    r"python scripts/benchmark\.py device=cuda .*": report_on_a_gpu,
+    r"python scripts/benchmark\.py (?!prediction|device).*": benchmark,
     r"python scripts/execute_notebooks\.py": helped,
 }
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import rnnlab
@@ -11,6 +12,7 @@ from rnnlab.data.text_data import model_ids
 from rnnlab.errors import ConfigError
 from rnnlab.runs.evaluation import evaluated
 from rnnlab.runs.evaluation_report import evaluate_runs
+from rnnlab.tasks.language_model import adaptive
 from tests.runs.conftest import Finished
 from tests.training.conftest import write_reviews
 
@@ -182,3 +184,72 @@ def test_mistakes_are_named(
 def test_figures_on_different_data_are_not_averaged(sentiment: Finished, language: Finished) -> None:
     with pytest.raises(ConfigError, match="trained on csv"):
         evaluate_runs([str(sentiment.folder), str(language.folder)])
+
+
+def test_a_language_model_adapts_beside_its_static_figures(
+    language: Finished, command: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adaptive, "TRIED", 4)
+    monkeypatch.setattr(adaptive, "GRADIENTS", 4)
+    weights = (language.folder / "checkpoints" / "best.ckpt").read_bytes()
+    words = ("cache=true", "dynamic=true", "columns=2", "together=true")
+    assert command("evaluate", f"run={language.folder}", *words) == 0
+    assert "not to be compared with static figures" in capsys.readouterr().out.replace("\n", " ")
+    (file,) = language.folder.glob("evaluation_*_test.json")
+    (run,) = json.loads(file.read_text())["runs"]
+    assert run["metrics"] == language.metrics["test"]
+    assert run["adaptive"]["ways"] == "cache and dynamic"
+    assert set(run["adaptive"]["tuned"]) == {"rate", "decay", "window", "flatness", "weight"}
+    assert run["adaptive"]["perplexity"] <= run["metrics"]["perplexity"]
+    assert set(run["adaptive"]["together"]) == {"perplexity", "loss", "weight"}
+    assert (language.folder / "checkpoints" / "best.ckpt").read_bytes() == weights
+    assert (language.folder / "adaptive_cache_dynamic_test.pt").is_file()
+
+    monkeypatch.setattr(adaptive.Scoring, "read", None)  # all is known by now
+    assert command("evaluate", f"run={language.folder}", *words) == 0
+    assert json.loads(file.read_text())["runs"] == [run]
+
+
+def test_the_network_with_the_simple_method_is_scored_kept_and_asked(
+    sentiment: Finished, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "text=a fine film"
+    assert command("predict", f"run={sentiment.folder}", text, "together=true") == 2
+    assert "together=true keeps it there" in capsys.readouterr().err.replace("\n", " ")
+    assert command("evaluate", f"run={sentiment.folder}", "together=true") == 0
+    assert "with the bag of bigrams" in capsys.readouterr().out
+    (file,) = sentiment.folder.glob("evaluation_*_test.json")
+    (run,) = json.loads(file.read_text())["runs"]
+    assert set(run["together"]["with the bag of bigrams"]) == {"accuracy", "loss", "weight"}
+    assert command("predict", f"run={sentiment.folder}", text, "together=true") == 0
+
+    texts = ["a fine film", "awful", ""]
+    alone, mixed, bag = (rnnlab.load(sentiment.folder, device="cpu") for _ in range(3))
+    mixed.join_simple(sentiment.folder, 0.25)
+    bag.join_simple(sentiment.folder, 1.0)
+    found = [model.predict_proba(texts).astype(np.float64) for model in (alone, mixed, bag)]
+    assert found[1].sum(axis=1) == pytest.approx(np.ones(3))
+    odds = [np.log(part[:, 1] / part[:, 0]) for part in found]
+    assert odds[1] == pytest.approx(0.75 * odds[0] + 0.25 * odds[2], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("cache=true",), "for task=language_model"),
+        (("dynamic=true",), "for task=language_model"),
+        (("together=true", "weight=1.5"), "weight=1.5"),
+        (("weight=0.5",), "for together=true"),
+        (("columns=1",), "columns=… is for"),
+        (("together=true", "split=validation"), "scores test alone"),
+    ],
+)
+def test_what_can_not_be_asked_beside_is_named(
+    words: tuple[str, ...],
+    message: str,
+    sentiment: Finished,
+    command: Command,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert command("evaluate", f"run={sentiment.folder}", *words) == 2
+    assert message in capsys.readouterr().err.replace("\n", " ")

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +101,17 @@ def test_what_fails_is_raised_when_the_others_are_told() -> None:
 def test_places(launcher: dict[str, object], said: int, jobs: int, places: int, one_by_one: bool) -> None:
     found = together(launcher, {"at_once": said, "threads": None}, jobs)
     assert (found.places, found.one_by_one) == (places, one_by_one)
+
+
+def test_a_network_disk_is_known_by_its_mount(tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    from rnnlab.sweeps.storage import network_disk
+
+    mounts = tmp_path / "mounts"
+    mounts.write_text("root / ext4 rw 0 0\nserver:/home /home nfs4 rw 0 0\nssd /home/me/ssd ext4 rw 0 0\n")
+    kinds = [network_disk(Path(path), mounts) for path in ("/tmp/x", "/home/me/logs", "/home/me/ssd/logs")]
+    assert kinds == [None, "nfs4", None]
+    assert network_disk(Path("/home"), tmp_path / "nothing") is None
 
 
 def test_a_launcher_of_one_job_after_the_other_runs_no_two_at_once() -> None:

@@ -243,7 +243,7 @@ def loss_and_gradients(make: Callable[[], made_up.MadeUp], device: torch.device)
     torch.manual_seed(1)
     task, batch = make()
     task.to(device)
-    loss = task.training_step(moved(batch, device), 0)
+    loss = cast(Tensor, task.training_step(moved(batch, device), 0))
     torch.autograd.backward(loss)
     slopes = [weight.grad for weight in task.parameters() if weight.grad is not None]
     return [tensor.detach().cpu().double() for tensor in (loss, *slopes)]
@@ -273,7 +273,7 @@ def trained(make: Callable[[], made_up.MadeUp], device: torch.device) -> list[Te
     optimizer, here = task.configure_optimizers(), moved(batch, device)
     for _ in range(3):
         optimizer.zero_grad()
-        torch.autograd.backward(task.training_step(here, 0))
+        torch.autograd.backward(cast(Tensor, task.training_step(here, 0)))
         optimizer.step()
     return [weight.detach().cpu() for weight in task.parameters()]
 
@@ -496,7 +496,8 @@ def seconds_of(work: Callable[[], None], least: float, device: torch.device) -> 
 @contextmanager
 def precise(precision: str) -> Iterator[None]:
     """Let float32 products be computed as they are, or (``tf32``) rounded to TF32 on GPUs that have it."""
-    of_products, of_cells = torch.backends.cuda.matmul, torch.backends.cudnn.rnn
+    of_products: Any = torch.backends.cuda.matmul
+    of_cells: Any = torch.backends.cudnn.rnn
     before = of_products.fp32_precision, of_cells.fp32_precision
     of_products.fp32_precision = of_cells.fp32_precision = "tf32" if precision == "tf32" else "ieee"
     try:

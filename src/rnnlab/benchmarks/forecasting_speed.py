@@ -2,9 +2,9 @@
 
 import importlib.util
 import logging
-import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from importlib.metadata import version
 from itertools import cycle, islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from rnnlab.benchmarks.settings import Settings, now
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Pass, Turn, paired, summary, take_turns
 from rnnlab.errors import ConfigError
-from rnnlab.tasks.forecasting.data import WindowBatch, WindowData
+from rnnlab.tasks.forecasting.data import WindowBatch, WindowData, WindowLoader
 from rnnlab.training.fit import assemble_data, assemble_task
 
 log = logging.getLogger(__name__)
@@ -29,21 +29,22 @@ LEAST = 4  # batches of a turn
 
 
 class SomeWindows:
-    """So many batches of a training, again and again.
+    """So many batches of a training's first epoch, cut out of the series each time; whole ones alone.
 
     Args:
-        batches: to take turns.
-        count: of an iteration.
+        loader: of the training windows.
+        count: batches of an iteration.
     """
 
-    def __init__(self, batches: list[WindowBatch], count: int) -> None:
-        self.batches, self.count = batches, count
+    def __init__(self, loader: WindowLoader, count: int) -> None:
+        whole = loader.batches.batches(0)
+        self.loader, self.planned, self.count = loader, whole[:-1] or whole, count
 
     def __len__(self) -> int:
         return self.count
 
     def __iter__(self) -> Iterator[WindowBatch]:
-        return islice(cycle(self.batches), self.count)
+        return map(self.loader.batch, islice(cycle(self.planned), self.count))
 
 
 class NeuralForecast:
@@ -70,7 +71,6 @@ class NeuralForecast:
 
     def turn(self, steps: int) -> Turn:
         """Train so many steps."""
-        os.environ.setdefault("NIXTLA_ID_AS_COL", "1")
         import neuralforecast
         from neuralforecast import models
         from neuralforecast.losses.pytorch import MSE
@@ -206,16 +206,16 @@ def measure_row(
     names = contestants_of(settings)
     with tempfile.TemporaryDirectory(prefix="rnnlab-benchmark-") as folder:
         path = TrainerPath(config, assemble_task(config, data), Path(folder), device)
-        batches = list(islice(data.train_loader(), 32))
-        if len(batches[-1].inputs) < data.batch_size:
-            batches = batches[:-1] or batches
-        turns_of = {"trainer": lambda steps: path.turn(SomeWindows(batches, steps))}  # type: ignore[arg-type]
+        loader = data.train_loader()
+        turns_of: dict[str, Callable[[int], Turn]] = {
+            "trainer": lambda steps: path.turn(SomeWindows(loader, steps))  # type: ignore[arg-type]
+        }
         if "neuralforecast" in names:
             turns_of["neuralforecast"] = NeuralForecast(config, data, cell, hidden_size, device).turn
         steps = {name: paced(turns_of[name], settings) for name in names}
-        contest = {name: lambda name=name: turns_of[name](steps[name]) for name in names}  # type: ignore[misc]
+        contest = {name: partial(turns_of[name], steps[name]) for name in names}
         turns = take_turns(contest, dict.fromkeys(names, settings.repeats))
-    row = {
+    row: dict[str, Any] = {
         **{"cell": cell, "hidden_size": hidden_size, "look_back": data.look_back, "horizon": data.horizon},
         **{"batch_size": data.batch_size, "series": len(data.series), "steps": steps},
         "versions": {name: version(name) for name in names if name != "trainer"},
@@ -227,7 +227,7 @@ def measure_row(
     return row
 
 
-def paced(turn: Any, settings: Settings) -> int:
+def paced(turn: Callable[[int], Turn], settings: Settings) -> int:
     """Return how many batches make a turn, after one that pays for starts and compilations."""
     if settings.batches_per_turn is not None:
         return settings.batches_per_turn

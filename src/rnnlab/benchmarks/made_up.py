@@ -13,7 +13,7 @@ from rnnlab.tasks.forecasting.task import Forecaster
 from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.tasks.memory.task import MemoryTask
 from rnnlab.tasks.sentiment.task import SentimentClassifier
-from rnnlab.tasks.speech.data import SpeechBatch
+from rnnlab.tasks.speech.batches import SpeechBatch
 from rnnlab.tasks.speech.task import SpeechRecognizer
 from rnnlab.tasks.task import Task
 
@@ -45,7 +45,7 @@ def sentiment(model: Mapping[str, Any], classes: int = 2, lengths: Tensor = RAGG
     """Return a classifier of four documents."""
     labels = [f"class {number}" for number in range(classes)]
     given = {"vocabulary_size": 20, "labels": labels, "embedding_size": 4, "optimizer": ADAM}
-    task = SentimentClassifier(model=model, **{**given, **options})  # type: ignore[arg-type]
+    task = SentimentClassifier(model=model, **{**given, **options})
     tokens = torch.randint(2, 20, (4, int(lengths.max())))
     return MadeUp(task, Batch(tokens, lengths, torch.arange(4) % classes, ALL))
 
@@ -60,7 +60,7 @@ def language_model(
 ) -> MadeUp:
     """Return a language model with the first window of a text."""
     given = {"vocabulary_size": vocabulary, "embedding_size": size, "optimizer": ADAM}
-    task = LanguageModel(model=model, **{**given, **options})  # type: ignore[arg-type]
+    task = LanguageModel(model=model, **{**given, **options})
     ids = torch.randint(0, vocabulary, (columns, bptt + 1))
     return MadeUp(task, StreamBatch(ids[:, :-1], None, ids[:, 1:], None, columns * bptt, True, 1.0))
 
@@ -75,7 +75,7 @@ def memory(model: Mapping[str, Any], classes: int | None = 3, lengths: Tensor = 
 def forecaster(model: Mapping[str, Any], **options: Any) -> MadeUp:
     """Return a network that forecasts two series at a time, a covariate known ahead beside them."""
     given = {"look_back": 8, "horizon": 4, "targets": ("a", "b"), "ahead": ("c",), "optimizer": ADAM}
-    task = Forecaster(model=model, **{**given, **options})  # type: ignore[arg-type]
+    task = Forecaster(model=model, **{**given, **options})
     targets = torch.randint(0, 5, (3, 4, 2)).float()
     units = torch.tensor([[0.0, 0.0], [1.0, 1.0], [1.0, 1.0]], dtype=torch.float64).repeat(3, 1, 1)
     known, numbers = torch.ones_like(targets, dtype=torch.bool), torch.arange(3)

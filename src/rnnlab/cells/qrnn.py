@@ -46,7 +46,7 @@ class Qrnn(ElementwiseCell):
     colour = "#999933"
 
     def __init__(self, window: int = 1, zoneout: float = 0.0) -> None:
-        if isinstance(window, bool) or window not in (1, 2):
+        if window not in (1, 2):
             raise ConfigError(f"model.window={window}: the qrnn cell's gates see 1 token or 2.")
         if not 0 <= zoneout < 1:
             raise ConfigError(f"model.zoneout={zoneout}: expected a share from 0 to below 1.")

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from rnnlab.command_line import exit_by, explained
 from rnnlab.folders import conf_folder
 from rnnlab.plain_arguments import DEVICES, option, parsed, task_keys
+from rnnlab.ranges import Range, whole
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Arguments:
     python scripts/evaluate.py run=<language model> data=book.txt
     python scripts/evaluate.py run=<one> run=<other> run='logs/sweeps/*/*/*/*'
     python scripts/evaluate.py run=<forwards> run=<backwards> ensemble=true
+    python scripts/evaluate.py run=<run> together=true    and a simple method
+    python scripts/evaluate.py run=<language model> cache=true dynamic=true
     python scripts/evaluate.py run=<forecasts> stride=24    an origin a day
     python scripts/evaluate.py run=<speech> task.decoding.method=beam \
         task.decoding.lm=<language model>
@@ -40,6 +43,22 @@ class Arguments:
         "of forecasts: steps from one origin to the next, 1 for every one; null: as in training", None
     )
     ensemble: bool = option("score the mean of the runs' probabilities, too: several models as one", False)
+    cache: bool = option(
+        "of language models: score with a cache of what the text said of late, too; never a static figure",
+        False,
+    )
+    dynamic: bool = option(
+        "of language models: score with steps on the weights after each window, too; the run stays", False
+    )
+    columns: int | None = option(
+        "that such a scoring reads side by side: fewer adapt better and take longer; null: as in training",
+        None,
+        within=whole(1, None),
+    )
+    together: bool = option("score the network mixed with the simple method, too, and keep that", False)
+    weight: float | None = option(
+        "the simple method's share of it; null: the best on validation", None, within=Range(0, 1)
+    )
     trust: str | None = option("packages besides rnnlab whose classes the checkpoint may name: a,b", None)
 
 
@@ -54,10 +73,12 @@ def evaluate(words: list[str]) -> None:
     del options["run"], options["quotes"]  # these were taken apart above
     # Here, and not above: torch takes seconds to import, and --help needs none of it.
     from rnnlab.runs.data_section import data_section
+    from rnnlab.runs.evaluation import Beside
     from rnnlab.runs.evaluation_report import evaluate_runs
 
     options["data"] = data_section(conf_folder(), options["data"], data_keys, options["labels"])
-    evaluate_runs(runs, **options, task=asked)
+    beside = Beside(**{key: options.pop(key) for key in Beside._fields})
+    evaluate_runs(runs, **options, task=asked, beside=beside)
 
 
 def message(error: Exception) -> str:

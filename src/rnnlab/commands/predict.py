@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rnnlab.command_line import exit_by
 from rnnlab.plain_arguments import DEVICES, option, parsed, task_keys
-from rnnlab.ranges import whole
+from rnnlab.ranges import Range, whole
 
 TABLE_KEYS = ("data.corpus.text_column=", "data.corpus.quotes=")
 
@@ -16,6 +16,7 @@ class Arguments:
 
     python scripts/predict.py run=<run> text="A moving film."
     python scripts/predict.py run=<run> text="A moving film." explain=true
+    python scripts/predict.py run=<run> text="A moving film." together=true
     python scripts/predict.py run=<run> input=reviews.csv output=said.csv
     python scripts/predict.py run=<run> input=series.csv output=next.csv \
         horizon=24
@@ -52,6 +53,12 @@ class Arguments:
     )
     label: str | None = option(
         "explain for this class, or target; null: the predicted class, or the first target", None
+    )
+    together: bool = option(
+        "answer with the simple method that evaluate.py together=true has kept with the run, as one", False
+    )
+    weight: float | None = option(
+        "the simple method's share of that; null: as kept", None, within=Range(0, 1)
     )
     device: str = option("auto (a GPU where there is one), cpu or gpu", "auto", of=DEVICES)
     safe_cells: bool | None = option(

@@ -107,6 +107,7 @@ class TokenStream:
         self.predicted = len(tokens)
         short, longer = divmod(len(tokens), columns)
         mine = np.arange(rank * batch_size, (rank + 1) * batch_size)
+        self.columns, self._mine = columns, mine
         self._starts = mine * short + np.minimum(mine, longer)
         self._lengths = short + (mine < longer)
         self.steps = short + (longer > 0)
@@ -119,8 +120,24 @@ class TokenStream:
         found[places == 0] = self._first_input
         return found
 
-    def window(self, start: int, length: int) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return inputs, targets ``(batch, length)`` and, where a column has ended, what is valid."""
+    def turns(self, seed: int, epoch: int) -> NDArray[np.int64]:
+        """Return for each column of this process a step to begin at, drawn for the epoch (Press 2019)."""
+        shares = np.random.default_rng([seed, epoch, 1]).random(self.columns)
+        return (shares[self._mine] * self._lengths).astype(np.int64)
+
+    def window(
+        self, start: int, length: int, turns: NDArray[np.int64] | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return inputs, targets ``(batch, length)`` and, where a column has ended, what is valid.
+
+        Args:
+            start: the first step.
+            length: how many.
+            turns: the step at which each column begins ``(batch,)``: what is before it follows its end. An
+                input stays the id before its target in the sequence. None: at its first.
+        """
+        if turns is not None:
+            return self._turned(np.arange(start, start + length), turns)
         steps = np.arange(start, start + length)
         valid = steps < self._lengths[:, None]
         if valid.all():
@@ -132,12 +149,22 @@ class TokenStream:
         targets = np.where(valid, self._ids(places + 1), 0)
         return torch.from_numpy(tokens), torch.from_numpy(targets), torch.from_numpy(valid)
 
+    def _turned(
+        self, steps: NDArray[np.int64], turns: NDArray[np.int64]
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        lengths = self._lengths[:, None]
+        valid = steps < lengths
+        places = self._starts[:, None] + (steps + turns[:, None]) % lengths
+        tokens, targets = (torch.from_numpy(np.where(valid, self._ids(at), 0)) for at in (places, places + 1))
+        return tokens, targets, None if valid.all() else torch.from_numpy(valid)
+
 
 class Window(NamedTuple):
-    """Some steps of every column: where they begin, and how many they are."""
+    """Some steps of every column: where they begin, how many they are, and in which epoch."""
 
     start: int
     length: int
+    epoch: int = 0
 
 
 class StreamLoader(ResumableLoader[Window, StreamBatch]):
@@ -147,14 +174,21 @@ class StreamLoader(ResumableLoader[Window, StreamBatch]):
         stream: the columns.
         bptt: steps of a window.
         random_lengths: draw the windows' lengths as AWD-LSTM does, anew each epoch.
-        seed: of those lengths.
+        partial_shuffle: begin each column at a step drawn anew each epoch, and read what is before it last.
+        seed: of those lengths and steps.
 
     Raises:
         ConfigError: if ``bptt`` is below one.
     """
 
     def __init__(
-        self, stream: TokenStream, bptt: int, *, random_lengths: bool = False, seed: int = 0
+        self,
+        stream: TokenStream,
+        bptt: int,
+        *,
+        random_lengths: bool = False,
+        partial_shuffle: bool = False,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         if bptt < 1:
@@ -162,6 +196,7 @@ class StreamLoader(ResumableLoader[Window, StreamBatch]):
         self.stream = stream
         self.bptt = bptt
         self.random_lengths = random_lengths
+        self.partial_shuffle = partial_shuffle
         self.seed = seed
         self._count = len(self.windows(0))
 
@@ -174,7 +209,8 @@ class StreamLoader(ResumableLoader[Window, StreamBatch]):
     def fingerprint(self) -> str:
         """What decides the windows, in words."""
         drawn = f", drawn by seed {self.seed}" if self.random_lengths else ""
-        return f"{self.stream.steps} steps in windows of {self.bptt}{drawn}"
+        turned = f", columns turned by seed {self.seed}" if self.partial_shuffle else ""
+        return f"{self.stream.steps} steps in windows of {self.bptt}{drawn}{turned}"
 
     def __len__(self) -> int:
         return self._count
@@ -189,12 +225,13 @@ class StreamLoader(ResumableLoader[Window, StreamBatch]):
         """Return the windows, one behind the other."""
         lengths = self.windows(epoch)
         starts = np.cumsum([0, *lengths[:-1]]).tolist()
-        return [Window(start, length) for start, length in zip(starts, lengths, strict=True)]
+        return [Window(start, length, epoch) for start, length in zip(starts, lengths, strict=True)]
 
     def batch(self, planned: Window) -> StreamBatch:
         """Return a window of every column."""
-        start, length = planned
-        tokens, targets, valid = self.stream.window(start, length)
+        start, length, epoch = planned
+        turns = self.stream.turns(self.seed, epoch) if self.partial_shuffle else None
+        tokens, targets, valid = self.stream.window(start, length, turns)
         return StreamBatch(
             inputs=tokens,
             lengths=None,

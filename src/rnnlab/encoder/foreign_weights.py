@@ -57,9 +57,12 @@ def read_foreign(path: Path) -> Foreign:
         RunError: if the file is missing, damaged, or holds a network of another kind.
         ConfigError: if a package that reads it is not installed.
     """
-    if path.suffix.lower() == ".keras":
-        return from_keras(read_keras(path), path)
-    return from_state_dict(read_state_dict(path), path)
+    try:
+        if path.suffix.lower() == ".keras":
+            return from_keras(read_keras(path), path)
+        return from_state_dict(read_state_dict(path), path)
+    except (LookupError, ValueError, TypeError, RuntimeError) as error:
+        raise damaged(path, f"its weights do not fit one another ({reason_of(error)})") from error
 
 
 def from_keras(layers: Sequence[KerasLayer], path: Path) -> Foreign:
@@ -218,7 +221,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         RunError: if it is missing, damaged, or holds anything but tensors by name.
         ConfigError: if safetensors is not installed.
     """
-    if not path.exists():
+    if not path.is_file():
         raise RunError(f"There is no file {path}.")
     try:
         if path.suffix.lower() == ".safetensors":

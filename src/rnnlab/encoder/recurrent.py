@@ -149,6 +149,32 @@ class RecurrentEncoder(nn.Module):
         outputs, final = self._encode(inputs[:, :longest], ragged, state)
         return pad(outputs, (0, 0, 0, time - longest)) if longest < time else outputs, final
 
+    def branched(self, inputs: Tensor, state: State) -> Tensor | None:
+        """Return the outputs of one step from the same state with several inputs.
+
+        What a cell makes of its state alone, mostly the larger half of its products, is made once for all.
+
+        Args:
+            inputs: ``(branches, groups, input_size)``: sequence ``i`` reads row ``i mod groups``.
+            state: as :meth:`forward` returns it, of a number of sequences that ``groups`` divides.
+
+        Returns:
+            ``(branches, batch, output_size)``; None of several layers, of two directions, and where something
+            stands around the layer.
+        """
+        if self.layers > 1 or self.is_bidirectional or not self.blocks.are_bare:
+            return None
+        (direction,), cell, before = self._directions(), self._cell_now(), tuple(part[0] for part in state)
+        branches, groups, _ = inputs.shape
+        given = cell.project(inputs.reshape(branches * groups, 1, -1), direction.weights)
+        given = given.view(branches, groups, -1).repeat(1, len(before[0]) // groups, 1)
+
+        def stepped(one: Tensor) -> Tensor:
+            return cell.step(one, before, direction.weights).output
+
+        found: Tensor = torch.vmap(stepped, randomness="different")(given)
+        return found
+
     def trace(self, inputs: Tensor, lengths: Tensor | None = None) -> EncoderTrace:
         """Encode as in evaluation mode by the cell's own step, in float64, and show every state."""
         outputs, layers = self.traced_layers(fine(inputs).requires_grad_(), lengths)

@@ -144,7 +144,7 @@ def colour(number: int) -> str:
 def colours_of(names: Iterable[str]) -> dict[str, str]:
     """Return a colour for each name: the split's, or that of the cell in it, else what is left in order.
 
-    Of several names with the same cell each is lighter than the one before.
+    Of several names with the same cell each is lighter than the one before, the cell's own the darkest.
 
     >>> colours_of(["lstm", "gru seed=1", "gru seed=2", "bag of bigrams"])
     {'lstm': '#0072B2', 'gru seed=1': '#009E73', 'gru seed=2': '#59C0A4', 'bag of bigrams': '#D55E00'}
@@ -156,7 +156,8 @@ def colours_of(names: Iterable[str]) -> dict[str, str]:
     cells = {name: cell_in(name, of_cells) for name in wanted}
     found: dict[str, str] = {}
     for cell in dict.fromkeys(filter(None, cells.values())):
-        found |= shades(of_cells[cell], [name for name in wanted if cells[name] == cell])
+        alike = sorted((name for name in wanted if cells[name] == cell), key=lambda name: name != cell)
+        found |= shades(of_cells[cell], alike)
     taken = {of_cells[cell] for cell in cells.values() if cell}
     left = [each for each in COLOURS if each not in taken]
     others = [name for name in wanted if name not in found]

@@ -42,7 +42,7 @@ def learning_curve_figure(metric: str, runs: Mapping[str, Mapping[str, Series]])
     """
     figure, panel = new_panel(title_of(metric), "optimizer steps", metric.replace("_", " "))
     alone = len(runs) == 1
-    of_runs = colours_of(runs)
+    of_runs = {} if alone else colours_of(runs)
     for run, lines in runs.items():
         colours = colours_of(lines) if alone else dict.fromkeys(lines, of_runs[run])
         for name, series in lines.items():

@@ -85,8 +85,7 @@ def posterior_figure(
     for place, number in enumerate(chosen):
         name = "␣" if symbols[number] == " " else symbols[number]
         colour, style = COLOURS[place % len(COLOURS)], STYLES[place // len(COLOURS)]
-        drawn = probabilities[:, number]
-        panel.plot(times, drawn, linewidth=1.2, label=name, color=colour, linestyle=style)
+        panel.plot(times, probabilities[:, number], linewidth=1.2, label=name, color=colour, linestyle=style)
     panel.set(ylim=(0, 1.02), xlim=(0, seconds))
     name_lines(panel, "best")
     return figure

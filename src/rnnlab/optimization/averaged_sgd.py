@@ -1,11 +1,11 @@
-"""Stochastic gradient descent whose weights are averaged once it stands still (NT-ASGD)."""
+"""Averaged weights: of stochastic gradient descent that stands still (NT-ASGD), and of any optimizer."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -127,6 +127,60 @@ class WeightAveraging(Callback):
             cast(AveragedSGD, trainer.optimizers[0]).observe(
                 float(trainer.callback_metrics["validation/loss"])
             )
+
+
+class ExponentialAverage(EMAWeightAveraging):
+    """Validates, keeps and tests an exponential mean of the weights, whatever the optimizer.
+
+    Lightning's own puts the trained weights back before a validation's end, when the best checkpoint is
+    written; this one does when the next step is taken.
+
+    Args:
+        decay: the share of the mean that a step leaves as it is.
+    """
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(decay=decay, use_buffers=False)
+        self.is_shown = False
+
+    def on_validation_epoch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Score the mean, of a training."""
+        if self._average_model is not None and not self.is_shown:
+            self._swap_models(pl_module)
+            self.is_shown = True
+
+    def on_validation_epoch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Leave the mean where it is."""
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Go on from the weights that are being trained."""
+        if self.is_shown:
+            self._swap_models(pl_module)
+            self.is_shown = False
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """End with the mean."""
+        if not self.is_shown:
+            super().on_train_end(trainer, pl_module)
+
+    def on_save_checkpoint(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Keep the mean for the weights, and those that are being trained beside it."""
+        if self._average_model is None or not self.is_shown:
+            super().on_save_checkpoint(trainer, pl_module, checkpoint)
+            return
+        other = self._average_model.state_dict()
+        begin = "module."
+        weights = {name: value for name, value in other.items() if name.startswith(begin)}
+        checkpoint["current_model_state"] = {name.removeprefix(begin): weights[name] for name in weights}
+        checkpoint["averaging_state"] = {name: value for name, value in other.items() if name not in weights}
 
 
 def averages(config: Mapping[str, Any]) -> bool:

@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import lightning
 
 from rnnlab.data.task_data import TaskData
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, RunError
 from rnnlab.runs.load import open_run
 from rnnlab.tasks.answers import OpenedRun
 from rnnlab.tasks.figures import Recorder
+from rnnlab.tasks.task import Task
+from rnnlab.terminal import console
 from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.fit import assemble_data
-from rnnlab.training.hardware import check_accelerator
+from rnnlab.training.hardware import accelerator_of, check_accelerator
 from rnnlab.training.processes import quieten
 from rnnlab.training.resume import tell_edited, tell_other_corpus
 from rnnlab.training.scoring import evaluate
@@ -91,6 +93,120 @@ def evaluated(
         "labels": list(run.labels),
         "metrics": metrics,
     }
+
+
+class Beside(NamedTuple):
+    """What is asked of runs besides their own figures.
+
+    Attributes:
+        cache: score with a cache of hidden states, too.
+        dynamic: score with steps on the weights, too.
+        columns: of the text that such a scoring reads side by side; None as in training.
+        together: score the network mixed with the simple method, too.
+        weight: of the simple method in it; None for that which is best on validation.
+    """
+
+    cache: bool = False
+    dynamic: bool = False
+    columns: int | None = None
+    together: bool = False
+    weight: float | None = None
+
+    @property
+    def adapts(self) -> bool:
+        """Whether a scoring adapts."""
+        return self.cache or self.dynamic
+
+    def check(self, split: str, data: Any) -> None:
+        """Check that it makes sense.
+
+        Raises:
+            ConfigError: if it doesn't.
+        """
+        if self.weight is not None and not self.together:
+            raise ConfigError("weight=… is for together=true: it is the simple method's share.")
+        if self.weight is not None and not 0 <= self.weight <= 1:
+            raise ConfigError(f"weight={self.weight}: expected a number from 0 to 1.")
+        if self.columns is not None and not self.adapts:
+            raise ConfigError("columns=… is for cache=true and dynamic=true.")
+        if (self.adapts or self.together) and data is not None:
+            raise ConfigError(
+                "cache, dynamic and together are chosen on the validation split of the run's own data: "
+                "leave data=… out."
+            )
+        if self.together and not self.adapts and split != "test":
+            raise ConfigError("together=true chooses its weight on validation, so it scores test alone.")
+
+
+def asked_beside(
+    path: str | Path,
+    split: str,
+    asked: Beside,
+    device: str | None = None,
+    trust: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return what is asked of a run besides its own figures, which no other figure is mixed with.
+
+    What a simple method needs to answer together with a classifier is kept beside the run.
+
+    Args:
+        path: a run folder or a checkpoint file.
+        split: ``validation`` or ``test``.
+        asked: what is.
+        device: ``auto``, ``cpu`` or ``gpu``; None as in training.
+        trust: packages besides rnnlab whose classes the checkpoint may name.
+
+    Returns:
+        ``adaptive`` with ``ways``, ``tuned``, figures and perhaps ``together``; ``together`` with figures by
+        what the mixture is called.
+
+    Raises:
+        RunError: if the run can't be used, or its data has changed.
+        ConfigError: if its task has no such scoring.
+    """
+    run = open_run(path, trust)
+    trainer = {**run.config["trainer"], "devices": 1, **({"accelerator": device} if device else {})}
+    folder = Path(path) if Path(path).is_dir() else None
+    if asked.adapts and type(run.task).adapted is Task.adapted:
+        run.task.adapted(cast(TaskData, None), split, {}, None)  # which says why
+    lightning.seed_everything(run.config["seed"], workers=True, verbose=False)
+    data = own_data(run)
+    found: dict[str, Any] = {}
+    if asked.adapts:
+        on_gpu = accelerator_of(trainer["accelerator"]) in ("gpu", "cuda")
+        run.task.to("cuda" if on_gpu else "cpu")
+        file = folder and folder / f"adaptive{'_cache' * asked.cache}{'_dynamic' * asked.dynamic}_{split}.pt"
+        found["adaptive"] = run.task.adapted(data, split, asked._asdict(), file)
+    elif asked.together:
+        recorders = {part: run.task.recorder(data, part) for part in LIMITS}
+        kept = {part: recorder for part, recorder in recorders.items() if recorder is not None}
+        for part, recorder in kept.items():
+            evaluate(run.task, data, part, trainer, [recorder])
+        found["together"] = run.task.together(data, kept, asked.weight) if kept else {}
+        if not found["together"]:
+            raise ConfigError(f"together=true: task={run.task_name} has no simple method to mix with.")
+        (row,) = found["together"].values()
+        if folder is not None and (file := run.task.keep_simple(data, row["weight"], folder)):
+            console.print(f"Kept     {file}", markup=False)
+    return found
+
+
+def own_data(run: OpenedRun) -> TaskData:
+    """Return a run's own data, every split of it prepared.
+
+    Raises:
+        RunError: if its vocabulary is no longer the model's.
+    """
+    data = assemble_data(run.config)
+    with encoding_progress() as progress:
+        data.prepare(progress)
+    tell_other_corpus(run.metadata, data.corpus)
+    if run.reading is not None and data.metadata().get("vocabulary") != run.metadata["vocabulary"]:
+        raise RunError(
+            "The training text has changed, and with it the vocabulary: what is chosen on the run's own data "
+            "can't be chosen any more."
+        )
+    return data
 
 
 def on_data(config: Mapping[str, Any], data: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from rnnlab.errors import ConfigError, DamagedFileError, RunError
 from rnnlab.folders import within
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.ensemble import evaluated_together
-from rnnlab.runs.evaluation import evaluated
+from rnnlab.runs.evaluation import Beside, asked_beside, evaluated
 from rnnlab.runs.named_runs import named
 from rnnlab.runs.outputs import check_output
 from rnnlab.tasks.figures import Recorder
@@ -39,6 +39,7 @@ def evaluate_runs(
     ensemble: bool = False,
     stride: int | None = None,
     task: Mapping[str, Any] | None = None,
+    beside: Beside | None = None,
 ) -> dict[str, Any]:
     """Evaluate runs, print one table, and write the figures.
 
@@ -55,6 +56,7 @@ def evaluate_runs(
         ensemble: score the mean of the runs' probabilities, too.
         stride: of forecasts, the steps from one origin to the next; None as in training.
         task: keys of the task's section that are said anew, see :func:`rnnlab.runs.load.open_run`.
+        beside: figures that are asked besides, each in a table of its own.
 
     Returns:
         What is written: ``runs`` (see :func:`rnnlab.runs.evaluation.evaluated`), ``mean`` and ``spread``
@@ -65,6 +67,10 @@ def evaluate_runs(
     """
     if split not in ("validation", "test"):
         raise ConfigError(f"split={split}: evaluate on validation or test.")
+    asked = beside or Beside()
+    asked.check(split, data)
+    if ensemble and (asked.adapts or asked.together):
+        raise ConfigError("ensemble=true is of the networks alone: leave cache, dynamic and together out.")
     paths = [path for pattern in runs for path in named(pattern)]
     if output is not None:
         check_output(Path(output), overwrite)
@@ -77,7 +83,8 @@ def evaluate_runs(
     if ensemble:
         found, together = evaluated_together(paths, split, data, names, device, trusted)
     for path in [] if ensemble else paths:
-        found.append(evaluated(path, split, data, names, device, trusted, recorders, stride, task))
+        others = asked_beside(path, split, asked, device, trusted) if asked.adapts or asked.together else {}
+        found.append(evaluated(path, split, data, names, device, trusted, recorders, stride, task) | others)
         if found[-1]["data"] != found[0]["data"]:
             raise ConfigError(
                 f"{paths[0]} was trained on {found[0]['data']}, {path} on {found[-1]['data']}: their figures "
@@ -91,6 +98,8 @@ def evaluate_runs(
     if together is not None:
         report["ensemble"] = together
     show(report)
+    if asked.adapts or asked.together:
+        show_beside(report)
     for recorder in recorders.values():
         for part in recorder.tables():
             print_table(part)
@@ -187,6 +196,26 @@ def show(report: dict[str, Any]) -> None:
     by_class = table_by_class({key: mean_cell(report, key) for key in report["mean"]}, labels)
     if by_class is not None:
         print_table(by_class)
+
+
+def show_beside(report: Mapping[str, Any]) -> None:
+    """Print, apart from the static figures, those that adapt or are mixed with a simple method's."""
+    runs = report["runs"]
+    for name, run in zip(short_names([run["run"] for run in runs]), runs, strict=True):
+        rows = dict(run.get("together", {}))
+        if "adaptive" in run:
+            part = run["adaptive"]
+            called = f"adaptive ({part['ways']})"
+            rows[called] = {key: part[key] for key in ("perplexity", "loss")}
+            if "together" in part:
+                rows[f"{called} with the trigrams"] = part["together"]
+            tuned = ", ".join(f"{key}={value:.4g}" for key, value in part["tuned"].items())
+            console.print(f"{name}, chosen on validation: {tuned}", markup=False)
+        columns = list(dict.fromkeys(key for row in rows.values() for key in row))
+        table = table_of(f"{name}, {run['split']} split, not to be compared with static figures", "", columns)
+        for title, row in rows.items():
+            table.add_row(title, *(figure(key, row[key]) if key in row else "" for key in columns))
+        print_table(table)
 
 
 def mean_cell(report: Mapping[str, Any], metric: str) -> str:

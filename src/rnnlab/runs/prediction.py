@@ -37,6 +37,8 @@ def answer(
     safe_cells: bool | None = None,
     horizon: int | None = None,
     task: Mapping[str, Any] | None = None,
+    together: bool = False,
+    weight: float | None = None,
 ) -> None:
     """Predict or explain, see ``scripts/predict.py --help`` for the arguments.
 
@@ -46,7 +48,13 @@ def answer(
         RnnlabError: for whatever the user can mend.
     """
     check_together(text, input, output, explain, label, quotes)
+    if weight is not None and not together:
+        raise ConfigError("weight=… is for together=true: it is the simple method's share.")
+    if together and explain:
+        raise ConfigError("explain=true explains the network alone: leave together=true out.")
     model = load(run, device=device, trust=trusted_packages(trust), task=task)
+    if together:
+        model.join_simple(Path(run), weight)
     if input is not None and output is None:
         if not model.shows_files or explain or horizon is not None:
             raise ConfigError("input needs output=…, the file for the predictions.")

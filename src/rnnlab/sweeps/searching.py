@@ -61,7 +61,8 @@ def run_search(overrides: Overrides, hydra: HydraSide) -> None:
 def opening(this: Sweep, trials: Trials) -> str:
     """Return the search's first lines."""
     total = this.settings["trials"]
-    done = f", {total - trials.left()} of them begun before" if trials.all() else ""
+    known = trials.all()
+    done = f", {total - trials.left(known)} of them begun before" if known else ""
     storage = trials.storage
     study = "" if storage.file else f"\nTheir study is {storage.study!r} in {storage.name}"
     return f"Search of {total} trials{done}, in {shown(this.folder.path)}{study}"

@@ -97,19 +97,20 @@ class Trials:
     def try_failed_again(self) -> None:
         """Put the values of each trial in line again that failed."""
         with self.folder.alone():
-            self.choose_again()
-            trials = self.all()
+            trials = self.choose_again()
             again = tried_again(trials)
             for trial in trials:
                 if trial.state is TrialState.FAIL and trial.number not in again:
                     self.study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
 
-    def choose_again(self) -> None:
-        """Put those trials in line again whose process died while their values were chosen."""
-        for trial in self.all():
-            if self.is_orphan(trial) and len(trial.params) < len(self.dimensions):
-                self.study.tell(trial.number, state=TrialState.FAIL)
-                self.study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
+    def choose_again(self) -> list[FrozenTrial]:
+        """Put those trials in line again whose process died while their values were chosen; return all."""
+        trials = self.all()
+        half = [t for t in trials if self.is_orphan(t) and len(t.params) < len(self.dimensions)]
+        for trial in half:
+            self.study.tell(trial.number, state=TrialState.FAIL)
+            self.study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
+        return self.all() if half else trials
 
     def next_jobs(self, count: int, invocation: str) -> list[Job]:
         """Return at most ``count`` trials to run: those whose process died, then new ones.
@@ -119,15 +120,16 @@ class Trials:
             invocation: whose they are from now on.
         """
         with self.folder.alone():
-            self.choose_again()
-            orphans = [trial for trial in self.all() if self.is_orphan(trial)][:count]
+            trials = self.choose_again()
+            orphans = [trial for trial in trials if self.is_orphan(trial)][:count]
             for trial in orphans:
                 self.study._storage.set_trial_user_attr(trial._trial_id, INVOCATION, invocation)
             jobs = [self.job(trial) for trial in orphans]
-            while len(jobs) < count and self.left() > 0:
-                trial = self.ask(invocation)
-                if not self.told_by_equal(trial):
-                    jobs.append(self.job(trial))
+            while len(jobs) < count and self.left(trials) > 0:
+                number = self.ask(invocation, len(trials))
+                trials = self.all()
+                if not self.told_by_equal(trials[number], trials):
+                    jobs.append(self.job(trials[number]))
             return jobs
 
     def is_orphan(self, trial: FrozenTrial) -> bool:
@@ -139,38 +141,36 @@ class Trials:
         """Return the trials in a state."""
         return [trial for trial in self.all() if trial.state is state]
 
-    def left(self) -> int:
+    def left(self, trials: Sequence[FrozenTrial]) -> int:
         """Return how many trials are still to begin; a failed one that was tried again does not count."""
-        trials = self.all()
         again = tried_again(trials)
         begun = [
             trial for trial in trials if trial.state is not TrialState.WAITING and trial.number not in again
         ]
         return int(self.settings["trials"]) - len(begun)
 
-    def ask(self, invocation: str) -> FrozenTrial:
-        """Begin a trial, with values that the search chooses.
+    def ask(self, invocation: str, before: int) -> int:
+        """Begin a trial, with values that the search chooses, and return its number.
 
         The choice follows from the seed and the trials so far alone, and so is the same after a crash.
         """
-        trials = self.all()
         with warnings.catch_warnings():
             # Optuna 4 calls constant_liar experimental; Optuna 5 does not, and it is the same.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self.study.sampler = optuna.samplers.TPESampler(
-                seed=int(self.settings["seed"]) + len(trials),
+                seed=int(self.settings["seed"]) + before,
                 n_startup_trials=int(self.settings["random_trials"]),
                 constant_liar=True,  # trials that run at the same time keep away from one another
             )
         space = {dimension.key: dimension.distribution for dimension in self.dimensions}
         trial = self.study.ask(space)
         trial.set_user_attr(INVOCATION, invocation)
-        return self.all()[trial.number]
+        return trial.number
 
-    def told_by_equal(self, trial: FrozenTrial) -> bool:
+    def told_by_equal(self, trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
         """Tell a trial's result where one with the same values has it: it would be the same again."""
         done = (TrialState.COMPLETE, TrialState.PRUNED)
-        equal = next((t for t in self.all() if t.state in done and t.params == trial.params), None)
+        equal = next((t for t in trials if t.state in done and t.params == trial.params), None)
         if equal is None:
             return False
         if equal.state is TrialState.COMPLETE:

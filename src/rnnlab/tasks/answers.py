@@ -167,6 +167,15 @@ class TrainedModel:
 
         return Exports(self)
 
+    def join_simple(self, folder: Path, weight: float | None = None) -> None:
+        """Answer, from now on, mixed with the simple method that is kept with the run.
+
+        Args:
+            folder: the run's.
+            weight: of the simple method; None as kept.
+        """
+        raise self.refusal("answer together with a simple method", "sentiment")
+
     def predict(self, texts: Iterable[str]) -> list[str]:
         """Return the most probable class of each text."""
         raise self.refusal("tell classes", "sentiment")

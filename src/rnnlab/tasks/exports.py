@@ -92,7 +92,7 @@ class NetworkExports(Exports, ABC):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch would have new code use torch.export
             content = io.BytesIO()  # saving to a path, PyTorch ends the process where the disk is full
-            torch.jit.save(torch.jit.script(self.scriptable().eval()), content)  # type: ignore[no-untyped-call]
+            torch.jit.save(torch.jit.script(self.scriptable().eval()), content)
             file.write_bytes(content.getvalue())
             return self.difference(scripted_answers(file))
 

@@ -129,14 +129,45 @@ class Task(lightning.LightningModule):
         """Return what keeps the answers while a prepared split is scored; None where nothing does."""
         return None
 
-    def together(self, data: "TaskData", recorders: "Mapping[str, Recorder]") -> dict[str, dict[str, float]]:
+    def together(
+        self, data: "TaskData", recorders: "Mapping[str, Recorder]", weight: float | None = None
+    ) -> dict[str, dict[str, float]]:
         """Return the figures of the network mixed with a baseline on test, by what it is called.
 
         Args:
             data: prepared.
             recorders: what kept the answers of validation and test, see :meth:`recorder`.
+            weight: of the baseline, from 0 to 1; None for that which validation chooses.
         """
         return {}
+
+    def keep_simple(self, data: "TaskData", weight: float, folder: Path) -> Path | None:
+        """Keep a baseline and its weight beside a run, so that it answers with the network; None: it can't.
+
+        Args:
+            data: prepared.
+            weight: of the baseline.
+            folder: the run's.
+        """
+        return None
+
+    def adapted(
+        self, data: "TaskData", split: str, ways: Mapping[str, Any], file: Path | None
+    ) -> dict[str, Any]:
+        """Return the figures of a split whose scoring adapts to what it has scored; this task's does not.
+
+        Args:
+            data: prepared.
+            split: ``validation`` or ``test``.
+            ways: how it adapts, keys of :class:`rnnlab.tasks.language_model.adaptive.Ways`.
+            file: keeps what is known of it so far; None for none.
+
+        Raises:
+            ConfigError: if no scoring of this task adapts.
+        """
+        raise ConfigError(
+            "cache=true and dynamic=true are for task=language_model: only a text tells what it said of late."
+        )
 
     def graph_refusal(self, config: Mapping[str, Any]) -> str | None:
         """Return why training steps can't be recorded as CUDA graphs (``trainer.cuda_graph``); None where

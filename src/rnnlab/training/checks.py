@@ -36,7 +36,7 @@ SECTIONS = {
     *("task", "batches", "data", "tokenizer", "model"),
     *("optimizer", "scheduler", "trainer", "callbacks", "logger"),
 }
-CALLBACKS = ("checkpoint", "early_stopping", "diagnostics", "extra")
+CALLBACKS = ("checkpoint", "early_stopping", "averaging", "diagnostics", "extra")
 """Keys of the section ``callbacks``."""
 STEPS = 1000
 """Of the training for which a schedule is tried."""

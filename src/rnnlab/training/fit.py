@@ -15,6 +15,7 @@ from rnnlab.data.task_data import TaskData, plain
 from rnnlab.errors import ConfigError
 from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.named_classes import check_classes
+from rnnlab.optimization.averaged_sgd import ExponentialAverage, averages
 from rnnlab.optimization.building import build_optimizer
 from rnnlab.renamed import with_new_names
 from rnnlab.tasks.choosing import Choice
@@ -258,8 +259,25 @@ def callbacks(
         facts: dict[str, Any] = {"run": folder.path, "task": task}
         check_arguments(Diagnostics, settings["diagnostics"], facts, "callbacks.diagnostics")
         found.append(Diagnostics(**facts, **settings["diagnostics"]))
+    found += averaging(config)
     found += LoggerSettings.of(config).callbacks(config, task, clock)
     return found + built_entries("callbacks", settings.get("extra"), Callback)
+
+
+def averaging(config: Mapping[str, Any]) -> list[Callback]:
+    """Return what validates, keeps and tests an exponential mean of the weights; nothing where none is asked.
+
+    Raises:
+        ConfigError: if the optimizer averages them already.
+    """
+    decay = config["callbacks"].get("averaging", {}).get("decay")
+    if decay is None:
+        return []
+    if averages(config["optimizer"]):
+        raise ConfigError(
+            "callbacks.averaging.decay: this optimizer averages the weights itself. Take one of the two."
+        )
+    return [ExponentialAverage(decay)]
 
 
 def check_validated(folder: RunFolder, trainer: lightning.Trainer) -> None:

@@ -69,9 +69,15 @@ class Segments(Decoder):
         """Return the head's numbers ``(batch, horizon, targets, size)``; the truth is not looked at."""
         batch, channels, later = len(inputs), self.shape.targets, self.ahead_segments
         _, state = encoder(self.embedded(inputs).flatten(0, 1))  # (batch * channels, segments, embedding)
-        queries = self.queries(ahead)  # (batch, channels, later, embedding)
-        outputs, _ = encoder(queries.reshape(batch * channels * later, 1, -1), None, spread(state, later))
-        dropped = F.dropout(outputs[:, 0], self.dropout, self.training)
+        queries = self.queries(ahead)  # (batch or 1, channels, later, embedding)
+        branched = getattr(encoder, "branched", lambda *given: None)
+        outputs = branched(queries.flatten(0, 1).transpose(0, 1), state)
+        if outputs is None:
+            asked = queries.expand(batch, channels, later, -1).reshape(batch * channels * later, 1, -1)
+            outputs = encoder(asked, None, spread(state, later))[0][:, 0]
+        else:
+            outputs = outputs.transpose(0, 1).flatten(0, 1)
+        dropped = F.dropout(outputs, self.dropout, self.training)
         said: Tensor = self.readout(dropped)  # (batch * channels * later, segment * size)
         said = said.view(batch, channels, later * self.segment, self.shape.size)
         return said[:, :, : self.shape.horizon].transpose(1, 2)
@@ -88,13 +94,15 @@ class Segments(Decoder):
         return embedded.relu()
 
     def queries(self, ahead: Tensor) -> Tensor:
-        """Return what asks for each segment of the horizon, ``(batch, targets, segments, embedding)``."""
+        """Return what asks for each segment of the horizon, ``(batch, targets, segments, embedding)``.
+
+        Where nothing is known ahead of time, it is the same for all windows: then the batch is 1.
+        """
         channels, later = self.shape.targets, self.ahead_segments
         positions = self.positions.expand(channels, later, -1)
         asked = torch.cat((positions, self.channels.unsqueeze(1).expand(channels, later, -1)), dim=2)
-        asked = asked.expand(len(ahead), channels, later, -1)
         if not self.shape.ahead:
-            return asked
+            return asked.unsqueeze(0)
         missing = later * self.segment - self.shape.horizon
         known = F.pad(ahead, (0, 0, 0, missing)).reshape(len(ahead), later, -1)
         embedded: Tensor = self.embed_ahead(known)

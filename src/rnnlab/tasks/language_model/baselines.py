@@ -55,20 +55,22 @@ def trigram_answers(
     return kept_arrays("trigrams", {"encoded": key, "version": 2}, ANSWERS, computed)
 
 
-def mixed(losses: Mapping[str, Reals], answers: Arrays) -> Mixture:
+def mixed(losses: Mapping[str, Reals], answers: Arrays, weight: float | None = None) -> Mixture:
     """Return a network and the trigrams as one, by the mean of their probabilities.
 
     Args:
         losses: of the network, of each token of validation and test ``(tokens,)`` in nats.
         answers: of the trigrams, see ``ANSWERS``.
+        weight: of the trigrams; None for that which is best on validation.
 
     Raises:
         DataError: if only a part of a text was scored.
     """
     if any(len(part) != len(answers[split]) for split, part in losses.items()):
         raise DataError("only a part of a text was scored")
-    weight = best_weight(
-        lambda share: float(mixed_losses(losses["validation"], answers["validation"], share).mean())
-    )
+    if weight is None:
+        weight = best_weight(
+            lambda share: float(mixed_losses(losses["validation"], answers["validation"], share).mean())
+        )
     loss = float(mixed_losses(losses["test"], answers["test"], weight).mean())
     return Mixture(weight, {"perplexity": math.exp(loss), "loss": loss})

@@ -33,11 +33,12 @@ class LanguageData(TextData):
         corpus: where the text comes from; labels are not looked at.
         tokenizer: how it becomes tokens.
         vocabulary: ``max_size``, ``min_frequency`` and ``closed``.
-        seed: fixes random window lengths.
+        seed: fixes random window lengths and columns' beginnings.
         overfit: if given, train on this many windows only, the same in every epoch.
         batch_size: columns that are read side by side, on each process.
         bptt: steps of a window, through which gradients flow.
         random_lengths: draw each window's length around ``bptt``, as AWD-LSTM does.
+        partial_shuffle: begin each column of the training text elsewhere in each epoch (Press 2019).
         backward: read every text from its end to its beginning, so that each token is predicted from those
             after it.
         evaluation_batch_size: columns in validation and test; fewer see more of what went before.
@@ -57,6 +58,7 @@ class LanguageData(TextData):
         batch_size: int = 20,
         bptt: int = 35,
         random_lengths: bool = False,
+        partial_shuffle: bool = False,
         backward: bool = False,
         evaluation_batch_size: int = 10,
     ) -> None:
@@ -73,6 +75,7 @@ class LanguageData(TextData):
         self.batch_size = batch_size
         self.bptt = bptt
         self.random_lengths = random_lengths
+        self.partial_shuffle = partial_shuffle
         self.backward = backward
         self.evaluation_batch_size = evaluation_batch_size
         self.texts: dict[str, LongText] = {}
@@ -127,7 +130,13 @@ class LanguageData(TextData):
     def train_loader(self) -> StreamLoader:
         """Return the windows of the training text."""
         stream = self.stream("train", self.batch_size)
-        return StreamLoader(stream, self.bptt, random_lengths=self.random_lengths, seed=self.seed)
+        return StreamLoader(
+            stream,
+            self.bptt,
+            random_lengths=self.random_lengths,
+            partial_shuffle=self.partial_shuffle,
+            seed=self.seed,
+        )
 
     def val_dataloader(self) -> StreamLoader:
         """Return the windows of the validation text."""

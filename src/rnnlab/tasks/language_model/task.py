@@ -173,7 +173,9 @@ class LanguageModel(Task):
 
         return RecordedTokens()
 
-    def together(self, data: Any, recorders: "Mapping[str, Recorder]") -> dict[str, dict[str, float]]:
+    def together(
+        self, data: Any, recorders: "Mapping[str, Recorder]", weight: float | None = None
+    ) -> dict[str, dict[str, float]]:
         """Return the figures of the network and the trigrams as one: the mean of their probabilities."""
         from rnnlab.tasks.language_model.baselines import mixed
 
@@ -181,7 +183,13 @@ class LanguageModel(Task):
         if answers is None:
             return {}
         losses = {split: recorder.scored.in_order() for split, recorder in recorders.items()}
-        return {"with the trigrams": mixed(losses, answers).as_row()}
+        return {"with the trigrams": mixed(losses, answers, weight).as_row()}
+
+    def adapted(self, data: Any, split: str, ways: Mapping[str, Any], file: Path | None) -> dict[str, Any]:
+        """Return the figures of a split, scored with a cache or with steps on the weights, or both."""
+        from rnnlab.tasks.language_model.adaptive import Ways, adapted  # few ask
+
+        return adapted(self, data, split, Ways(**ways), file)
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return the hidden states ``(batch, time, output_size)`` and the state after the last token.

@@ -1,5 +1,6 @@
 """A trained multi-label classifier: texts in, the classes of each and their probabilities out."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,10 @@ class TrainedMultiLabel(TrainedClassifier):
         super().__init__(run, device)
         self.threshold = float(self.task.threshold)
         self.separator: str = run.config["data"]["corpus"].get("label_separator") or BETWEEN
+
+    def join_simple(self, folder: Path, weight: float | None = None) -> None:
+        """Refuse: what is mixed are classes that exclude each other."""
+        raise self.refusal("answer together with a simple method", "sentiment")
 
     def prediction(self, shares: npt.NDArray[np.float32], tokens: int, read: int) -> Prediction:
         """Return the classes above the threshold; ``label`` is their names with the separator between."""

@@ -124,6 +124,6 @@ class MultiLabelClassifier(SentimentClassifier):
     def recorder(self, data: Any, split: str) -> None:
         """Return nothing, likewise."""
 
-    def together(self, data: Any, recorders: Any) -> dict[str, dict[str, float]]:
+    def together(self, data: Any, recorders: Any, weight: float | None = None) -> dict[str, dict[str, float]]:
         """Return nothing, likewise."""
         return {}

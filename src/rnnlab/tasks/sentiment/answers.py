@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -24,6 +25,7 @@ from rnnlab.text.vocabulary import EOS, EOS_ID, Ids
 from rnnlab.visible import well_formed
 
 if TYPE_CHECKING:
+    from rnnlab.tasks.sentiment.baselines import Bag
     from rnnlab.tasks.sentiment.exports import ClassifierExports
 
 BATCH = 256  # texts
@@ -41,6 +43,21 @@ class TrainedClassifier(TrainedModel):
         batches = run.config["batches"]
         self.kept: dict[str, Any] = {key: batches[key] for key in ("max_length", "truncate")}
         self.max_length = self.kept["max_length"]
+        self.bag: Bag | None = None
+
+    def join_simple(self, folder: Path, weight: float | None = None) -> None:
+        """Answer, from now on, mixed with the bag of bigrams that is kept with the run.
+
+        Raises:
+            RunError: if none is kept with it.
+            ConfigError: if the weight is not from 0 to 1.
+        """
+        from rnnlab.tasks.sentiment.baselines import Bag  # few ask, and it takes scikit-learn
+
+        if weight is not None and not 0 <= weight <= 1:
+            raise ConfigError(f"weight={weight}: expected a number from 0 to 1.")
+        self.bag = Bag(folder, self.tokenizer, len(self.labels))
+        self.bag.weight = self.bag.weight if weight is None else weight
 
     def predict(self, texts: Iterable[str]) -> list[str]:
         """Return the most probable class of each text."""
@@ -68,6 +85,8 @@ class TrainedClassifier(TrainedModel):
             documents = in_a_row([ids if len(ids) else lone_end() for ids in encoded])
             read = truncated_lengths(documents, self.kept["max_length"])
             probabilities = self.probabilities(documents)
+            if self.bag is not None:
+                probabilities = self.bag.mixed([well_formed(text) for text in chunk], probabilities)
             for ids, count, row in zip(encoded, read.tolist(), probabilities, strict=True):
                 yield self.prediction(row, len(ids), count)
 

@@ -176,12 +176,20 @@ class SentimentClassifier(FineTunedTask):
 
         return RecordedDocuments(data.encoded.splits[split].lengths, self.labels)
 
-    def together(self, data: Any, recorders: "Mapping[str, Recorder]") -> dict[str, dict[str, float]]:
+    def together(
+        self, data: Any, recorders: "Mapping[str, Recorder]", weight: float | None = None
+    ) -> dict[str, dict[str, float]]:
         """Return the figures of the network and the bag of bigrams as one: the mean of their log-odds."""
         from rnnlab.tasks.sentiment.baselines import mixed
 
         scored = {split: recorder.scored for split, recorder in recorders.items()}
-        return {"with the bag of bigrams": mixed(scored, data.bigram_answers()).as_row()}
+        return {"with the bag of bigrams": mixed(scored, data.bigram_answers(), weight).as_row()}
+
+    def keep_simple(self, data: Any, weight: float, folder: Path) -> Path | None:
+        """Keep the bag of bigrams beside a run."""
+        from rnnlab.tasks.sentiment.baselines import Bag, fitted_bag
+
+        return Bag.keep(*fitted_bag(data.corpus, data.encoded.tokenizer), weight, folder)
 
     @property
     def is_binary(self) -> bool:

@@ -92,5 +92,5 @@ def speech_model(task: SpeechRecognizer, layers: Any) -> Any:
         value("inputs", TensorProto.FLOAT, ["batch", "time", size]),
         value("lengths", TensorProto.INT64, ["batch"]),
     ]
-    sizes = ["batch", "time", task.spelling.blank + 1]
+    sizes: list[int | str] = ["batch", "time", task.spelling.blank + 1]
     return graph.model("recognizer", given, [value("log_probabilities", TensorProto.FLOAT, sizes)])

@@ -1,0 +1,532 @@
+"""Scoring that adapts to the text it has scored: a cache of hidden states, and steps on the weights.
+
+Both learn from a token only once it is scored. The neural cache (Grave et al. 2017) is a distribution over
+the tokens that came of late, each weighed by how like the hidden state before it is to the present one, and
+mixed with the network's. Dynamic evaluation (Krause et al. 2018) takes a step after each window, scaled by
+the root mean square of the training text's gradients, and pulls the weights back to the trained ones. Neither
+compares with a figure that does not adapt.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from rnnlab import interruption
+from rnnlab.atomic import written_beside
+from rnnlab.cells.cell import State
+from rnnlab.data.streams import StreamBatch, StreamLoader
+from rnnlab.encoder.carried_state import as_state, mapped
+from rnnlab.errors import DamagedFileError
+from rnnlab.files.checkpoint_file import check_sums, check_unfolded
+from rnnlab.files.plain_file import NotPlainError
+from rnnlab.tasks.language_model.data import LanguageData
+from rnnlab.tasks.language_model.task import LanguageModel
+from rnnlab.tasks.together import Mixture, Reals, best_weight, mixed_losses
+from rnnlab.terminal import console
+
+WINDOWS, FLATNESSES = (200, 1000, 3000), (0.05, 0.1, 0.2, 0.4, 0.8)
+"""What is tried for the cache: tokens it remembers, and what a likeness is multiplied by."""
+RATES, DECAYS = (3e-5, 1e-4, 3e-4, 1e-3), (0.0, 1e-3, 1e-2)
+"""What is tried for dynamic evaluation: learning rate and decay."""
+STEPS = 5
+"""Tokens of a column between two steps on the weights, as in the paper."""
+TRIED = 400
+"""Windows of the validation text on which they are tried; the whole of it chooses the cache."""
+GRADIENTS = 200
+"""Windows of the training text whose gradients are looked at, evenly over it."""
+SAVED_EVERY = 60.0  # seconds
+
+Pair = tuple[float, float]
+
+
+class Cache:
+    """Each column's last hidden states, and the token that followed each.
+
+    Args:
+        choices: windows in tokens and flatnesses, for each of which losses are told.
+    """
+
+    def __init__(self, choices: Sequence[Pair]) -> None:
+        self.choices = choices
+        self.longest = int(max(window for window, _ in choices))
+        self.keys: Tensor | None = None
+        self.values: Tensor | None = None
+
+    def losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """Return what the cache alone says of a window's targets, and remember the window.
+
+        Args:
+            hidden: states that predict the targets ``(columns, steps, size)``.
+            targets: ids ``(columns, steps)``.
+
+        Returns:
+            ``(choices, columns, steps)`` in nats: infinite for a token that is not in the cache, NaN where
+            nothing is. A place sees those before it alone.
+        """
+        past = 0 if self.keys is None else self.keys.shape[1]
+        keys = hidden if self.keys is None else torch.cat([self.keys, hidden], dim=1)
+        values = targets if self.values is None else torch.cat([self.values, targets], dim=1)
+        likeness = hidden @ keys.transpose(1, 2)  # (columns, steps, past + steps)
+        places = torch.arange(keys.shape[1], device=keys.device)
+        ages = places[past:, None] - places
+        is_target = values[:, None] == targets[..., None]
+        found = []
+        for window, flatness in self.choices:
+            is_seen = (ages >= 1) & (ages <= window)
+            logits = (flatness * likeness).masked_fill(~is_seen, -torch.inf)
+            of_target = logits.masked_fill(~is_target, -torch.inf).logsumexp(dim=2)
+            found.append(logits.logsumexp(dim=2) - of_target)
+        self.keys, self.values = keys[:, -self.longest :], values[:, -self.longest :]
+        return torch.stack(found)
+
+
+class Dynamic:
+    """Steps on the weights of a network, back towards the trained ones (Krause et al. 2018, equation 7).
+
+    A gradient is divided by the root mean square of those of training plus the mean of these over all
+    weights, so that a rate means the same for every network; the pull back is in their proportion.
+
+    Args:
+        network: whose weights are changed.
+        rate: of a step.
+        decay: the share of the way back to the trained weights that one of mean gradient goes in a step.
+        sizes: root mean squares of training's gradients, by parameter.
+    """
+
+    def __init__(self, network: nn.Module, rate: float, decay: float, sizes: Mapping[str, Tensor]) -> None:
+        self.rate, self.weights = rate, [weight for _, weight in trained_weights(network)]
+        self.trained = [weight.detach().clone() for weight in self.weights]
+        mean = sum(float(size.sum()) for size in sizes.values()) / sum(
+            size.numel() for size in sizes.values()
+        )
+        mean = mean or 1.0
+        self.scales = [sizes[name] + mean for name, _ in trained_weights(network)]
+        self.pulls = [(decay / mean * sizes[name]).clamp(max=1.0) for name, _ in trained_weights(network)]
+
+    def step(self, loss: Tensor) -> None:
+        """Change the weights by the gradient of a loss.
+
+        Args:
+            loss: the mean of a window that has been scored.
+        """
+        gradients = gradients_of(loss, self.weights)
+        with torch.no_grad():
+            for weight, trained, scale, pull, gradient in zip(
+                self.weights, self.trained, self.scales, self.pulls, gradients, strict=True
+            ):
+                weight.add_(pull * (trained - weight) - self.rate * gradient / scale)
+
+
+def trained_weights(network: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """Return the parameters that have gradients, each once, with their names."""
+    return [(name, weight) for name, weight in network.named_parameters() if weight.requires_grad]
+
+
+def gradients_of(loss: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
+    """Return the gradients, zeros where the loss does not depend on a weight."""
+    with torch.backends.cudnn.flags(enabled=False):  # which has none for a network in evaluation mode
+        found = torch.autograd.grad(loss, weights, allow_unused=True)
+    return [
+        torch.zeros_like(weight) if part is None else part
+        for part, weight in zip(found, weights, strict=True)
+    ]
+
+
+def gradient_sizes(network: LanguageModel, loader: StreamLoader) -> dict[str, Tensor]:
+    """Return the root mean square of the gradients of training windows, by parameter.
+
+    The windows are those of a scoring, evenly over the text, each read from the zero state.
+    """
+    names, weights = zip(*trained_weights(network), strict=True)
+    squares = [torch.zeros_like(weight) for weight in weights]
+    plan = loader.plan(0)
+    chosen = plan[:: max(1, len(plan) // GRADIENTS)]
+    for planned in chosen:
+        interruption.check()
+        losses, _, _ = scored(network, loader.batch(planned).to(network.device), None)
+        for square, gradient in zip(squares, gradients_of(losses.mean(), weights), strict=True):
+            square += gradient.square() / len(chosen)
+    return {name: square.sqrt() for name, square in zip(names, squares, strict=True)}
+
+
+def scored(network: LanguageModel, batch: StreamBatch, state: State | None) -> tuple[Tensor, Tensor, State]:
+    """Return a window's losses ``(columns, steps)``, its hidden states, and the state after it."""
+    with torch.backends.cudnn.flags(enabled=not torch.is_grad_enabled()):
+        hidden, after = network(batch.inputs, state)
+    losses = network.decoder.losses(hidden.flatten(0, 1), batch.targets.flatten())
+    return losses.view_as(batch.targets), hidden.detach(), mapped(as_state(after), Tensor.detach)
+
+
+class Losses(NamedTuple):
+    """What a pass over a text found, of every token in the order of the text.
+
+    Attributes:
+        network: ``(tokens,)`` in nats.
+        cache: of each of the cache's choices ``(choices, tokens)``; that of the network where it is empty.
+    """
+
+    network: Reals
+    cache: Reals
+
+
+class Kept:
+    """What is known so far of an adaptive scoring, in a file beside the run.
+
+    Args:
+        path: the file; None keeps nothing.
+        key: what decides the figures; a file of another key is begun anew.
+    """
+
+    def __init__(self, path: Path | None, key: str) -> None:
+        self.path, self.key, self.saved = path, key, time.monotonic()
+        self.content: dict[str, Any] = {"key": key, "passes": {}, "place": None}
+        if path is None or not path.exists():
+            return
+        try:
+            found = read_kept(path)
+        except DamagedFileError as error:
+            console.print(f"{error} It is begun anew.", style="yellow", markup=False)
+            return
+        if found["key"] == key:
+            self.content = found
+
+    def save(self) -> None:
+        """Write the file, whole or not at all."""
+        self.saved = time.monotonic()
+        if self.path is not None:
+            with written_beside(self.path) as unfinished:
+                torch.save(self.content, unfinished)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether what is known should be saved again."""
+        return time.monotonic() - self.saved > SAVED_EVERY
+
+
+def read_kept(path: Path) -> dict[str, Any]:
+    """Return what a file of :class:`Kept` holds, executing nothing of it.
+
+    Raises:
+        DamagedFileError: if it is no such file.
+    """
+    check_sums(path)
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+        check_unfolded(found, most=path.stat().st_size)
+        is_whole = set(found) == {"key", "passes", "place"} and isinstance(found["passes"], dict)
+        if not is_whole or not isinstance(found["key"], str):
+            raise NotPlainError("it lacks a part")
+    except Exception as error:  # whatever torch says of bytes that are none of its own
+        raise DamagedFileError(f"{path} is damaged, or no file of an adaptive scoring.") from error
+    return cast(dict[str, Any], found)
+
+
+class Ways(NamedTuple):
+    """How a scoring adapts.
+
+    Attributes:
+        cache: by a cache of hidden states.
+        dynamic: by steps on the weights.
+        columns: columns of the text that are read side by side; None as in training's scoring.
+        steps: of a window; None for ``STEPS`` with steps on the weights, else as in training's scoring.
+        together: whether the figures of a mixture with the trigrams are told, too.
+        weight: of the trigrams in it; None for that which is best on validation.
+    """
+
+    cache: bool = False
+    dynamic: bool = False
+    columns: int | None = None
+    steps: int | None = None
+    together: bool = False
+    weight: float | None = None
+
+    def loader(self, data: LanguageData, stage: str) -> StreamLoader:
+        """Return the windows of a stage's text."""
+        columns = data.evaluation_batch_size if self.columns is None else self.columns
+        steps = self.steps or (STEPS if self.dynamic else data.bptt)
+        return StreamLoader(data.stream(stage, columns), steps)
+
+    def __str__(self) -> str:
+        return " and ".join(
+            name for name, is_on in (("cache", self.cache), ("dynamic", self.dynamic)) if is_on
+        )
+
+
+class Scoring:
+    """One adaptive pass over a text.
+
+    Args:
+        network: is changed by dynamic evaluation, so a copy of one's own.
+        loader: the text's windows.
+        cache: remembers; None for no cache.
+        dynamic: takes steps on the network; None for none.
+    """
+
+    def __init__(
+        self, network: LanguageModel, loader: StreamLoader, cache: Cache | None, dynamic: Dynamic | None
+    ) -> None:
+        self.network, self.loader, self.cache, self.dynamic = network, loader, cache, dynamic
+        self.state: State | None = None
+        self.windows = 0
+        self.found: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def read(self, batch: StreamBatch) -> None:
+        """Score a window, and only then learn from it."""
+        batch = batch.to(self.network.device)
+        with torch.set_grad_enabled(self.dynamic is not None):
+            losses, hidden, self.state = scored(self.network, batch, self.state)
+        counted = torch.ones_like(losses) if batch.valid is None else batch.valid.to(losses.dtype)
+        beside = losses.new_zeros(0, *losses.shape)
+        if self.cache is not None:
+            beside = self.cache.losses(hidden, batch.targets)
+            beside = torch.where(beside.isnan(), losses.detach(), beside)
+        self.found.append((losses.detach().cpu(), beside.cpu(), counted.bool().cpu()))
+        if self.dynamic is not None:
+            self.dynamic.step((losses * counted).sum() / counted.sum())
+        self.windows += 1
+
+    def run(self, name: str, kept: Kept, most: int | None = None) -> Losses:
+        """Score the text, or what is left of it, and keep what is found under ``name``.
+
+        Args:
+            name: of the pass.
+            kept: where it may have got to before, and where it is noted.
+            most: windows that are read; None for all.
+        """
+        if name in kept.content["passes"]:
+            return Losses(*(part.numpy() for part in kept.content["passes"][name]))
+        plan = self.loader.plan(0)[:most]
+        place = kept.content["place"]
+        if place is not None and place["name"] == name:
+            try:
+                self.take(place)
+            except (LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+                raise DamagedFileError(f"{kept.path} is damaged: remove it, and begin anew.") from error
+        with self.progress(name, len(plan)) as shown:
+            for planned in plan[self.windows :]:
+                self.stop_if_asked(name, kept)
+                self.read(self.loader.batch(planned))
+                shown()
+        network, cache, counted = (torch.cat(parts, dim=-1) for parts in zip(*self.found, strict=True))
+        kept.content["passes"][name] = (network[counted], cache[:, counted])
+        kept.content["place"] = None
+        kept.save()
+        return Losses(network[counted].numpy(), cache[:, counted].numpy())
+
+    def stop_if_asked(self, name: str, kept: Kept) -> None:
+        """Note the place now and then, and before the work ends here."""
+        try:
+            interruption.check()
+        except interruption.Interrupted:
+            kept.content["place"] = self.place(name)
+            kept.save()
+            raise
+        if kept.is_due:
+            kept.content["place"] = self.place(name)
+            kept.save()
+
+    def place(self, name: str) -> dict[str, Any]:
+        """Return all that going on from here takes, as plain data."""
+        joined = [torch.cat(parts, dim=-1) for parts in zip(*self.found, strict=True)]
+        return {
+            "name": name,
+            "windows": self.windows,
+            "found": joined,
+            "state": self.state and mapped(self.state, Tensor.cpu),
+            "weights": self.dynamic and [weight.detach().cpu() for weight in self.dynamic.weights],
+            "keys": self.cache and self.cache.keys,
+            "values": self.cache and self.cache.values,
+        }
+
+    def take(self, place: Mapping[str, Any]) -> None:
+        """Go on from a place."""
+        device = self.network.device
+        self.windows, self.found = place["windows"], [tuple(place["found"])] if place["found"] else []
+        self.state = place["state"] and mapped(as_state(place["state"]), lambda part: part.to(device))
+        if self.cache is not None and place["keys"] is not None:
+            self.cache.keys, self.cache.values = place["keys"].to(device), place["values"].to(device)
+        if self.dynamic is not None and place["weights"]:
+            with torch.no_grad():
+                for weight, now in zip(self.dynamic.weights, place["weights"], strict=True):
+                    weight.copy_(now)
+
+    @contextmanager
+    def progress(self, name: str, total: int) -> Iterator[Callable[[], None]]:
+        """Show how far a pass is, how fast, and how long it takes yet; yield what counts a window."""
+        tokens = self.loader.stream.columns * self.loader.bptt
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[rate]:,.0f} tokens/s"),
+            TimeRemainingColumn(compact=True),
+        )
+        began, first = time.monotonic(), self.windows
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            row = bar.add_task(name, total=total, completed=first, rate=0.0)
+
+            def shown() -> None:
+                rate = (self.windows - first) * tokens / max(1e-9, time.monotonic() - began)
+                bar.update(row, completed=self.windows, rate=rate)
+
+            yield shown
+        seconds = time.monotonic() - began
+        read = (self.windows - first) * tokens
+        console.print(
+            f"{name}: {seconds:,.0f} s, {read / max(seconds, 1e-9):,.0f} tokens/s", markup=False, style="dim"
+        )
+
+
+class Adaptive:
+    """An adaptive scoring: what is tuned on validation, and then asked of a split.
+
+    Args:
+        network: a trained language model; it is not changed.
+        data: prepared, its vocabulary the network's.
+        ways: how the scoring adapts.
+        kept: what is known of it so far.
+        weight: of the trigrams in a mixture; None for that which is best on validation.
+    """
+
+    def __init__(
+        self,
+        network: LanguageModel,
+        data: LanguageData,
+        ways: Ways,
+        kept: Kept,
+        weight: float | None = None,
+    ) -> None:
+        self.network, self.data, self.ways, self.kept, self.weight = network, data, ways, kept, weight
+        self.sizes = gradient_sizes(network, ways.loader(data, "train")) if ways.dynamic else {}
+
+    def scored(
+        self, stage: str, name: str, dynamic: Pair | None, choices: Sequence[Pair], most: int | None = None
+    ) -> Losses:
+        """Score a stage's text with a rate and a decay, or none, and for each of the cache's choices."""
+        network = copy.deepcopy(self.network).eval()
+        steps = None if dynamic is None else Dynamic(network, *dynamic, self.sizes)
+        cache = Cache(choices) if choices else None
+        return Scoring(network, self.ways.loader(self.data, stage), cache, steps).run(name, self.kept, most)
+
+    def best_steps(self) -> Pair:
+        """Return the rate, and for it the decay, of the least loss on the first windows of validation."""
+
+        def loss(rate: float, decay: float) -> float:
+            name = f"rate={rate:g} decay={decay:g}"
+            value = float(self.scored("validation", name, (rate, decay), (), TRIED).network.mean())
+            console.print(f"  {name}: perplexity {perplexity(value):.2f}", markup=False)
+            return value
+
+        columns = self.ways.loader(self.data, "validation").stream.columns
+        console.print(
+            f"Dynamic evaluation, on the first {TRIED:,} windows of validation, {columns} columns:",
+            markup=False,
+        )
+        rate = min(RATES, key=lambda rate: loss(rate, DECAYS[1]))
+        decay = min(DECAYS, key=lambda decay: loss(rate, decay))
+        return rate, decay
+
+    def figures(self, split: str, answers: Mapping[str, Reals] | None = None) -> dict[str, Any]:
+        """Return the figures of a split, and what was tuned for them on validation.
+
+        Args:
+            split: ``validation`` or ``test``.
+            answers: losses of the trigrams of both texts ``(tokens,)``, to mix with; None for no mixture.
+        """
+        tuned: dict[str, float] = {}
+        dynamic = self.best_steps() if self.ways.dynamic else None
+        if dynamic is not None:
+            tuned |= {"rate": dynamic[0], "decay": dynamic[1]}
+        choices = list(product(WINDOWS, FLATNESSES)) if self.ways.cache else []
+        tried = self.scored("validation", "validation", dynamic, choices)
+        found, chosen = tried.network, 0
+        if choices:
+            chosen, weight = best_choice(tried, choices)
+            window, flatness = choices[chosen]
+            tuned |= {"window": window, "flatness": flatness, "weight": weight}
+            found = mixed_losses(tried.network, tried.cache[chosen], weight)
+        losses = {"validation": found}
+        if split == "test":
+            asked = self.scored("test", "test", dynamic, [choices[chosen]] if choices else [])
+            losses["test"] = (
+                mixed_losses(asked.network, asked.cache[0], tuned["weight"]) if choices else asked.network
+            )
+        result = {"ways": str(self.ways), "tuned": tuned, **figures_of(losses[split])}
+        if answers is not None:
+            result["together"] = mixed_with(losses, answers, split, self.weight).as_row()
+        return result
+
+
+def adapted(
+    network: LanguageModel, data: LanguageData, split: str, ways: Ways, file: Path | None
+) -> dict[str, Any]:
+    """Return the figures of a split whose scoring adapts, and what was tuned for them on validation.
+
+    Args:
+        network: a trained language model, in evaluation mode; it is not changed.
+        data: prepared, its vocabulary the network's.
+        split: ``validation`` or ``test``.
+        ways: how the scoring adapts.
+        file: keeps what is known of it so far; None for none.
+
+    Returns:
+        ``ways``, ``tuned``, ``perplexity``, ``loss``, and perhaps ``together``.
+    """
+    answers = data.trigram_answers() if ways.together else None
+    digest = sha256(data.encoded.key.encode())
+    for name, weight in network.state_dict().items():
+        digest.update(name.encode() + weight.detach().cpu().numpy().tobytes())
+    asked = ways._replace(together=False, weight=None)
+    key = f"{asked!r} {split} {data.bptt} {data.evaluation_batch_size} {digest.hexdigest()}"
+    return Adaptive(network, data, asked, Kept(file, key), ways.weight).figures(split, answers)
+
+
+def best_choice(tried: Losses, choices: Sequence[Pair]) -> tuple[int, float]:
+    """Return the number and the weight of the cache that is best on a text; print what each reaches."""
+    console.print("Cache, on validation:", markup=False)
+    best = (math.inf, 0, 0.0)
+    for number, ((window, flatness), cache) in enumerate(zip(choices, tried.cache, strict=True)):
+
+        def loss(share: float, cache: Reals = cache) -> float:
+            return float(mixed_losses(tried.network, cache, share).mean())
+
+        weight = best_weight(loss)
+        best = min(best, (loss(weight), number, weight))
+        console.print(
+            f"  window={window:g} flatness={flatness:g} weight={weight:.3f}: "
+            f"perplexity {perplexity(loss(weight)):.2f}",
+            markup=False,
+        )
+    return best[1], best[2]
+
+
+def mixed_with(
+    losses: Mapping[str, Reals], answers: Mapping[str, Reals], split: str, weight: float | None
+) -> Mixture:
+    """Return the figures of a mixture with the trigrams; without a weight by that which suits validation."""
+    if weight is None:
+        weight = best_weight(
+            lambda share: float(mixed_losses(losses["validation"], answers["validation"], share).mean())
+        )
+    return Mixture(weight, figures_of(mixed_losses(losses[split], answers[split], weight)))
+
+
+def figures_of(losses: Reals) -> dict[str, float]:
+    """Return perplexity and mean loss of tokens."""
+    loss = float(losses.mean(dtype=np.float64))
+    return {"perplexity": perplexity(loss), "loss": loss}
+
+
+def perplexity(loss: float) -> float:
+    """Return the exponential of a mean loss; infinite where it has none."""
+    return math.exp(loss) if loss < 700 else math.inf
