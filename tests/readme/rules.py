@@ -231,7 +231,7 @@ def helped(words: list[str], reader: Reader) -> None:
     assert reader.give(Path(words[1]).stem, "--help") == 0
 
 
-ELSEWHERE = r"experiment=(segrnn|an4)|data=(series|hf)|init_from=model"
+ELSEWHERE = r"experiment=(segrnn|an4|fsdd)|data=(series|hf)|init_from=model"
 TRAIN = r"python scripts/train\.py"
 RULES: dict[str, Callable[[list[str], Reader], None]] = {
     r"python3 -m venv \.venv|\. \.venv/bin/activate|pytest -n 2": environment,

@@ -63,6 +63,14 @@ def test_features_are_those_of_scipy() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("together", [1, 7, 98])
+def test_a_long_sound_is_heard_in_parts(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    log_mel = LogMel(8000, bands=23)
+    whole = log_mel(SAMPLES)
+    monkeypatch.setattr("rnnlab.signals.log_mel.TOGETHER", together)
+    np.testing.assert_allclose(log_mel(SAMPLES), whole, atol=1e-5)
+
+
 def test_bands_that_can_not_be_told_apart_are_refused() -> None:
     with pytest.raises(ConfigError, match="can't tell so many apart"):
         LogMel(8000, bands=200)
@@ -122,7 +130,7 @@ def test_sphere_and_stereo(order: str) -> None:
         (b"NIST_1A\n   1024\nnothing", "header"),
         (b"RIFF\x00\x00\x00\x00WAVE", "no sound|damaged"),
         (wav(np.full(100, np.nan, np.float32)), "no numbers"),
-        (b"some text", "no recording"),
+        (b"some text", "no recording that can be read, or is damaged: Format"),
     ],
 )
 def test_a_damaged_recording_is_named(content: bytes, message: str) -> None:

@@ -164,5 +164,6 @@ def _other(content: bytes, name: str) -> tuple[Samples, int]:
     try:
         samples, rate = soundfile.read(io.BytesIO(content), dtype="float32")
     except (RuntimeError, TypeError, ValueError, MemoryError) as error:
-        raise DataError(f"{name} is no recording that can be read, or is damaged: {error}") from error
+        reason = str(error).rpartition(">: ")[2]  # soundfile names the object in memory, too
+        raise DataError(f"{name} is no recording that can be read, or is damaged: {reason}") from error
     return samples, int(rate)

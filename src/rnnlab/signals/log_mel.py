@@ -15,6 +15,8 @@ Floats = npt.NDArray[np.float32]
 
 QUIETEST = 1e-10
 """Energy of a band below which nothing is told apart; of samples from -1 to 1."""
+TOGETHER = 8192
+"""Frames whose spectra are in memory at once: some eighty seconds of an hour."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,15 @@ class LogMel:
 
     def of_emphasized(self, samples: Floats) -> Floats:
         """Return the features ``(frames, bands)`` of samples that :meth:`emphasized` returned."""
+        count = self.frames_of(len(samples))
+        parts = [
+            self._together(samples[first * self.step :][: (TOGETHER - 1) * self.step + self.width])
+            for first in range(0, count, TOGETHER)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _together(self, samples: Floats) -> Floats:
+        """Return the features of frames whose spectra fit into memory together."""
         lacking = max(0, self.width - len(samples))
         around = self.size - self.width
         padded = np.pad(samples, (around // 2, around - around // 2 + lacking))
