@@ -63,7 +63,7 @@ def test_a_text_is_scored_by_a_language_model_and_by_no_classifier(
     assert told["metrics"]["perplexity"] > 1
     capsys.readouterr()
     assert command("evaluate", f"run={sentiment.folder}", f"data={book}") == 2
-    assert "the data has no classes" in capsys.readouterr().err.replace("\n", " ")
+    assert "has no labels" in capsys.readouterr().err.replace("\n", " ")
     assert command("evaluate", f"run={language.folder}", f"data={book}", "data.corpus.label_column=a") == 2
 
 
