@@ -6,8 +6,7 @@ import lightning
 import pytest
 import torch
 
-from rnnlab.argument_types import fits, type_hints_of
-from rnnlab.build import check_arguments
+from rnnlab.build import check_arguments, fits, type_hints_of
 from rnnlab.encoder.recurrent import RecurrentEncoder
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.sentiment.task import SentimentClassifier

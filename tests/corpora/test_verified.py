@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from rnnlab.corpora.verified import examined_once
+from rnnlab.corpora.text_files import examined_once
 from rnnlab.errors import DataError
 from rnnlab.folders import cache_folder
 

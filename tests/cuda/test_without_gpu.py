@@ -14,8 +14,8 @@ from rnnlab.benchmarks import made_up
 from rnnlab.benchmarks.made_up import MadeUp, encoder
 from rnnlab.errors import ConfigError
 from rnnlab.files.checkpoint_file import CHECKPOINT_FORMAT, read_checkpoint
+from rnnlab.training.checkpoints import RandomStates
 from rnnlab.training.hardware import accelerator_of, check_accelerator
-from rnnlab.training.random_states import RandomStates
 
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 # Not LSTM: oneDNN's takes no narrow numbers on a CPU without units for them, and a run is told so.

@@ -11,9 +11,14 @@ from rnnlab.encoder.recurrent import RecurrentEncoder
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.forecasting.decoders import Recursive, Shape
 from rnnlab.tasks.forecasting.losses import LOSSES, loss_named
-from rnnlab.tasks.forecasting.network import DECODERS, ForecastNetwork, build_decoder
+from rnnlab.tasks.forecasting.network import (
+    DECODERS,
+    WINDOW_SCALINGS,
+    ForecastNetwork,
+    WindowScaling,
+    build_decoder,
+)
 from rnnlab.tasks.forecasting.segments import Segments
-from rnnlab.tasks.forecasting.window_scaling import WINDOW_SCALINGS, WindowScaling
 from tests.forecasting.encoders import PlainEncoder
 
 LEVELS = (0.1, 0.5, 0.9)

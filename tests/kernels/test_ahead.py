@@ -12,7 +12,7 @@ import pytest
 
 import rnnlab
 from rnnlab.kernels import compiler
-from rnnlab.kernels.toolchain import numba
+from rnnlab.kernels.compiler import numba
 
 PACKAGE = Path(rnnlab.__file__).parent
 ONE_PASS = """

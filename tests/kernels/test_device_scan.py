@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rnnlab.cells import cell_named
 from rnnlab.cells.cell import ElementwiseCell
-from rnnlab.encoder.elementwise import ElementwiseScans
+from rnnlab.encoder.backends import ElementwiseScans
 from rnnlab.encoder.scans import StepScans
 
 LENGTHS = torch.tensor([3, 1, 4])

@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnlab.kernels import compiler
-from rnnlab.kernels.activations import sigmoid, tanh
-from rnnlab.kernels.room import room
+from rnnlab.kernels.arena import room
+from rnnlab.kernels.compiler import numba
 from rnnlab.kernels.rows import rows_of
-from rnnlab.kernels.toolchain import numba
-from rnnlab.kernels.vectors import add_row, copy_row, place, place_in_matrix
+from rnnlab.kernels.vectors import add_row, copy_row, place, place_in_matrix, sigmoid, tanh
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=400))

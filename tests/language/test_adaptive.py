@@ -10,9 +10,9 @@ import torch
 
 from rnnlab import interruption
 from rnnlab.data.streams import StreamLoader, TokenStream
+from rnnlab.tasks.baselines import mixed_losses
 from rnnlab.tasks.language_model.adaptive import Cache, Dynamic, Kept, Losses, Scoring, gradient_sizes
 from rnnlab.tasks.language_model.task import LanguageModel
-from rnnlab.tasks.together import mixed_losses
 from tests.language.streams import GRU, VOCABULARY
 
 CHOICES = [(40, 0.5), (5, 2.0)]

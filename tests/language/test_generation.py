@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.tasks.language_model.generation import TextGenerator, TextStream
-from rnnlab.tasks.language_model.sampling import Sampling
+from rnnlab.tasks.language_model.generation import Sampling, TextGenerator, TextStream
 from rnnlab.text.tokenizers import BasicEnglish, BytePairs, Characters, Tokenizer, Whitespace
 from rnnlab.text.vocabulary import EOS_ID, Vocabulary
 from tests.language.streams import GRU, language_model

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rnnlab.errors import DataError
-from rnnlab.tasks.language_model.sampling import Sampling
+from rnnlab.tasks.language_model.generation import Sampling
 from rnnlab.text.vocabulary import UNK_ID
 from tests.language.test_generation import SCORES, WORDS, generator, random
 

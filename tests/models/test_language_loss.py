@@ -7,7 +7,7 @@ import torch
 
 from rnnlab.data.batch import Batch
 from rnnlab.errors import ConfigError
-from rnnlab.tasks.sentiment.language_loss import LanguageLoss, following
+from rnnlab.tasks.sentiment.fine_tuning import LanguageLoss, following
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.text.vocabulary import EOS_ID
 

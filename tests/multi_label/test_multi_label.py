@@ -16,8 +16,8 @@ from rnnlab.corpora.labelled_subset import LabelledSubset
 from rnnlab.corpora.tables import Table
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.runs.data_section import data_section
-from rnnlab.runs.ensemble import evaluated_together
 from rnnlab.runs.evaluation import evaluated
+from rnnlab.runs.evaluation_report import evaluated_together
 from rnnlab.tasks.multi_label.figures import best_threshold, label_figures
 from rnnlab.training.fit import assemble_data, assemble_task
 from tests.runs.conftest import ROOT, Finished, composed, finish

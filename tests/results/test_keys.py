@@ -5,8 +5,7 @@ import pytest
 from rnnlab.errors import ConfigError
 from rnnlab.results.conditions import conditions
 from rnnlab.results.differing_keys import differing_keys, full_name, short_names
-from rnnlab.results.found_runs import flat, found_under
-from rnnlab.results.job_words import told_by_words
+from rnnlab.results.found_runs import flat, found_under, told_by_words
 from tests.results.run_makers import config, finished
 
 

@@ -88,7 +88,7 @@ def test_other_data_is_read_with_the_models_vocabulary_and_classes(
     table.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in lines))
     data = {
         "name": "mine.csv",
-        "corpus": {"_target_": "rnnlab.runs.scored_table.ScoredTable", "file": str(table)},
+        "corpus": {"_target_": "rnnlab.runs.data_section.ScoredTable", "file": str(table)},
         "vocabulary": {},
     }
     with pytest.raises(ConfigError, match="labels=neg,pos, or turned round"):

@@ -9,7 +9,7 @@ import pytest
 
 from rnnlab.errors import ConfigError
 from rnnlab.figures.documents import ScoredDocuments
-from rnnlab.tasks.sentiment.curves import FIGURES, points_of, write_curves
+from rnnlab.tasks.sentiment.recorded_documents import FIGURES, points_of, write_curves
 from tests.runs.conftest import Finished
 
 Command = Callable[..., int]

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 import rnnlab
-from rnnlab.encoder.integrated_gradients import integrated_gradients
-from rnnlab.encoder.shapley import shapley_values
+from rnnlab.encoder.attribution import integrated_gradients, shapley_values
 from rnnlab.errors import ConfigError
 from rnnlab.figures.explanation import Explanation, body
 from rnnlab.tasks.sentiment.task import SentimentClassifier

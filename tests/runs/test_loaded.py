@@ -14,7 +14,7 @@ import torch
 
 import rnnlab
 from rnnlab.errors import ConfigError, RunError
-from rnnlab.tasks.language_model.sampling import Sampling
+from rnnlab.tasks.language_model.generation import Sampling
 from rnnlab.tasks.sentiment.answers import TrainedClassifier
 from tests.runs.conftest import Finished
 

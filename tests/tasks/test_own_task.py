@@ -24,7 +24,7 @@ import numpy as np
 from torch import nn
 
 from rnnlab.data.bucketing import BucketedBatches
-from rnnlab.data.sequences import SequenceLoader
+from rnnlab.data.documents import SequenceLoader
 from rnnlab.data.task_data import TaskData
 from rnnlab.encoder.encoder import build_encoder
 from rnnlab.tasks.task import Task

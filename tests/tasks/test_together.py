@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from rnnlab.errors import DataError
+from rnnlab.tasks.baselines import best_weight, mixed_log_odds, mixed_losses
 from rnnlab.tasks.language_model.baselines import mixed as mixed_with_trigrams
 from rnnlab.tasks.language_model.kneser_ney import KneserNey
-from rnnlab.tasks.together import best_weight, mixed_log_odds, mixed_losses
 from rnnlab.training.train import train
 from tests.training.conftest import write_reviews
 

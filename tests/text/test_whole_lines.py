@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from rnnlab.errors import DataError
+from rnnlab.text.encoding_pass import advice, cut_of
 from rnnlab.text.tokenizers import BasicEnglish, Characters, Whitespace
-from rnnlab.text.whole_lines import advice, cut_of
 from rnnlab.training.fit import assemble_data
 from tests.training.conftest import compose, reviews
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from rnnlab.training import fit as fit_module
-from rnnlab.training.allocation import keep_freed_memory
+from rnnlab.training.overhead import keep_freed_memory
 
 FAULTS = """
 import ctypes, resource, sys
-from rnnlab.training.allocation import keep_freed_memory
+from rnnlab.training.overhead import keep_freed_memory
 how, blocks, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]) << 20
 library = ctypes.CDLL(None)
 library.malloc.restype, library.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]

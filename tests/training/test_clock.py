@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from rnnlab.kernels import waiting as waiting_module
-from rnnlab.kernels.compiler import Kernel
-from rnnlab.kernels.waiting import seconds_waited, waiting
+from rnnlab.kernels import compiler as waiting_module
+from rnnlab.kernels.compiler import Kernel, seconds_waited, waiting
 from rnnlab.training import clock as clock_module
 from rnnlab.training.fit import fit
 

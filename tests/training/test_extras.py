@@ -12,8 +12,8 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from rnnlab.errors import ConfigError
-from rnnlab.training.extras import built_entries
 from rnnlab.training.fit import fit
+from rnnlab.training.loggers import built_entries
 
 Compose = Callable[..., dict[str, Any]]
 HERE = "tests.training.test_extras"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from rnnlab.errors import ConfigError, RunError
-from rnnlab.runs.ensemble import evaluated_together
 from rnnlab.runs.evaluation import evaluated
+from rnnlab.runs.evaluation_report import evaluated_together
 from rnnlab.runs.load import load
 from rnnlab.tasks.sentiment.answers import classifier_scores
 from rnnlab.text.vocabulary import EOS_ID

@@ -5,8 +5,8 @@ import torch
 
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.language_model.task import LanguageModel
+from rnnlab.tasks.sentiment.init_from import WordsTaken, take_language_model
 from rnnlab.tasks.sentiment.task import SentimentClassifier
-from rnnlab.tasks.sentiment.transfer import WordsTaken, take_language_model
 from rnnlab.text.vocabulary import Vocabulary
 
 GRU = {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder", "hidden_size": 4}

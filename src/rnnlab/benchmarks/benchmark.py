@@ -28,9 +28,9 @@ from rnnlab.errors import ConfigError
 from rnnlab.shortage import told_when_short
 from rnnlab.tasks.task import Task
 from rnnlab.terminal import console
-from rnnlab.training.allocation import keep_freed_memory
 from rnnlab.training.checks import build_trainer
 from rnnlab.training.hardware import check_accelerator
+from rnnlab.training.overhead import keep_freed_memory
 from rnnlab.training.processes import quieten
 
 log = logging.getLogger(__name__)

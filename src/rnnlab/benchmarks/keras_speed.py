@@ -27,8 +27,8 @@ from rnnlab.data.documents import FlatDocuments
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import RunError
 from rnnlab.interruption import waiting
-from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.fit import assemble_data, assemble_task
+from rnnlab.training.progress import encoding_progress
 
 PROGRAM = Path(__file__).with_name("keras_program.py")
 _SECONDS_TO_END = 20

@@ -21,11 +21,11 @@ from torch import Tensor
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.cells.cell import ElementwiseCell
 from rnnlab.data.documents import truncated_lengths
-from rnnlab.encoder.elementwise import kernels_named
+from rnnlab.encoder.backends import kernels_named
 from rnnlab.encoder.recurrent import Direction, RecurrentEncoder
 from rnnlab.tasks.sentiment.data import SentimentData
-from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.fit import assemble_data
+from rnnlab.training.progress import encoding_progress
 
 log = logging.getLogger(__name__)
 

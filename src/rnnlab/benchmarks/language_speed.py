@@ -17,8 +17,8 @@ from rnnlab.benchmarks.turns import Pace, Turn, pace, paired, summary, take_turn
 from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, decayed_apart
 from rnnlab.tasks.language_model.data import LanguageData
-from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.fit import assemble_data, assemble_task
+from rnnlab.training.progress import encoding_progress
 
 log = logging.getLogger(__name__)
 

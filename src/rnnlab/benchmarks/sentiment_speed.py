@@ -19,8 +19,8 @@ from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, decayed_apart
 from rnnlab.tasks.sentiment.data import SentimentData
 from rnnlab.tasks.sentiment.task import SentimentClassifier
-from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.fit import assemble_data, assemble_task
+from rnnlab.training.progress import encoding_progress
 
 log = logging.getLogger(__name__)
 

@@ -42,7 +42,7 @@ def generate(arguments: Arguments) -> None:
     from rnnlab.interruption import check
     from rnnlab.named_classes import trusted_packages
     from rnnlab.runs.load import load
-    from rnnlab.tasks.language_model.sampling import Sampling
+    from rnnlab.tasks.language_model.generation import Sampling
     from rnnlab.terminal import errors, why_unheard
     from rnnlab.visible import visible
 

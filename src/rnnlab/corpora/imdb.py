@@ -10,7 +10,7 @@ from rnnlab.corpora.archives import tar_members
 from rnnlab.corpora.corpus import Corpus, Document, check_split, fingerprint_of
 from rnnlab.corpora.download import published_file
 from rnnlab.corpora.holdout import check_fractions, split_by_class
-from rnnlab.corpora.verified import examined_once
+from rnnlab.corpora.text_files import examined_once
 from rnnlab.errors import DataError
 
 ARCHIVE = "aclImdb_v1.tar.gz"

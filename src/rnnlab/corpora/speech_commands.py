@@ -7,8 +7,7 @@ from pathlib import Path
 from rnnlab.corpora.corpus import check_split, fingerprint_of
 from rnnlab.corpora.sound import Sound, sound_of
 from rnnlab.corpora.spoken import SpokenCorpus, Utterance
-from rnnlab.corpora.text_files import decoded_lines, digest_of
-from rnnlab.corpora.verified import examined_once
+from rnnlab.corpora.text_files import decoded_lines, digest_of, examined_once
 from rnnlab.errors import DataError
 from rnnlab.folders import cache_folder, data_folder
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from rnnlab.corpora.corpus import Corpus, Document, check_split
 from rnnlab.corpora.sound import Sound
-from rnnlab.corpora.verified import examined_once
+from rnnlab.corpora.text_files import examined_once
 from rnnlab.errors import DataError
 from rnnlab.folders import cache_folder, data_folder
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from rnnlab.corpora.archives import zip_member
 from rnnlab.corpora.download import published_file
 from rnnlab.corpora.published_lines import Published, PublishedLines
-from rnnlab.corpora.verified import examined_once
+from rnnlab.corpora.text_files import examined_once
 
 ARCHIVE = "wikitext-2-v1.zip"
 URL = f"https://wikitext.smerity.com/{ARCHIVE}"

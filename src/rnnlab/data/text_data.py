@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnnlab.argument_types import fits, said
+from rnnlab.build import fits, said
 from rnnlab.corpora.corpus import Corpus, check_split
 from rnnlab.corpora.labels import Classes
 from rnnlab.corpora.memory_problems import MemoryProblem
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.text.encoded import EncodedCorpus, EncodedSplit, Progress, encoded_corpus
+from rnnlab.text.encoding_pass import Cut, advice, cut_of, letters_of
 from rnnlab.text.tokenizer_identity import probed
 from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.text.vocabulary import SPECIALS, NoTokensError
-from rnnlab.text.whole_lines import Cut, advice, cut_of, letters_of
 
 if TYPE_CHECKING:
     from rnnlab.tasks.answers import OpenedRun

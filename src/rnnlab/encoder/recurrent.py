@@ -10,10 +10,18 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, pad
 
 from rnnlab.cells.cell import Cell, State, TorchCell, Weights
-from rnnlab.encoder.arguments import check_inputs, check_lengths, check_state, shortest_and_longest
+from rnnlab.encoder.arguments import (
+    built_cell,
+    check_inputs,
+    check_lengths,
+    check_sizes,
+    check_state,
+    checked_units,
+    shortest_and_longest,
+    size_for,
+)
 from rnnlab.encoder.backends import check_backend, scans_for
 from rnnlab.encoder.blocks import Blocks
-from rnnlab.encoder.chosen import built_cell, check_sizes, checked_units, size_for
 from rnnlab.encoder.scans import Scans, TorchScans, packed_pass
 from rnnlab.encoder.trace import EncoderTrace, LayerTrace, fine, traced_layer
 from rnnlab.errors import ConfigError

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from rnnlab.cells.cell import State
-from rnnlab.encoder.chosen import built_cell
+from rnnlab.encoder.arguments import built_cell
 from rnnlab.encoder.dropout import LockedDropout, with_dropped_weights
 from rnnlab.encoder.recurrent import Direction, RecurrentEncoder
 from rnnlab.encoder.trace import EncoderTrace, LayerTrace, fine

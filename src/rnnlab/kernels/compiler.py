@@ -1,16 +1,4 @@
-"""Compilation of the scans by numba: when first needed, kept on disk, and said.
-
-Only the entry points (``Kernel``) are kept; what they call is part of them. numba does not notice that a
-function called from another module has changed, so the folder is named after the text of the modules here;
-and after their place and time, which numba goes by: a checkout that was moved compiles anew, and says so.
-Processes that need the same code at once do not all compile it: one does, the others wait for it.
-
-A scan is compiled by a process made for it (``ahead.py``), and read from disk by the one that needs it: so
-both halves are compiled at once, and in the quick way of ``_OptimizedOnce``. In a process that compiles in
-that way, LLVM links an entry point to parts that were not optimized: there the scan is five to eight times
-slower than in every later process (measured), and differs in last digits. Where no process can be made, or no
-folder written, this one compiles in numba's own way, which has neither fault and takes twice as long.
-"""
+"""Compilation of the scans by numba: when first needed, kept on disk, said, and how long it took."""
 
 import hashlib
 import logging
@@ -23,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -32,8 +21,44 @@ from numpy.typing import DTypeLike
 from torch import Tensor
 
 from rnnlab.folders import cache_folder
-from rnnlab.kernels.toolchain import Compiler, Listener, binding, install_listener, numba
-from rnnlab.kernels.waiting import waiting
+
+numba: Any = import_module("numba")
+types: Any = numba.types
+cgutils: Any = import_module("numba.core.cgutils")
+intrinsic: Any = import_module("numba.extending").intrinsic
+overload: Any = import_module("numba.extending").overload
+Compiler: Any = import_module("numba.core.compiler").Compiler
+Listener: Any = import_module("numba.core.event").Listener
+install_listener: Any = import_module("numba.core.event").install_listener
+ir: Any = import_module("llvmlite.ir")
+binding: Any = import_module("llvmlite.binding")
+
+
+_total = 0.0
+_depth = 0
+_lock = threading.Lock()
+
+
+@contextmanager
+def waiting() -> Iterator[None]:
+    """Count the seconds of what is done within; of waits in one another the outermost counts."""
+    global _total, _depth
+    with _lock:
+        is_outermost, _depth = _depth == 0, _depth + 1
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        with _lock:
+            _depth -= 1
+            if is_outermost:
+                _total += time.perf_counter() - began
+
+
+def seconds_waited() -> float:
+    """Return the seconds since the process began."""
+    return _total
+
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +68,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # and infinity keep their meaning. The numpy error model divides by zero without a check, so loops vectorise.
 _OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 
-_PLAIN = ("__init__", "ahead", "device_scan", "elman", "room", "scans", "waiting")
+_PLAIN = ("__init__", "ahead", "device_scan", "elman", "scans")
 """Modules of this package in which nothing is compiled."""
 
 _PATIENCE = 120.0

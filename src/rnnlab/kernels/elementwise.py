@@ -30,11 +30,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnlab.kernels.activations import sigmoid, tanh
-from rnnlab.kernels.compiler import Kernel, compiled, compiled_apart, compiled_for, inlined, numbers_of
-from rnnlab.kernels.room import room
+from rnnlab.kernels.arena import room
+from rnnlab.kernels.compiler import Kernel, compiled, compiled_apart, compiled_for, inlined, numbers_of, types
 from rnnlab.kernels.team import claim, openmp, team_of
-from rnnlab.kernels.toolchain import types
+from rnnlab.kernels.vectors import sigmoid, tanh
 
 SMALL = 30_000
 """Numbers below which a second thread costs more than it brings."""

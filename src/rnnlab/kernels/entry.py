@@ -6,14 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnnlab.kernels.arena import Arena, cut_cube
-from rnnlab.kernels.compiler import Kernel, compiled, compiled_for
-from rnnlab.kernels.panels import Weights, panels_back, panels_forward
+from rnnlab.kernels.compiler import Kernel, compiled, compiled_for, types
+from rnnlab.kernels.product import Weights, panels_back, panels_forward
 from rnnlab.kernels.rows import Rows
 from rnnlab.kernels.team import claim, team_of
 from rnnlab.kernels.tile import padded
-from rnnlab.kernels.toolchain import types
-from rnnlab.kernels.walk import forward_walk
-from rnnlab.kernels.walk_back import Slopes, Sums, backward_walk
+from rnnlab.kernels.walk import Slopes, Sums, backward_walk, forward_walk
 
 
 class ScanKernels(NamedTuple):

@@ -12,11 +12,11 @@ of a gate taken before its activation function::
 
 from typing import Any
 
-from rnnlab.kernels.activations import sigmoid, tanh
 from rnnlab.kernels.compiler import compiled
 from rnnlab.kernels.entry import ScanKernels, backward_kernel, forward_kernel
 from rnnlab.kernels.product import add_product, affine
-from rnnlab.kernels.traffic import flat
+from rnnlab.kernels.rows import flat
+from rnnlab.kernels.vectors import sigmoid, tanh
 
 RESET, UPDATE, NEW, RECALL = 0, 1, 2, 3
 PLANES, STATES = 4, 1

@@ -13,11 +13,11 @@ On the way back, with d for the gradient of the loss, and d of a gate taken befo
 
 from typing import Any
 
-from rnnlab.kernels.activations import sigmoid, tanh
 from rnnlab.kernels.compiler import compiled
 from rnnlab.kernels.entry import ScanKernels, backward_kernel, forward_kernel
 from rnnlab.kernels.product import add_product
-from rnnlab.kernels.traffic import clear, flat
+from rnnlab.kernels.rows import clear, flat
+from rnnlab.kernels.vectors import sigmoid, tanh
 
 INPUT, FORGET, CANDIDATE, OUTPUT = 0, 1, 2, 3
 PLANES, STATES = 4, 2

@@ -13,8 +13,7 @@ from typing import Any
 
 import torch
 
-from rnnlab.kernels.compiler import inlined
-from rnnlab.kernels.toolchain import cgutils, intrinsic, ir, types
+from rnnlab.kernels.compiler import cgutils, inlined, intrinsic, ir, types
 
 _WORD = ir.IntType(64)
 _INT = ir.IntType(32)

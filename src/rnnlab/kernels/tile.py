@@ -10,8 +10,7 @@ Each element is summed over ``k`` in order, in its own lane: it does not depend 
 
 from typing import Any
 
-from rnnlab.kernels.compiler import compiled, vector_bytes
-from rnnlab.kernels.toolchain import cgutils, intrinsic, ir, types
+from rnnlab.kernels.compiler import cgutils, compiled, intrinsic, ir, types, vector_bytes
 
 VECTOR_BYTES = vector_bytes()
 TILE_VECTORS = 2

@@ -8,8 +8,7 @@ from typing import Any
 
 from rnnlab.errors import ConfigError
 from rnnlab.results.differing_keys import full_name
-from rnnlab.results.found_runs import FoundRun
-from rnnlab.results.job_words import plain
+from rnnlab.results.found_runs import FoundRun, plain
 
 SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,

@@ -14,8 +14,8 @@ from rnnlab.results.conditions import is_number
 from rnnlab.results.differing_keys import differing_keys, full_name, parting_keys, short_names
 from rnnlab.results.found_runs import SPLITS, FoundRun
 from rnnlab.results.grouped import Row, Spread, chance_of, grouped, spread
-from rnnlab.results.ordering import ordered
-from rnnlab.runs.outputs import check_output
+from rnnlab.results.tables import ordered
+from rnnlab.runs.text_tables import check_output
 from rnnlab.terminal import errors
 
 RATE = "tokens_per_second"

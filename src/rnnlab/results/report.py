@@ -21,9 +21,8 @@ from rnnlab.results.differing_keys import (
 )
 from rnnlab.results.found_runs import Findings, FoundRun, found_under
 from rnnlab.results.grouped import Row, grouped
-from rnnlab.results.ordering import ordered
-from rnnlab.results.tables import csv_table, markdown_table, terminal_table
-from rnnlab.runs.outputs import check_output
+from rnnlab.results.tables import csv_table, markdown_table, ordered, terminal_table
+from rnnlab.runs.text_tables import check_output
 from rnnlab.terminal import Terminal, console, errors, shown
 from rnnlab.visible import visible
 

@@ -1,7 +1,11 @@
-"""The ``data`` section for an evaluation elsewhere: a configuration's name, or a file of one's own."""
+"""The ``data`` section for an evaluation elsewhere: a configuration's name, or a file of one's own.
+
+A table of labelled texts, or a text, that is only scored: all of it is the test split.
+"""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
@@ -9,9 +13,155 @@ import hydra
 from omegaconf import OmegaConf
 
 from rnnlab.command_line import register_resolvers
-from rnnlab.errors import ConfigError, nearest
+from rnnlab.corpora.corpus import Corpus, Document, check_split, fingerprint_of
+from rnnlab.corpora.labels import Classes, names_in, tidied
+from rnnlab.corpora.rows import Row, RowReader
+from rnnlab.corpora.tables import known_class, known_classes
+from rnnlab.corpora.text_files import decoded_lines, digest_of, files_named
+from rnnlab.errors import ConfigError, DataError, nearest
 from rnnlab.plain_arguments import value_of
-from rnnlab.runs.scored_table import ScoredTable, ScoredText
+
+
+class ScoredTable(Corpus):
+    """The rows of a CSV, TSV or JSON Lines file; its classes are those that occur in it, sorted.
+
+    Args:
+        file: the path, or a pattern of several.
+        text_column: the column (in JSON Lines, the key) of the text.
+        label_column: the column of the class.
+        quotes: whether quotation marks can enclose a field; None: see
+            :class:`rnnlab.corpora.rows.RowReader`.
+        labels: names, separated by commas, that are classes even where they read as "nothing here", such as
+            ``none``.
+        label_separator: what stands between the labels of a row that may have several or none.
+
+    Raises:
+        DataError: if there is no such file.
+    """
+
+    splits = ("test",)
+
+    def __init__(
+        self,
+        file: str,
+        text_column: str = "text",
+        label_column: str = "label",
+        quotes: bool | None = None,
+        labels: str = "",
+        label_separator: str | None = None,
+    ) -> None:
+        self._files = files_named(file)
+        named = tuple(tidied(label) for label in labels.strip("[]").split(","))
+        self._reader = RowReader(
+            None, text_column, label_column, quotes, named if labels else (), separator=label_separator
+        )
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self._files[0].name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes that occur, sorted; spellings of one number, such as 1 and 1.0, are one.
+
+        Raises:
+            DataError: if there is no row, or one that can't be read.
+        """
+        return self._classes.names
+
+    @property
+    def label_sets(self) -> tuple[tuple[int, ...], ...]:
+        """The sets of classes that occur, where ``label_separator`` is given."""
+        return tuple(self._numbers_of_sets)
+
+    @cached_property
+    def _classes(self) -> Classes:
+        found = [row.label for path in self._files for row in self._reader.rows(path)]
+        if not found:
+            raise DataError(f"{self._files[0]} has no rows.")
+        return Classes.occurring(name for label in found for name in names_in(label, self._reader.separator))
+
+    @cached_property
+    def _numbers_of_sets(self) -> dict[tuple[int, ...], int]:
+        separator = self._reader.separator
+        if separator is None:
+            return {}
+        rows = ((path, row) for path in self._files for row in self._reader.rows(path))
+        found = {known_classes(row, path, self._classes, separator) for path, row in rows}
+        return {numbers: place for place, numbers in enumerate(sorted(found))}
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the files' contents and of the columns."""
+        reader = self._reader
+        return fingerprint_of(
+            name="scored_table",
+            version=2,
+            reading=[reader.text_column, reader.label_column, reader.quotes is not False],
+            content=digest_of(self._files),
+            formats=self._formats(),
+            **({"label_separator": separator} if (separator := reader.separator) else {}),
+        )
+
+    def documents(self, split: str) -> Iterator[Document]:
+        """Yield the rows in their order.
+
+        Raises:
+            DataError: naming file and line, for a row that can't be read.
+        """
+        check_split(self, split)
+        for path in self._files:
+            for row in self._reader.rows(path):
+                yield Document(row.text, self._number_of(row, path))
+
+    def _number_of(self, row: Row, path: Path) -> int:
+        separator = self._reader.separator
+        if separator is None:
+            return known_class(row, path, self._classes)
+        return self._numbers_of_sets[known_classes(row, path, self._classes, separator)]
+
+    def _formats(self) -> list[str]:
+        return [Path(path).suffix.lower() for path in self._files]
+
+
+class ScoredText(Corpus):
+    """The lines of a text file, without classes: what a language model is scored on.
+
+    Args:
+        file: the path, or a pattern of several.
+
+    Raises:
+        DataError: if there is no such file.
+    """
+
+    labels: tuple[str, ...] = ()
+    splits = ("test",)
+
+    def __init__(self, file: str) -> None:
+        self._files = files_named(file)
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self._files[0].name
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the files' contents."""
+        return fingerprint_of(name="scored_text", version=1, content=digest_of(self._files))
+
+    def documents(self, split: str) -> Iterator[Document]:
+        """Yield the lines in their order, as :class:`rnnlab.corpora.plain_text.PlainText` does.
+
+        Raises:
+            DataError: naming file and line for bytes that are not UTF-8.
+        """
+        check_split(self, split)
+        for path in self._files:
+            for _, line in decoded_lines(path):
+                yield Document(line.removesuffix("\n").removesuffix("\r"))
+
 
 TEXTS = (".txt", ".text")
 """What the names of texts end in; a table's ending says how it is read."""

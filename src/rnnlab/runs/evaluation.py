@@ -13,10 +13,10 @@ from rnnlab.tasks.answers import OpenedRun
 from rnnlab.tasks.figures import Recorder
 from rnnlab.tasks.task import Task
 from rnnlab.terminal import console
-from rnnlab.training.encoding_progress import encoding_progress
 from rnnlab.training.fit import assemble_data
 from rnnlab.training.hardware import accelerator_of, check_accelerator
 from rnnlab.training.processes import quieten
+from rnnlab.training.progress import encoding_progress
 from rnnlab.training.resume import tell_edited, tell_other_corpus
 from rnnlab.training.scoring import evaluate
 

@@ -15,7 +15,7 @@ from rnnlab.figures.ranking import precision_recall_figure, reliability_figure, 
 from rnnlab.figures.tokens import ScoredTokens, perplexity_by_frequency_figure
 from rnnlab.files.event_file import curves_in
 from rnnlab.runs.named_runs import run_folders, short_names
-from rnnlab.runs.outputs import check_output
+from rnnlab.runs.text_tables import check_output
 from rnnlab.terminal import console, errors, shown
 from rnnlab.training.run_folder import RunFolder
 

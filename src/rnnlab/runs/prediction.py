@@ -14,9 +14,8 @@ from rnnlab.figures.explanation import save_page, terminal_view
 from rnnlab.interruption import waiting
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.load import load
-from rnnlab.runs.outputs import check_output, free_name
 from rnnlab.runs.table_prediction import Tally, predict_table, predicted
-from rnnlab.runs.text_tables import SafeCells, format_of, row_writer, text_row
+from rnnlab.runs.text_tables import SafeCells, check_output, format_of, free_name, row_writer, text_row
 from rnnlab.tasks.answers import WINDOW, TrainedModel
 from rnnlab.terminal import console, errors, why_unheard
 from rnnlab.visible import visible_json

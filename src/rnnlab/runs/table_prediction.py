@@ -12,11 +12,11 @@ from rnnlab import interruption
 from rnnlab.atomic import written_beside
 from rnnlab.corpora.rows import Row
 from rnnlab.errors import DataError
-from rnnlab.runs.outputs import check_output
 from rnnlab.runs.text_tables import (
     Columns,
     SafeCells,
     check_columns_free,
+    check_output,
     format_of,
     read_texts,
     row_writer,

@@ -18,7 +18,7 @@ from rnnlab.text.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from rnnlab.data.task_data import TaskData
     from rnnlab.tasks.exports import Exports
-    from rnnlab.tasks.language_model.sampling import Sampling
+    from rnnlab.tasks.language_model.generation import Sampling
 
 WINDOW = 4096
 """Texts that are looked at together, sorted by length."""

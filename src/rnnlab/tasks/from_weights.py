@@ -14,7 +14,7 @@ from rnnlab.data.task_data import TaskData
 from rnnlab.encoder.foreign_weights import read_foreign
 from rnnlab.errors import ConfigError
 from rnnlab.files.bounded import text_of
-from rnnlab.tasks.sentiment.transfer import take_module
+from rnnlab.tasks.sentiment.init_from import take_module
 from rnnlab.tasks.starting import Source, Starting
 from rnnlab.tasks.task import Task
 from rnnlab.terminal import shown

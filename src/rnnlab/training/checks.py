@@ -9,8 +9,7 @@ import lightning
 import torch
 from torch import nn
 
-from rnnlab.argument_types import fits
-from rnnlab.build import build, check_arguments, locate_class
+from rnnlab.build import build, check_arguments, fits, locate_class
 from rnnlab.command_line import check_sections
 from rnnlab.corpora.folds import check_folds
 from rnnlab.data.task_data import TaskData
@@ -18,7 +17,6 @@ from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, build_schedule
 from rnnlab.ranges import check_ranges
 from rnnlab.tasks.task import Task, task_arguments
-from rnnlab.training.extras import check_keys
 from rnnlab.training.hardware import (
     CUDA_GRAPH,
     accelerator_of,
@@ -27,6 +25,7 @@ from rnnlab.training.hardware import (
     check_devices,
     check_scored,
 )
+from rnnlab.training.loggers import check_keys
 from rnnlab.training.processes import quieten
 
 log = logging.getLogger(__name__)

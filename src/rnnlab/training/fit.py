@@ -18,27 +18,23 @@ from rnnlab.named_classes import check_classes
 from rnnlab.optimization.averaged_sgd import ExponentialAverage, averages
 from rnnlab.optimization.building import build_optimizer
 from rnnlab.renamed import with_new_names
+from rnnlab.tasks.baselines import had
 from rnnlab.tasks.choosing import Choice
-from rnnlab.tasks.kept_baselines import had
 from rnnlab.tasks.task import Task, task_arguments
 from rnnlab.terminal import shown
 from rnnlab.text.tokenizers import Tokenizer
-from rnnlab.training.allocation import keep_freed_memory
-from rnnlab.training.checkpoints import AtomicCheckpointIO, Resumable, damage_told, newest_whole
+from rnnlab.training.checkpoints import AtomicCheckpointIO, RandomStates, Resumable, damage_told, newest_whole
 from rnnlab.training.checks import build_trainer, check, rehearse
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.early_stopping import RememberedEarlyStopping
-from rnnlab.training.encoding_progress import encoding_progress
-from rnnlab.training.extras import built_entries
 from rnnlab.training.hardware import check_precision, device_name, take_cuda_graph, versions
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.keeping import KeepBest, KeepLast
-from rnnlab.training.loggers import LoggerSettings, closing, log_result, loggers
+from rnnlab.training.loggers import LoggerSettings, built_entries, closing, log_result, loggers
 from rnnlab.training.origin import origin_of, tell_if_changed
-from rnnlab.training.overhead import Unprofiled, leave_out_empty_hooks
+from rnnlab.training.overhead import Unprofiled, keep_freed_memory, leave_out_empty_hooks
 from rnnlab.training.processes import begin, check_free, failure_noted, only_worker, quieten
-from rnnlab.training.progress import TrainingProgress
-from rnnlab.training.random_states import RandomStates
+from rnnlab.training.progress import TrainingProgress, encoding_progress
 from rnnlab.training.report import describe_task, final_table, where_it_goes
 from rnnlab.training.resume import check_epochs, check_same_corpus, check_same_vocabulary, tell_edited
 from rnnlab.training.run_folder import RunFolder, kept_configuration

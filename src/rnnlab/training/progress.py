@@ -1,19 +1,47 @@
-"""The progress of training and of scoring, and one line for each epoch."""
+"""The progress of training and of scoring, and one line for each epoch.
+
+The progress of the first look at a corpus: reading, counting, encoding.
+"""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import ProgressBar
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from rnnlab import interruption
 from rnnlab.terminal import console, duration
-from rnnlab.training.clock import TrainingClock
-from rnnlab.training.readable_numbers import figure, thousands
+from rnnlab.text.encoded import Progress as Report
+from rnnlab.training.clock import TrainingClock, figure, thousands
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def encoding_progress() -> Iterator[Report]:
+    """Yield a callback ``(stage, done, total)`` that shows a bar for each stage as it comes."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.completed:,.0f} documents"),
+        TimeRemainingColumn(compact=True),
+    )
+    rows: dict[str, TaskID] = {}
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+
+        def report(stage: str, done: int, total: int | None) -> None:
+            interruption.check()
+            if stage not in rows:
+                log.debug("%s", stage)
+                rows[stage] = bar.add_task(stage, total=total)
+            bar.update(rows[stage], completed=done, total=total)
+
+        yield report
+
 
 REFRESH = 0.5  # seconds between two looks at the loss and the token count, which wait for the device
 

@@ -14,8 +14,7 @@ from rnnlab.errors import RnnlabError, RunError
 from rnnlab.files.bounded import damaged, is_name, reason_of
 from rnnlab.files.plain_file import NUMBER, read_json, read_yaml
 from rnnlab.renamed import up_to_date
-from rnnlab.training.run_lock import held
-from rnnlab.training.run_state import RunState, state_of
+from rnnlab.training.run_state import RunState, held, state_of
 
 SWEEP_FILE = "sweep.yaml"
 """In the folder above a run that is a job of a sweep: what the sweep is about."""

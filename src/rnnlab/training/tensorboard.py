@@ -3,20 +3,191 @@
 TensorBoard sorts its cards by the groups of their tags, gives every folder of event files a colour and a
 name, and draws one tag of several folders in one chart. So a metric's tag is the same for both splits and its
 group the first; training lies in the run folder itself, which names the run, and validation in one in it.
+
+What happens within an epoch, every few steps: loss, rates, padding, norms of gradients and weights.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, cast
 
 import lightning
+import torch
 import yaml
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
-from torch import nn
+from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from rnnlab.figures.markdown import code, table
+from rnnlab.tasks.task import Task
+from rnnlab.training.clock import TrainingClock
+
+_RECURRENT = re.compile(r"(?P<module>.*)\.(weight|bias)_(ih|hh|hr)_l(?P<layer>\d+)(?P<reverse>_reverse)?")
+_UNTOLD = ("network", "layers")  # modules that only hold others
+
+
+class Layer(NamedTuple):
+    """A layer and its parameters."""
+
+    name: str
+    parameters: list[nn.Parameter]
+
+
+class StepScalars(Callback):
+    """Writes scalars at the first step and every few steps.
+
+    ``step/loss``, ``step/tokens_per_second`` (of the epoch so far), ``step/padding_share`` (since the last
+    writing), ``optimizer/learning_rate``, and by layer ``gradient_norm/...`` (before clipping) and
+    ``weight_norm/...``.
+
+    ``LightningModule.log`` does its bookkeeping on every step, which a small network feels; this computes,
+    and waits for the device, only on the steps it writes.
+
+    Args:
+        clock: what counts seconds and tokens.
+        every: steps from one writing to the next.
+    """
+
+    def __init__(self, clock: TrainingClock, every: int) -> None:
+        self.clock = clock
+        self.every = every
+        self.layers: list[Layer] = []
+        self.gradients: dict[str, float] = {}
+        self.rates: dict[str, float] = {}
+        self.written = 0
+        self.tokens_before = 0
+        self.positions = 0
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Find the layers; a run that goes on in mid-epoch has seen tokens of it already."""
+        self.layers = layers_of(pl_module)
+        self.written = trainer.global_step
+        self.tokens_before = self.clock.tokens_so_far()
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Begin to count anew, as the clock does."""
+        self.tokens_before = self.positions = 0
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Count tokens and padding together; note the learning rate that the step will have."""
+        self.positions += cast(Task, pl_module).positions_in(batch)
+        if self.is_due(trainer.global_step + 1):
+            self.rates = learning_rates(trainer.optimizers)
+
+    def on_before_optimizer_step(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Measure the gradients, before they are clipped."""
+        if self.is_due(trainer.global_step + 1):
+            self.gradients = gradient_norms(self.layers)
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Write the scalars when it is their step; accumulating gradients, a step has several batches."""
+        step = trainer.global_step
+        if not self.is_due(step) or step == self.written or trainer.logger is None:
+            return
+        self.written = step
+        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+        tokens = self.clock.tokens_so_far()
+        scalars = {
+            "step/loss": float(loss),
+            "step/tokens_per_second": tokens / max(self.clock.seconds_so_far(), 1e-9),
+            "step/padding_share": 1 - (tokens - self.tokens_before) / max(self.positions, 1),
+            **self.rates,
+            **grouped("gradient_norm", self.gradients),
+            **grouped("weight_norm", weight_norms(self.layers)),
+        }
+        self.tokens_before, self.positions = tokens, 0
+        trainer.logger.log_metrics(scalars, step=step)
+
+    def is_due(self, step: int) -> bool:
+        """Return whether the scalars of ``step`` are written; the first's are in every run, however short."""
+        return step == 1 or step % self.every == 0
+
+
+def learning_rates(optimizers: list[Optimizer]) -> dict[str, float]:
+    """Return the learning rate, or each parameter group's where they differ."""
+    rates = [float(group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
+    if len(set(rates)) == 1:
+        return {"optimizer/learning_rate": rates[0]}
+    return {f"optimizer/learning_rate/{number}": rate for number, rate in enumerate(rates)}
+
+
+def grouped(group: str, values: dict[str, float]) -> dict[str, float]:
+    """Return the norms under the names that TensorBoard groups them by, with that of all layers together.
+
+    >>> grouped("norm", {"embedding": 3.0, "encoder.0": 4.0})
+    {'norm/embedding': 3.0, 'norm/encoder.0': 4.0, 'norm/all': 5.0}
+    """
+    if not values:
+        return {}
+    named = {f"{group}/{layer}": value for layer, value in values.items()}
+    return {**named, f"{group}/all": math.sqrt(sum(value * value for value in values.values()))}
+
+
+def layers_of(module: nn.Module) -> list[Layer]:
+    """Return the layers of a network in the order of its parameters; each parameter is in one."""
+    found: dict[str, list[nn.Parameter]] = {}
+    for name, parameter in module.named_parameters():
+        found.setdefault(layer_name(name), []).append(parameter)
+    return [Layer(name, parameters) for name, parameters in found.items()]
+
+
+def layer_name(parameter: str) -> str:
+    """Return the name of the layer that a parameter belongs to.
+
+    >>> layer_name("encoder.network.weight_hh_l1_reverse"), layer_name("encoder.layers.2.network.bias_ih_l0")
+    ('encoder.1_backward', 'encoder.2')
+    >>> layer_name("embedding.weight"), layer_name("scale")
+    ('embedding', 'scale')
+    """
+    recurrent = _RECURRENT.fullmatch(parameter)
+    path = (recurrent["module"] if recurrent else parameter.rpartition(".")[0] or parameter).split(".")
+    told = [part for part in path if part not in _UNTOLD]
+    if recurrent is None:
+        return ".".join(told)
+    if not told[-1].isdigit():
+        told.append(recurrent["layer"])
+    return ".".join(told) + ("_backward" if recurrent["reverse"] else "")
+
+
+def weight_norms(layers: Iterable[Layer]) -> dict[str, float]:
+    """Return each layer's Euclidean norm of all its weights."""
+    return norms({layer.name: [parameter.detach() for parameter in layer.parameters] for layer in layers})
+
+
+def gradient_norms(layers: Iterable[Layer]) -> dict[str, float]:
+    """Return each layer's Euclidean norm of all its gradients; layers without any are left out."""
+    found = {
+        layer.name: [parameter.grad for parameter in layer.parameters if parameter.grad is not None]
+        for layer in layers
+    }
+    return norms({name: gradients for name, gradients in found.items() if gradients})
+
+
+def norms(groups: Mapping[str, list[Tensor]]) -> dict[str, float]:
+    """Return the norm of each group of tensors, with one wait for the device in all."""
+    if not groups:
+        return {}
+    squares = [
+        torch.stack([torch.linalg.vector_norm(tensor.float()) for tensor in tensors]).square().sum()
+        for tensors in groups.values()
+    ]
+    return dict(zip(groups, torch.stack(squares).sqrt().tolist(), strict=True))
+
 
 Layout = dict[str, dict[str, list[object]]]
 

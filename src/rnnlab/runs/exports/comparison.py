@@ -14,9 +14,9 @@ from rnnlab.runs.evaluation import on_data, prepared_split
 from rnnlab.tasks.answers import TrainedModel
 from rnnlab.tasks.exports import Answers, NetworkExports, OnnxAnswers
 from rnnlab.terminal import print_table
+from rnnlab.training.clock import figure, thousands
 from rnnlab.training.processes import quieten
-from rnnlab.training.readable_numbers import figure, thousands
-from rnnlab.training.score_tables import called, over_all, table_of
+from rnnlab.training.report import called, over_all, table_of
 from rnnlab.training.scoring import evaluate
 
 TIMED = 50  # batches

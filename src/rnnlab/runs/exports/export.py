@@ -10,7 +10,7 @@ from rnnlab.errors import ConfigError, nearest
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.exports.tokenizing import tokenizing
 from rnnlab.runs.load import load
-from rnnlab.runs.outputs import check_output
+from rnnlab.runs.text_tables import check_output
 from rnnlab.tasks.answers import TrainedModel
 from rnnlab.terminal import console
 

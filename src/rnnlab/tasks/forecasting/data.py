@@ -19,6 +19,7 @@ from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError, DataError, RunError
 from rnnlab.signals.calendar import check_calendar
 from rnnlab.signals.windows import Windows, carried_on, windows_of
+from rnnlab.tasks.baselines import kept
 from rnnlab.tasks.forecasting.baselines import (
     Floats,
     LinearForecast,
@@ -29,7 +30,6 @@ from rnnlab.tasks.forecasting.baselines import (
 from rnnlab.tasks.forecasting.conformal import spread_over
 from rnnlab.tasks.forecasting.features import Features
 from rnnlab.tasks.forecasting.metrics import ForecastScores, Units, figures_of
-from rnnlab.tasks.kept_baselines import kept
 from rnnlab.text.encoded import Progress
 
 if TYPE_CHECKING:

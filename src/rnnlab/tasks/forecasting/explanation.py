@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from rnnlab.encoder.integrated_gradients import integrated_gradients
+from rnnlab.encoder.attribution import integrated_gradients
 
 MOST_STEPS = 512
 

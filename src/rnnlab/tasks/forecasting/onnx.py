@@ -13,9 +13,9 @@ from rnnlab.runs.exports.layers import Layers
 from rnnlab.runs.exports.network_parts import stacked
 from rnnlab.tasks.forecasting.decoders import Direct
 from rnnlab.tasks.forecasting.losses import LEAST, MEDIAN, Gaussian, NegativeBinomial, Quantiles, StudentT
+from rnnlab.tasks.forecasting.network import EPSILON
 from rnnlab.tasks.forecasting.segments import Segments
 from rnnlab.tasks.forecasting.task import Forecaster
-from rnnlab.tasks.forecasting.window_scaling import EPSILON
 
 FORM = "onnx"
 

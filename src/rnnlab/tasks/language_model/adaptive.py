@@ -26,13 +26,13 @@ from rnnlab import interruption
 from rnnlab.atomic import written_beside
 from rnnlab.cells.cell import State
 from rnnlab.data.streams import StreamBatch, StreamLoader
-from rnnlab.encoder.carried_state import as_state, mapped
+from rnnlab.encoder.encoder import as_state, mapped
 from rnnlab.errors import DamagedFileError
 from rnnlab.files.checkpoint_file import check_sums, check_unfolded
 from rnnlab.files.plain_file import NotPlainError
+from rnnlab.tasks.baselines import Mixture, Reals, best_weight, mixed_losses
 from rnnlab.tasks.language_model.data import LanguageData
 from rnnlab.tasks.language_model.task import LanguageModel
-from rnnlab.tasks.together import Mixture, Reals, best_weight, mixed_losses
 from rnnlab.terminal import console
 
 WINDOWS, FLATNESSES = (200, 1000, 3000), (0.05, 0.1, 0.2, 0.4, 0.8)

@@ -11,8 +11,7 @@ from rnnlab.errors import ConfigError, RunError
 from rnnlab.figures.explanation import Explanation
 from rnnlab.folders import command
 from rnnlab.tasks.answers import OpenedRun, TrainedModel
-from rnnlab.tasks.language_model.generation import TextGenerator
-from rnnlab.tasks.language_model.sampling import Sampling
+from rnnlab.tasks.language_model.generation import Sampling, TextGenerator
 from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.tasks.task import evaluating
 from rnnlab.text.readable_tokens import readable, separator

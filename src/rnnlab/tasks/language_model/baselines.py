@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from rnnlab.errors import DataError
 from rnnlab.files.array_file import Kind
-from rnnlab.tasks.kept_baselines import Arrays, kept_arrays
+from rnnlab.tasks.baselines import Arrays, Mixture, Reals, best_weight, kept_arrays, mixed_losses
 from rnnlab.tasks.language_model.kneser_ney import KneserNey
-from rnnlab.tasks.together import Mixture, Reals, best_weight, mixed_losses
 
 log = logging.getLogger(__name__)
 

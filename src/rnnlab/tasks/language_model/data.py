@@ -12,7 +12,7 @@ from rnnlab.data.streams import StreamBatch, StreamLoader, TokenStream
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError
 from rnnlab.own_code import code_of
-from rnnlab.tasks.kept_baselines import Arrays
+from rnnlab.tasks.baselines import Arrays
 from rnnlab.text.encoded import EncodedSplit
 from rnnlab.text.tokenizers import Characters, Tokenizer
 from rnnlab.text.vocabulary import EOS_ID

@@ -12,10 +12,9 @@ from torch import Tensor, nn
 
 from rnnlab.cells.cell import State
 from rnnlab.data.streams import StreamBatch
-from rnnlab.encoder.carried_state import CarriedStates, as_state, of_all_ranks, of_this_rank
 from rnnlab.encoder.dropout import LockedDropout, check_shares
 from rnnlab.encoder.embedding import WordEmbedding
-from rnnlab.encoder.encoder import build_encoder
+from rnnlab.encoder.encoder import CarriedStates, as_state, build_encoder, of_all_ranks, of_this_rank
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.language_model import OBJECTIVE
 from rnnlab.tasks.language_model.decoders import build_decoder

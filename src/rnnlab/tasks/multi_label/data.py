@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rnnlab.corpora.corpus import Corpus
-from rnnlab.tasks.kept_baselines import Figures, had, kept
+from rnnlab.tasks.baselines import Figures, had, kept
 from rnnlab.tasks.multi_label.figures import Truth, best_threshold, label_figures
 from rnnlab.tasks.sentiment.baselines import INVERSE_REGULARISATION, documents_of, features_of, inputs_of
 from rnnlab.tasks.sentiment.data import SentimentData

@@ -19,10 +19,19 @@ from rnnlab.errors import DamagedFileError, DataError, RunError
 from rnnlab.figures.documents import ScoredDocuments
 from rnnlab.files.array_file import Kind, read_packed
 from rnnlab.folders import command
-from rnnlab.tasks.kept_baselines import Arrays, Figures, had, kept, kept_arrays
-from rnnlab.tasks.together import Mixture, Reals, best_weight, mixed_log_odds
+from rnnlab.tasks.baselines import (
+    Arrays,
+    Figures,
+    Mixture,
+    Reals,
+    best_weight,
+    had,
+    kept,
+    kept_arrays,
+    mixed_log_odds,
+)
+from rnnlab.text.encoding_pass import cut_of
 from rnnlab.text.tokenizers import BasicEnglish, Bytes, Characters, Tokenizer
-from rnnlab.text.whole_lines import cut_of
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from rnnlab.data.bucketing import BucketedBatches
 from rnnlab.data.documents import DocumentLoader, Truncate, check_truncation, collate, truncated_lengths
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.tasks.kept_baselines import Arrays
+from rnnlab.tasks.baselines import Arrays
 from rnnlab.text.tokenizers import Tokenizer
 
 LISTED = 20

@@ -12,18 +12,16 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from rnnlab.data.batch import Batch
+from rnnlab.encoder.attribution import MOST, ORDERS, Attribution, integrated_gradients, shapley_values
 from rnnlab.encoder.dropout import check_shares
 from rnnlab.encoder.embedding import WordEmbedding
 from rnnlab.encoder.encoder import build_encoder
-from rnnlab.encoder.integrated_gradients import MOST, Attribution, integrated_gradients
 from rnnlab.encoder.padding import turned_round
 from rnnlab.encoder.pooling import build_pooling
-from rnnlab.encoder.shapley import ORDERS, shapley_values
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.tasks.running_mean import RunningMean
 from rnnlab.tasks.sentiment import OBJECTIVE
-from rnnlab.tasks.sentiment.fine_tuning import FineTunedTask
-from rnnlab.tasks.sentiment.language_loss import build_language_loss
+from rnnlab.tasks.sentiment.fine_tuning import FineTunedTask, build_language_loss
 from rnnlab.tasks.sentiment.long_documents import ReadDocuments, check_bptt, in_batch_order, read_documents
 from rnnlab.tasks.sentiment.metrics import by_name, evaluation_metrics
 from rnnlab.terminal import shown
@@ -275,8 +273,8 @@ class SentimentClassifier(FineTunedTask):
         Args:
             tokens: one document's ids ``(time,)``.
             label: the class; of two, the logit for the first is the negative of that for the second.
-            most_steps: see :func:`rnnlab.encoder.integrated_gradients.integrated_gradients`.
-            orders: see :func:`rnnlab.encoder.shapley.shapley_values`.
+            most_steps: see :func:`rnnlab.encoder.attribution.integrated_gradients`.
+            orders: see :func:`rnnlab.encoder.attribution.shapley_values`.
         """
 
         def score(vectors: Tensor) -> Tensor:

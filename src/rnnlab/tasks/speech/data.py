@@ -18,7 +18,7 @@ from rnnlab.signals.augmentation import Augmentation
 from rnnlab.signals.front_end import FrontEnd, Statistics, front_end_of, log_mel_of, statistics
 from rnnlab.signals.kept_sound import KeptSound, kept_sound
 from rnnlab.signals.log_mel import steps_of
-from rnnlab.tasks.kept_baselines import kept
+from rnnlab.tasks.baselines import kept
 from rnnlab.tasks.speech.baselines import always_most_frequent, is_isolated, nearest_template
 from rnnlab.tasks.speech.batches import PlannedRecordings, SpeechBatch, SpeechLoader, needed
 from rnnlab.text.encoded import Progress

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.tasks.speech.advisers import LanguageAdviser, LanguageWords, Trigrams, WordBonus, WordList
 from rnnlab.tasks.speech.decoding import Adviser, Ids, Reals, Spelling, beam_search, greedy
-from rnnlab.text.whole_lines import letters_of
+from rnnlab.text.encoding_pass import letters_of
 
 if TYPE_CHECKING:
     from rnnlab.tasks.answers import OpenedRun

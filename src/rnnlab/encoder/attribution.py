@@ -1,9 +1,4 @@
-"""Integrated gradients: a score's difference from that of nothing, shared out among the words.
-
-Sundararajan, Taly and Yan 2017, "Axiomatic attribution for deep networks", equation 1: with vectors ``x``
-and score ``F``, word ``t`` gets ``sum_e x_te * integral over a in [0, 1] of dF(a x) / dx_te``. The shares add
-up to ``F(x) - F(0)`` (their proposition 1, completeness).
-"""
+"""A score's difference from that of nothing, shared out among the words: by gradients, by Shapley."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -27,7 +22,7 @@ class Attribution(NamedTuple):
         shares: ``(time,)``.
         difference: the score minus that of zero vectors, what the shares should add up to.
         steps: in how many steps the integral was taken.
-        orders: of Shapley values, see :mod:`rnnlab.encoder.shapley`: in how many orders words were put in.
+        orders: of Shapley values: in how many orders words were put in.
     """
 
     shares: Tensor
@@ -155,3 +150,51 @@ def word_slopes(score: Score, vectors: Tensor, places: Tensor) -> Tensor:
     with torch.backends.cudnn.flags(enabled=False):
         (gradient,) = torch.autograd.grad(score(at).sum(), at)
     return (gradient.double() * vectors.double()).sum(dim=2).cpu()
+
+
+ORDERS = 12
+FINEST = 256
+"""Groups into which the words of an order are put at most; those of a group share its effect."""
+
+
+def shapley_values(score: Score, vectors: Tensor, orders: int = ORDERS) -> Attribution:
+    """Return each word's share of ``score(vectors) - score(0)``; the same orders are drawn each time.
+
+    Args:
+        score: each row of a batch by itself.
+        vectors: ``(time, size)``.
+        orders: even.
+    """
+    time = len(vectors)
+    chance = torch.Generator().manual_seed(0)
+    drawn = [torch.randperm(time, generator=chance) for _ in range(orders // 2)]
+    shares = sum(
+        (effects_in_order(score, vectors, order) for half in drawn for order in (half, half.flip(0))),
+        torch.zeros(time, dtype=torch.float64),
+    )
+    shares = shares / (2 * len(drawn))
+    return Attribution(shares.to(vectors), float(shares.sum()), steps=0, orders=orders)
+
+
+@torch.no_grad()
+def effects_in_order(score: Score, vectors: Tensor, order: Tensor) -> Tensor:
+    """Return by how much the score rises when each word is put in, the others before it in their places.
+
+    Args:
+        score: each row of a batch by itself.
+        vectors: ``(time, size)``; zeros stand for what is not put in yet.
+        order: ``(time,)``, a permutation.
+
+    Returns:
+        ``(time,)`` float64.
+    """
+    time = len(vectors)
+    groups = min(time, FINEST)
+    group_of = torch.empty(time, dtype=torch.int64)
+    group_of[order] = torch.arange(time) * groups // time
+    scores = []
+    for known in torch.split(torch.arange(groups + 1), max(1, PLACES // time)):
+        is_in = (group_of < known[:, None]).to(vectors)  # (rows, time)
+        scores.append(score(is_in[:, :, None] * vectors).double().cpu())
+    effects = torch.cat(scores).diff()
+    return (effects / torch.bincount(group_of, minlength=groups))[group_of]
