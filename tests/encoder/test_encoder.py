@@ -120,7 +120,7 @@ def test_every_parameter_learns_from_ragged_batches() -> None:
         ({"nonlinearity": "relu"}, "gru cell has no choice of it"),
         ({"hiden_size": 3}, r"model\.hiden_size: gru has no such option\. Did you mean hidden_size"),
         ({"cell": "tests.encoder.test_encoder.RunningMean"}, "is not a class derived from Cell"),
-        ({"backend": "numba"}, "auto, fused, torch, packed, masked"),
+        ({"backend": "numba"}, "auto, fused, masked, packed, torch"),
         ({"hidden_size": 0}, r"model\.hidden_size is 0"),
         ({"layers": 1.5}, r"model\.layers is 1\.5"),
         ({"dropout": 1.0}, r"model\.dropout is 1\.0"),

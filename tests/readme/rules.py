@@ -25,6 +25,7 @@ from omegaconf import OmegaConf
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.build import check_arguments
 from rnnlab.command_line import register_resolvers
+from rnnlab.training.hardware import CUDA_GRAPH
 from rnnlab.training.train import configuration
 from tests.readme.text import ROOT
 from tests.results.run_makers import config, finished
@@ -123,7 +124,8 @@ def own(words: list[str], reader: Reader) -> None:
 def composed_only(words: list[str], reader: Reader) -> None:
     """A training that needs what a test has not: its configuration composes, and Lightning takes it."""
     found = configuration([word for word in words[2:] if not word.startswith("hydra.run.dir=")])
-    check_arguments(lightning.Trainer, found["trainer"], {}, "trainer")
+    taken = {key: value for key, value in found["trainer"].items() if key != CUDA_GRAPH}
+    check_arguments(lightning.Trainer, taken, {}, "trainer")
 
 
 def sweep(words: list[str], reader: Reader) -> None:
@@ -246,7 +248,7 @@ RULES: dict[str, Callable[[list[str], Reader], None]] = {
     rf"{TRAIN} -m .*": sweep,
     rf"srun .* {TRAIN} .*": on_slurm,
     rf"{TRAIN} trainer=gpu.*": composed_only,
-    rf"{TRAIN} .*(experiment=(segrnn|an4)|data=series).*": of_a_corpus_that_is_not_here,
+    rf"{TRAIN} .*(experiment=(segrnn|an4|fsdd)|data=series).*": of_a_corpus_that_is_not_here,
     rf"{TRAIN} resume=<run> .*": train_again,
     rf"{TRAIN} .*init_from=<run>": transfer,
     rf"{TRAIN} .*(_target_|model.cell)=my_.*": own,

@@ -10,7 +10,7 @@ from rnnlab.results.found_runs import SPLITS, FoundRun
 from rnnlab.results.grouped import Row, Spread
 from rnnlab.tasks.choosing import LOSS, SPLIT, stated_by
 from rnnlab.terminal import duration
-from rnnlab.training.report import called
+from rnnlab.training.score_tables import called
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,9 @@ from rnnlab.tasks.figures import Recorder
 from rnnlab.terminal import console, print_table
 from rnnlab.training.clock import figure
 from rnnlab.training.hardware import check_accelerator
-from rnnlab.training.report import called, over_all, part_of_it, table_by_class, table_of
+from rnnlab.training.report import part_of_it
 from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.score_tables import called, over_all, table_by_class, table_of
 
 
 def evaluated_together(

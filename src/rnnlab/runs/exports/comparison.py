@@ -16,7 +16,7 @@ from rnnlab.tasks.exports import Answers, NetworkExports, OnnxAnswers
 from rnnlab.terminal import print_table
 from rnnlab.training.clock import figure, thousands
 from rnnlab.training.processes import quieten
-from rnnlab.training.report import called, over_all, table_of
+from rnnlab.training.score_tables import called, over_all, table_of
 from rnnlab.training.scoring import evaluate
 
 TIMED = 50  # batches

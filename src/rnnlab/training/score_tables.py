@@ -1,0 +1,58 @@
+"""Metrics as tables that can be read at any width: those over all in one, a row for each class in another."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+
+def over_all(names: Iterable[str], labels: Sequence[str]) -> list[str]:
+    """Return the metrics that are of no class.
+
+    >>> over_all(["accuracy", "f1", "f1/good"], ["bad", "good"])
+    ['accuracy', 'f1']
+    """
+    return [name for name in names if name.partition("/")[2] not in labels]
+
+
+def called(metric: str, labels: Sequence[str]) -> str:
+    """Return what a metric is called: F1 of two classes is of the second alone, of more their mean.
+
+    >>> called("f1", ["ham", "spam"]), called("f1", ["bad", "good", "odd"]), called("loss", ["ham", "spam"])
+    ('f1 of spam', 'mean f1', 'loss')
+    """
+    if metric != "f1" or len(labels) < 2:
+        return metric
+    return f"f1 of {labels[1]}" if len(labels) == 2 else "mean f1"
+
+
+def table_of(title: str, first: str, names: Iterable[str]) -> Table:
+    """Return an empty table of figures.
+
+    Args:
+        title: of the table.
+        first: the name of the column of names.
+        names: of the columns of figures.
+    """
+    table = Table(title=Text(title, style="italic"), title_justify="left")
+    table.add_column(Text(first), overflow="fold")
+    for name in names:
+        table.add_column(Text(name), justify="right", no_wrap=True)
+    return table
+
+
+def table_by_class(cells: Mapping[str, str], labels: Sequence[str]) -> Table | None:
+    """Return a row for each class with the metrics that are of classes; None where there are none.
+
+    Args:
+        cells: the metrics, such as ``f1/good``, as they are to be read.
+        labels: the classes.
+    """
+    parts = [name.partition("/") for name in cells]
+    metrics = list(dict.fromkeys(metric for metric, _, label in parts if label in labels))
+    if not metrics:
+        return None
+    table = table_of("By class", "class", metrics)
+    for label in labels:
+        table.add_row(Text(label), *(cells.get(f"{metric}/{label}", "") for metric in metrics))
+    return table
