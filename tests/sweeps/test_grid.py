@@ -229,7 +229,7 @@ def test_a_single_run_takes_no_word_on_sweeps(commanded: Commanded, capsys: Outp
 def test_folds_are_jobs(commanded: Commanded, capsys: Output) -> None:
     assert commanded.run("folds=3", "model=gru,rnn") == 0
     assert len(commanded.jobs()) == 6
-    assert commanded.jobs()[0] == "fold-1_model-gru"
+    assert commanded.jobs()[0] == "fold=1 gru"
     assert commanded.run("folds=3", "model=gru,rnn") == 0
     assert capsys.readouterr().out.count("finished before") == 6
     assert [row.folds for row in compared([commanded.folder]).rows] == [3, 3]
@@ -237,7 +237,7 @@ def test_folds_are_jobs(commanded: Commanded, capsys: Output) -> None:
 
 def test_one_fold_is_no_more_jobs_than_asked_for(commanded: Commanded) -> None:
     assert commanded.run("folds=3", "fold=2", "seed=1,2") == 0
-    assert commanded.jobs() == ["seed-1", "seed-2"]
+    assert commanded.jobs() == ["seed=1", "seed=2"]
 
 
 def test_a_search_does_not_choose_among_folds(commanded: Commanded, capsys: Output) -> None:
