@@ -24,7 +24,8 @@ OF_CLASSES = {
 }
 TEST = OVER_ALL | OF_CLASSES
 
-ASKED: Any = SimpleNamespace(questions=lambda path: [])  # all of a task that the table asks for
+# All of a task that the table asks for.
+ASKED: Any = SimpleNamespace(questions=lambda path: [], shown_apart=lambda metrics: ((), ()))
 
 
 @pytest.fixture

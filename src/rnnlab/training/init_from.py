@@ -55,7 +55,7 @@ def starting_of(config: Mapping[str, Any]) -> Starting:
         ConfigError: if it can't.
     """
     task = config["task"]
-    if Path(config["init_from"]).suffix.lower() in FOREIGN:
+    if Path(config["init_from"] or "").suffix.lower() in FOREIGN:
         from rnnlab.tasks.from_weights import FromWeights
 
         return FromWeights(config["init_from"])
