@@ -102,7 +102,7 @@ class SentimentData(TextData):
 
     def class_counts(self) -> Tensor:
         """Return how many training documents there are of each class: ``(classes,)`` int64."""
-        labels = torch.from_numpy(np.asarray(self.encoded.splits["train"].labels, dtype=np.int64))
+        labels = torch.from_numpy(np.array(self.encoded.splits["train"].labels, dtype=np.int64))
         return torch.bincount(labels[labels >= 0], minlength=len(self.encoded.labels))
 
     def train_loader(self) -> DocumentLoader:
