@@ -81,7 +81,7 @@ def check_truncation(max_length: int | None, truncate: str) -> None:
         raise ConfigError(
             f"batches.truncate={truncate} is unknown. {nearest(str(truncate), get_args(Truncate))}"
         )
-    if max_length is not None and max_length < 1:
+    if max_length is not None and (type(max_length) is not int or max_length < 1):
         raise ConfigError(
             f"batches.max_length is {max_length}; expected at least 1, or null for whole documents."
         )

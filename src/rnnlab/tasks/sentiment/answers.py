@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rnnlab.data.batch import Batch
 from rnnlab.data.bucketing import BucketedBatches
-from rnnlab.data.documents import collate, truncated_lengths
+from rnnlab.data.documents import check_truncation, collate, truncated_lengths
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.figures.explanation import Explanation
 from rnnlab.tasks.answers import WINDOW, Answered, OpenedRun, Prediction, TrainedModel
@@ -42,6 +42,7 @@ class TrainedClassifier(TrainedModel):
         super().__init__(run, device)
         batches = run.config["batches"]
         self.kept: dict[str, Any] = {key: batches[key] for key in ("max_length", "truncate")}
+        check_truncation(**self.kept)
         self.max_length = self.kept["max_length"]
         self.bag: Bag | None = None
 
