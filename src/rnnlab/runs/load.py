@@ -10,6 +10,7 @@ from rnnlab.files.bounded import damaged, glimpse, reason_of
 from rnnlab.files.checkpoint_file import no_larger_than, read_checkpoint
 from rnnlab.folders import command
 from rnnlab.named_classes import check_classes
+from rnnlab.ranges import check_ranges
 from rnnlab.tasks.answers import OpenedRun, TrainedModel
 from rnnlab.tasks.task import Task, task_arguments
 from rnnlab.text.tokenizer_identity import tokenizer_of
@@ -84,6 +85,10 @@ def open_run(path: str | Path, trust: Sequence[str] = (), task: Mapping[str, Any
         file = checkpoint_file(Path(path))
         content = read_checkpoint(file)
     metadata = content["rnnlab"]
+    try:
+        check_ranges({name: part for name, part in metadata["config"].items() if name not in UNUSED})
+    except ConfigError as error:
+        raise RunError(f"{file} is damaged: {error}") from error
     try:
         config, labels = metadata["config"], tuple(metadata.get("labels", ()))
         check_classes({name: part for name, part in config.items() if name not in UNUSED}, file, trust)
