@@ -240,7 +240,7 @@ RULES: dict[str, Callable[[list[str], Reader], None]] = {
     r"pip install -e .*": installing,
     r"pip install torch --index-url \S+|uv venv|uv pip install -e \. .*": without_gpu,
     r"export PYTHONPATH=\.": lambda words, reader: None,  # said in test_own_parts.py by monkeypatch
-    r"tensorboard --logdir logs(/sweeps)?|pre-commit install|mypy": installed_tool,
+    r"tensorboard --logdir logs(/\S+)?|pre-commit install|mypy": installed_tool,
     r"optuna-dashboard .*": watched,
     r"ruff (check|format --check) src scripts tests": installed_tool,
     r"pytest -m smoke": smoke,
