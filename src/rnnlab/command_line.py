@@ -30,6 +30,7 @@ from rnnlab.errors import ConfigError, RnnlabError, nearest
 from rnnlab.folders import command, with_runs_quoted
 from rnnlab.interruption import ENDED_BY_SIGNAL, Interrupted, deaf_end, listening
 from rnnlab.plain_arguments import WIDTH
+from rnnlab.processors import be_considerate
 from rnnlab.shortage import told_when_short
 from rnnlab.synonyms import said_here
 from rnnlab.terminal import errors, open_outlets, why_unheard
@@ -189,6 +190,7 @@ def exit_by(
             its failure. A closed pipe is none.
     """
     open_outlets()
+    be_considerate()
     try:
         with listening(owns_process=True), told_when_short():
             work()

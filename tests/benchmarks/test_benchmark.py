@@ -74,12 +74,14 @@ def test_whole_benchmark(tmp_path: Path, fake_python: Path, capsys: pytest.Captu
 
 
 @pytest.mark.usefixtures("tiny_imdb")
-def test_a_chosen_few_and_no_keras(tmp_path: Path) -> None:
-    with composed(*SMALL, "contestants=packed", "cells=rnn", "keras=false") as config:
+def test_a_chosen_few_and_no_keras(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with composed(*SMALL, "contestants=packed", "cells=rnn", "keras=false", "beside=1") as config:
         results = benchmark(config, tmp_path / "run")
     (row,) = results["sentiment"]
     assert list(row["contestants"]) == ["packed"]
     assert row["times_as_fast"] == {}
+    assert len(row["left_beside"]["packed"]["values"]) == 2
+    assert "beside a busy process" in capsys.readouterr().out
     assert "keras" not in results
 
 

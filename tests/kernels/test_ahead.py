@@ -53,6 +53,21 @@ def _one_array(number: Any) -> tuple[Any, ...]:
     return (numba.types.Array(number, 1, "C"),)
 
 
+def test_code_that_is_there_is_read_without_what_compiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiler, "_compiled_folder", lambda numbers: tmp_path)
+    compiler.Kernel(_doubled, _one_array, "doubled").of("float64")
+
+    def compiles(*arguments: Any) -> None:
+        raise AssertionError("what is there is compiled once more")
+
+    monkeypatch.setattr(numba.core.dispatcher.Dispatcher, "compile", compiles)
+    numbers = np.full(1, 3.0)
+    compiler.Kernel(_doubled, _one_array, "doubled").of("float64")(numbers)
+    assert numbers[0] == 6
+
+
 @pytest.mark.parametrize("happens", ["no process can be made", "it fails"])
 def test_where_no_other_process_can_compile_this_one_does(
     happens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

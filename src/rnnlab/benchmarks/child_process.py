@@ -1,10 +1,11 @@
-"""Around a contestant: a process of its own, a terminal that nobody sees, the peak of its memory."""
+"""Around a contestant: a process of its own, busy neighbours, a terminal unseen, the peak of its memory."""
 
 import ctypes
 import gc
 import io
 import re
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
@@ -29,6 +30,24 @@ def output_of(command: Sequence[str], what: str) -> str:
         last = "\n".join(ended.stderr.strip().splitlines()[-3:])
         raise RunError(f"{what} ended with status {ended.returncode}:\n{last}")
     return ended.stdout
+
+
+BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
+"""Keeps a processor busy for as long as the process lives that began it."""
+
+
+@contextmanager
+def busy_processes(count: int) -> Iterator[None]:
+    """Let so many processes compete for the processors, each with one thread that never waits."""
+    begun: list[subprocess.Popen[bytes]] = []
+    try:
+        for _ in range(count):
+            begun.append(subprocess.Popen([sys.executable, "-c", BUSY], stderr=subprocess.DEVNULL))
+        yield
+    finally:
+        for process in begun:
+            process.kill()
+            process.wait()
 
 
 class _Unseen(io.StringIO):

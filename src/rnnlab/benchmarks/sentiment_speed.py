@@ -2,13 +2,14 @@
 
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
+from rnnlab.benchmarks.child_process import busy_processes
 from rnnlab.benchmarks.reference_models import BareLoop, PackedClassifier, PlainClassifier
 from rnnlab.benchmarks.reviews import Batches, ChosenReviews
 from rnnlab.benchmarks.settings import Settings, matrix_multiply_rate
@@ -34,6 +35,9 @@ WARM_UP, PROBE = 8, 64
 """Tokens of a document that a contestant gets to warm up, and to show how fast it is."""
 FEW, SOME = 1, 4
 """Batches of the two probes; what they differ by is free of what a turn's beginning and end cost."""
+
+BESIDE = "beside "
+"""Before a contestant's name: its turns beside busy processes."""
 
 Contestant = TrainerPath | BareLoop
 
@@ -95,7 +99,10 @@ def measure_row(
         work = {name: documents(name, reviews, due.sweeps[name]) for name in contestants}
         runs = {name: partial(one.turn, work[name]) for name, one in contestants.items()}
         machine = matrix_multiply_rate(device)
-        turns = take_turns(runs, due.turns)
+        crowded = {BESIDE + name: partial(crowded_turn, run, settings.beside) for name, run in runs.items()}
+        every = {**runs, **(crowded if settings.beside else {})}
+        had = take_turns(every, {name: due.turns[name.removeprefix(BESIDE)] for name in every})
+        turns = {name: had[name] for name in runs}
     row = {
         "cell": cell,
         "hidden_size": hidden_size,
@@ -111,6 +118,10 @@ def measure_row(
             name: figures(had, cell, embedding_size, hidden_size, machine) for name, had in turns.items()
         },
         "times_as_fast": compared(turns),
+        "left_beside": {
+            name: paired(rates_of(had[BESIDE + name]), rates_of(turns[name]))
+            for name in (turns if settings.beside else ())
+        },
     }
     log.info(report_of(row))
     return row
@@ -227,6 +238,17 @@ def compared(turns: Mapping[str, list[Turn]]) -> dict[str, dict[str, Any]]:
         }
         for stage in ("training", "inference")
     }
+
+
+def rates_of(turns: Sequence[Turn]) -> list[float]:
+    """Return the real tokens a second of each turn's training."""
+    return [turn.training.rate for turn in turns]
+
+
+def crowded_turn(turn: Callable[[], Turn], beside: int) -> Turn:
+    """Have a turn beside so many busy processes."""
+    with busy_processes(beside):
+        return turn()
 
 
 def report_of(row: Mapping[str, Any]) -> str:

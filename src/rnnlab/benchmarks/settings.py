@@ -47,6 +47,7 @@ class Settings:
     jobs: str | None
     device: str | None
     minutes: float
+    beside: int
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Settings":
@@ -70,6 +71,8 @@ class Settings:
             is_left_open = name == "batches_per_turn" and found[name] is None
             if not (is_left_open or _is_count(found[name])):
                 wrong.append(f"{name} is {found[name]!r}; expected a whole number from 1.")
+        if found["beside"] != 0 and not _is_count(found["beside"]):
+            wrong.append(f"beside is {found['beside']!r}; expected a whole number from 0.")
         if not (isinstance(found["turn_seconds"], int | float) and found["turn_seconds"] > 0):
             wrong.append(f"turn_seconds is {found['turn_seconds']!r}; expected a number above 0.")
         if not (found["jobs"] is None or (isinstance(found["jobs"], str) and found["jobs"].strip())):

@@ -67,6 +67,8 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
         yield sentiment_table(results["sentiment"], results["config"]["data"]["name"])
         if any("bare" in row["times_as_fast"].get("training", {}) for row in results["sentiment"]):
             yield overhead_table(results["sentiment"])
+        if results["config"]["beside"]:
+            yield beside_table(results["sentiment"], results["config"]["beside"])
     if "language_model" in results:
         yield language_table(results["language_model"], results["config"]["data"]["name"])
     if "forecasting" in results:
@@ -153,6 +155,20 @@ def overhead_table(rows: list[dict[str, Any]]) -> Table:
             f"{1 / found['median']:.3f}",
             f"{1 / found['highest']:.3f}-{1 / found['lowest']:.3f}",
         )
+    return table
+
+
+def beside_table(rows: list[dict[str, Any]], beside: int) -> Table:
+    """Return what is left of each contestant's rate where other processes want the processors, too."""
+    processes = "a busy process" if beside == 1 else f"{beside} busy processes"
+    table = plain_table(f"Rate in training beside {processes}, by the quiet one of the same round")
+    for name in ("", "", "median", "range"):
+        table.add_column(name, justify="right" if name else "left")
+    for row in rows:
+        for number, (name, found) in enumerate(row["left_beside"].items()):
+            cell = f"{row['cell']} {row['hidden_size']}" if number == 0 else ""
+            span = f"{found['lowest']:.2f}-{found['highest']:.2f}"
+            table.add_row(cell, CONTESTANTS[name], f"{found['median']:.2f}", span)
     return table
 
 

@@ -30,6 +30,7 @@ overload: Any = import_module("numba.extending").overload
 Compiler: Any = import_module("numba.core.compiler").Compiler
 Listener: Any = import_module("numba.core.event").Listener
 install_listener: Any = import_module("numba.core.event").install_listener
+runtime: Any = import_module("numba.core.runtime").rtsys
 ir: Any = import_module("llvmlite.ir")
 binding: Any = import_module("llvmlite.binding")
 
@@ -236,12 +237,35 @@ class Kernel:
         numba.config.CACHE_DIR = str(folder or "")
         try:
             function = numba.njit(cache=folder is not None, **_OPTIONS)(self._function)
-            function.compile(self._signature(getattr(numba.types, numbers)))
+            signature = self._signature(getattr(numba.types, numbers))
+            if not _read(function, signature):
+                function.compile(signature)
         finally:
             numba.config.CACHE_DIR = former
         function.disable_compile()
         ready: Callable[..., Any] = function
         return ready
+
+
+def _read(function: Any, signature: tuple[Any, ...]) -> bool:
+    """Read a function's code from its folder; return whether it was there.
+
+    numba's own way first makes ready what code is compiled with, its imports and registries: half a second
+    in each process, for nothing where the code is there.
+    """
+    load = getattr(function._cache, "_load_overload", None)  # there is none where nothing is kept
+    if load is None:
+        return False
+    runtime.initialize(function.targetctx)
+    try:
+        code = load(signature, function.targetctx)
+    except OSError:  # another process writes it this instant: numba's own way waits
+        return False
+    if code is None:
+        return False
+    function.targetctx.insert_user_function(code.entry_point, code.fndesc, [code.library])
+    function.add_overload(code)
+    return True
 
 
 class _OptimizedOnce(Listener):  # type: ignore[misc]

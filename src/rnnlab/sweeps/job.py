@@ -18,9 +18,9 @@ from rnnlab.command_line import differences, register_resolvers
 from rnnlab.errors import DamagedFileError, RnnlabError, RunError
 from rnnlab.interruption import Interrupted
 from rnnlab.named_classes import classes_in
+from rnnlab.processors import take_threads
 from rnnlab.sweeps.attempts import Attempts
 from rnnlab.sweeps.jobs import of_the_run
-from rnnlab.sweeps.parallelism import take_threads
 from rnnlab.sweeps.trial_link import Pruned, TrialLink, linked
 from rnnlab.terminal import speak_as
 from rnnlab.training.origin import Origin, changed_since, origin_of

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from rnnlab.errors import ConfigError
-from rnnlab.sweeps.parallelism import processors
+from rnnlab.processors import processors
 from rnnlab.tasks.task import Task
 
 log = logging.getLogger(__name__)

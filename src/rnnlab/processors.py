@@ -1,0 +1,93 @@
+"""Processors: how many this process may keep busy, and how its threads wait where others want them, too.
+
+Threads of OpenMP that have no work spin for some milliseconds, so as to be there at once when it comes. Where
+another process wants the core, they keep it from the thread that has the work. Beside one busy process on two
+cores a fused scan of 32 units reached 0.39 of its rate alone; with threads that soon sleep 0.6 of it, and
+alone as much as before (``scripts/benchmark.py beside=1``).
+"""
+
+import math
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+SPINS = "GOMP_SPINCOUNT"
+FEW_SPINS = "1000"
+"""Looks at whether there is work before a thread sleeps: some microseconds."""
+GROUPS = Path("/sys/fs/cgroup")
+
+
+def processors() -> int:
+    """Return how many processors this process may use: those it may run on, or fewer if its time is limited.
+
+    A container's ``--cpus=1.5`` is a limit of time; it counts as two.
+    """
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([there, *map(math.ceil, _limits())]))
+
+
+def _limits(groups: Path = GROUPS, own: Path = Path("/proc/self/cgroup")) -> Iterator[float]:
+    """Yield the processors that each control group of this process leaves it, of those that set a limit.
+
+    Args:
+        groups: where the kernel shows control groups, of the first version or the second.
+        own: the file that names the groups of this process.
+    """
+    try:
+        lines = own.read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        root = groups / controllers if controllers else groups
+        named = root / path.lstrip("/")
+        # A container may be shown its own group as the root, whatever the file says.
+        for folder in (named, *named.parents):
+            if folder == root or root in folder.parents:
+                yield from _limit(folder)
+
+
+def _limit(folder: Path) -> Iterator[float]:
+    """Yield the limit of one control group, in processors, if it has one."""
+    try:
+        if (folder / "cpu.max").is_file():
+            quota, period = (folder / "cpu.max").read_text().split()
+        else:
+            quota = (folder / "cpu.cfs_quota_us").read_text().strip()
+            period = (folder / "cpu.cfs_period_us").read_text().strip()
+    except (OSError, ValueError):
+        return
+    if quota.isdecimal() and int(quota) > 0 and int(period) > 0:
+        yield int(quota) / int(period)
+
+
+def share(jobs_at_once: int) -> int:
+    """Return the threads of each job, so that all together have one for each processor."""
+    return max(1, processors() // max(1, jobs_at_once))
+
+
+def take_threads(count: int) -> None:
+    """Work with so many threads, in this process and in those that it starts."""
+    # Before torch is imported, which may be now: its libraries read these once.
+    os.environ.update(dict.fromkeys(VARIABLES, str(count)))
+    import torch
+
+    torch.set_num_threads(count)
+
+
+def be_considerate() -> None:
+    """Let this process's threads soon sleep when they wait, and be no more than it has processors.
+
+    What the user's own variables say stands. The libraries read them when torch is imported, so it does
+    nothing after that.
+    """
+    if "torch" in sys.modules:
+        return
+    if not {SPINS, "OMP_WAIT_POLICY"} & set(os.environ):
+        os.environ[SPINS] = FEW_SPINS
+    if "OMP_NUM_THREADS" not in os.environ and processors() < (os.cpu_count() or 1):
+        os.environ["OMP_NUM_THREADS"] = str(processors())
