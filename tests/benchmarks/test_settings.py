@@ -22,6 +22,7 @@ GOOD: dict[str, Any] = {
     "jobs": None,
     "device": None,
     "minutes": 8,
+    "beside": 0,
 }
 
 
@@ -34,10 +35,10 @@ def test_one_of_a_list_may_stand_alone() -> None:
 def test_everything_wrong_is_said_at_once() -> None:
     wrong = {"cells": ["gur"], "hidden_sizes": [0], "contestants": ["bear"], "repeats": 0, "turn_seconds": 0}
     with pytest.raises(ConfigError) as told:
-        Settings.of({**GOOD, **wrong, "batches_per_turn": "many"})
+        Settings.of({**GOOD, **wrong, "batches_per_turn": "many", "beside": -1})
     lines = str(told.value).splitlines()
     assert [line.split(":")[0].split(" ")[0] for line in lines] == [
-        *("cells", "contestants", "hidden_sizes", "repeats", "batches_per_turn", "turn_seconds")
+        *("cells", "contestants", "hidden_sizes", "repeats", "batches_per_turn", "beside", "turn_seconds")
     ]
     assert "gru" in lines[0]
     assert "bare" in lines[1]

@@ -16,7 +16,7 @@ import torch
 from rnnlab.benchmarks.child_process import PeakMemory, unseen_terminal
 from rnnlab.benchmarks.settings import Settings, now
 from rnnlab.benchmarks.trainer_path import TrainerPath
-from rnnlab.benchmarks.turns import Pass, Turn, paired, summary, take_turns
+from rnnlab.benchmarks.turns import Pass, Turn, compared, figures, take_turns
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.forecasting.data import WindowBatch, WindowData, WindowLoader
 from rnnlab.training.fit import assemble_data, assemble_task
@@ -223,7 +223,7 @@ def measure_row(
         **{"cell": cell, "hidden_size": hidden_size, "look_back": data.look_back, "horizon": data.horizon},
         **{"batch_size": data.batch_size, "series": len(data.series), "steps": steps},
         "versions": {name: version(name) for name in names if name != "trainer"},
-        "contestants": {name: figures(had) for name, had in turns.items()},
+        "contestants": {name: figures(had, "steps_per_second") for name, had in turns.items()},
         "times_as_fast": compared(turns),
     }
     rates = ", ".join(f"{name} {thousand(found):.1f}" for name, found in row["contestants"].items())
@@ -240,24 +240,6 @@ def paced(turn: Callable[[int], Turn], settings: Settings) -> int:
     return max(LEAST, round(settings.turn_seconds / each))
 
 
-def figures(turns: list[Turn]) -> dict[str, Any]:
-    """Return a contestant's rates, its peak of memory and its last loss."""
-    peaks = [turn.peak_memory for turn in turns if turn.peak_memory is not None]
-    return {
-        "training": {"steps_per_second": summary([turn.training.rate for turn in turns])},
-        "peak_memory_bytes": max(peaks, default=None),
-        "last_loss": turns[-1].loss,
-    }
-
-
 def thousand(found: Mapping[str, Any]) -> float:
     """Return a contestant's median rate in thousands."""
     return float(found["training"]["steps_per_second"]["median"]) / 1e3
-
-
-def compared(turns: Mapping[str, list[Turn]]) -> dict[str, Any]:
-    """Return the Trainer's rate by neuralforecast's, round by round, where both took part."""
-    if not set(CONTESTANTS) <= set(turns):
-        return {}
-    ours, theirs = ([turn.training.rate for turn in turns[name]] for name in CONTESTANTS)
-    return {"training": {"neuralforecast": paired(ours, theirs)}}

@@ -13,7 +13,7 @@ import torch
 from rnnlab.benchmarks.reference_models import PlainLanguageModel, PlainLoop, Windows
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
-from rnnlab.benchmarks.turns import Pace, Turn, pace, paired, summary, take_turns
+from rnnlab.benchmarks.turns import compared, figures, pace_by_trying, take_turns
 from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, decayed_apart
 from rnnlab.tasks.language_model.data import LanguageData
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 ENCODER = "rnnlab.encoder.recurrent.RecurrentEncoder"
 LAYERS = 2
+TRIED = 2
+"""Batches by which a contestant shows how fast it is."""
 CONTESTANTS = ("trainer", "bare")
 NO_DROPOUT = ("word_dropout", "input_dropout", "output_dropout")
 
@@ -83,7 +85,14 @@ def measure_row(
         contestants = {
             name: contestant(name, config, data, Path(folder), device) for name in settings.contestants
         }
-        due = pace_of(contestants, settings, data)
+        tried = first_windows(data, TRIED)
+        due = pace_by_trying(
+            {name: partial(one.turn, tried) for name, one in contestants.items()},
+            TRIED,
+            settings.turn_seconds,
+            settings.repeats,
+            settings.batches_per_turn,
+        )
         windows = first_windows(data, due.batches, min(due.sweeps.values()))
         turns = take_turns({name: partial(one.turn, windows) for name, one in contestants.items()}, due.turns)
     row = {
@@ -117,18 +126,6 @@ def contestant(
     return PlainLoop(model, optimizer, config["trainer"]["gradient_clip_val"], device)
 
 
-def pace_of(contestants: Mapping[str, Contestant], settings: Settings, data: LanguageData) -> Pace:
-    """Warm every contestant up, and plan turns by how long a window took."""
-    work = first_windows(data, 2)
-    seconds = {}
-    for name, one in contestants.items():
-        one.turn(work)  # the first turn pays for compilation, libraries' starts and optimizer state
-        turn = one.turn(work)
-        assert turn.inference is not None
-        seconds[name] = (turn.training.seconds + turn.inference.seconds) / len(work)
-    return pace(seconds, settings.turn_seconds, settings.repeats, settings.batches_per_turn)
-
-
 def first_windows(data: LanguageData, count: int, sweeps: int = 1) -> Windows:
     """Return the first ``count`` windows of the training text.
 
@@ -141,27 +138,6 @@ def first_windows(data: LanguageData, count: int, sweeps: int = 1) -> Windows:
             f"{data.corpus.name} has {len(windows)} whole windows, fewer than the {count} to time."
         )
     return Windows(windows, sweeps)
-
-
-def figures(turns: list[Turn]) -> dict[str, Any]:
-    """Return a contestant's rates, its peak of memory and its last loss."""
-    found: dict[str, Any] = {
-        stage: {"tokens_per_second": summary([getattr(turn, stage).rate for turn in turns])}
-        for stage in ("training", "inference")
-    }
-    peaks = [turn.peak_memory for turn in turns if turn.peak_memory is not None]
-    return {**found, "peak_memory_bytes": max(peaks, default=None), "last_loss": turns[-1].loss}
-
-
-def compared(turns: Mapping[str, list[Turn]]) -> dict[str, dict[str, Any]]:
-    """Return the Trainer's rate by the plain loop's, round by round, where both took part."""
-    if not {"trainer", "bare"} <= set(turns):
-        return {}
-    rates = {
-        stage: {name: [getattr(turn, stage).rate for turn in had] for name, had in turns.items()}
-        for stage in ("training", "inference")
-    }
-    return {stage: {"bare": paired(found["trainer"], found["bare"])} for stage, found in rates.items()}
 
 
 def report_of(row: Mapping[str, Any]) -> str:

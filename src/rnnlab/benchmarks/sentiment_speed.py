@@ -2,7 +2,7 @@
 
 import logging
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +14,18 @@ from rnnlab.benchmarks.reference_models import BareLoop, PackedClassifier, Plain
 from rnnlab.benchmarks.reviews import Batches, ChosenReviews
 from rnnlab.benchmarks.settings import Settings, matrix_multiply_rate
 from rnnlab.benchmarks.trainer_path import TrainerPath
-from rnnlab.benchmarks.turns import MOST, Pace, Turn, pace, paired, summary, take_turns
+from rnnlab.benchmarks.turns import (
+    MOST,
+    STAGES,
+    Pace,
+    Turn,
+    compared,
+    figures,
+    pace,
+    paired,
+    rates_of,
+    take_turns,
+)
 from rnnlab.cells import cell_named
 from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, decayed_apart
@@ -115,7 +126,7 @@ def measure_row(
         "turns": due.turns,
         "matrix_multiply_rate": machine,
         "contestants": {
-            name: figures(had, cell, embedding_size, hidden_size, machine) for name, had in turns.items()
+            name: with_shares(had, cell, embedding_size, hidden_size, machine) for name, had in turns.items()
         },
         "times_as_fast": compared(turns),
         "left_beside": {
@@ -204,45 +215,21 @@ def documents(name: str, reviews: ChosenReviews, sweeps: int) -> Batches:
     return reviews.fixed(sweeps) if name == "padded" else reviews.bucketed(sweeps)
 
 
-def figures(
+def with_shares(
     turns: list[Turn], cell: str, embedding_size: int, hidden_size: int, machine: float
 ) -> dict[str, Any]:
-    """Return a contestant's rates, their share of the machine's, its peak of memory, and its last loss."""
-    found: dict[str, Any] = {}
-    for stage in ("training", "inference"):
-        rates = summary([getattr(turn, stage).rate for turn in turns])
+    """Return a contestant's figures, with seconds and the share that it reaches of the machine's rate."""
+    found = figures(turns)
+    for stage in STAGES:
+        rate = found[stage]["tokens_per_second"]["median"]
         work = cell_named(cell).operations_per_token(embedding_size, hidden_size)
         work *= TRAINING if stage == "training" else 1
-        found[stage] = {
-            "tokens_per_second": rates,
+        found[stage] |= {
             "seconds": [getattr(turn, stage).seconds for turn in turns],
-            "operations_per_second": rates["median"] * work,
-            "share_of_matrix_multiply_rate": rates["median"] * work / machine,
+            "operations_per_second": rate * work,
+            "share_of_matrix_multiply_rate": rate * work / machine,
         }
-    peaks = [turn.peak_memory for turn in turns if turn.peak_memory is not None]
-    return {**found, "peak_memory_bytes": max(peaks, default=None), "last_loss": turns[-1].loss}
-
-
-def compared(turns: Mapping[str, list[Turn]]) -> dict[str, dict[str, Any]]:
-    """Return how many times as fast as each of the others the Trainer is, round by round."""
-    if "trainer" not in turns:
-        return {}
-    return {
-        stage: {
-            name: paired(
-                [getattr(turn, stage).rate for turn in turns["trainer"]],
-                [getattr(turn, stage).rate for turn in had],
-            )
-            for name, had in turns.items()
-            if name != "trainer"
-        }
-        for stage in ("training", "inference")
-    }
-
-
-def rates_of(turns: Sequence[Turn]) -> list[float]:
-    """Return the real tokens a second of each turn's training."""
-    return [turn.training.rate for turn in turns]
+    return found
 
 
 def crowded_turn(turn: Callable[[], Turn], beside: int) -> Turn:

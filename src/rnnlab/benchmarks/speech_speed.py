@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from rnnlab.benchmarks.language_speed import ENCODER, LAYERS, figures
+from rnnlab.benchmarks.language_speed import ENCODER, LAYERS, TRIED
 from rnnlab.benchmarks.reference_models import PlainLoop, plain_network
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
-from rnnlab.benchmarks.turns import pace, paired, take_turns
+from rnnlab.benchmarks.turns import compared, figures, pace_by_trying, take_turns
 from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, decayed_apart
 from rnnlab.tasks.speech.batches import SpeechBatch
@@ -137,20 +137,16 @@ def measure_row(
         contestants = {
             name: contestant(name, config, data, Path(folder), device) for name in settings.contestants
         }
-        work, seconds = first_batches(data, 2), {}
-        for name, one in contestants.items():
-            one.turn(work)  # the first turn pays for compilation, libraries' starts and optimizer state
-            turn = one.turn(work)
-            assert turn.inference is not None
-            seconds[name] = (turn.training.seconds + turn.inference.seconds) / len(work)
-        due = pace(seconds, settings.turn_seconds, settings.repeats, settings.batches_per_turn)
+        tried = first_batches(data, TRIED)
+        due = pace_by_trying(
+            {name: partial(one.turn, tried) for name, one in contestants.items()},
+            TRIED,
+            settings.turn_seconds,
+            settings.repeats,
+            settings.batches_per_turn,
+        )
         batches = first_batches(data, due.batches, min(due.sweeps.values()))
         turns = take_turns({name: partial(one.turn, batches) for name, one in contestants.items()}, due.turns)
-    stages = ("training", "inference") if set(turns) == set(CONTESTANTS) else ()
-    rates = {
-        stage: [[getattr(turn, stage).rate for turn in turns[name]] for name in CONTESTANTS]
-        for stage in stages
-    }
     row = {
         "cell": cell,
         "hidden_size": hidden_size,
@@ -158,7 +154,7 @@ def measure_row(
         "step_seconds": data.front_end.step_seconds,
         "tokens": batches.tokens,
         "contestants": {name: figures(had) for name, had in turns.items()},
-        "times_as_fast": {stage: {"packed": paired(*both)} for stage, both in rates.items()},
+        "times_as_fast": compared(turns),
     }
     log.info("%s %d x %d is measured.", cell, LAYERS, hidden_size)
     return row

@@ -1,7 +1,7 @@
 """A benchmark's figures as tables for the terminal and as a bar chart."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -118,28 +118,96 @@ def plain_table(title: str) -> Table:
     )
 
 
-def sentiment_table(rows: list[dict[str, Any]], corpus: str) -> Table:
-    """Return rates, shares and memory of every contestant."""
-    table = plain_table(f"Sentiment classifiers on {corpus}, thousands of real tokens a second")
-    names = ("train", "range", "times", "matmul", "infer", "times", "MiB")
+def contest_table(
+    title: str,
+    rows: list[dict[str, Any]],
+    model: Callable[[Mapping[str, Any]], str],
+    show: Callable[[Mapping[str, Any], float], str] = lambda row, rate: thousands(rate),
+    note: Callable[[Mapping[str, Any], str], str] = lambda row, name: "",
+    unit: str = "tokens_per_second",
+) -> Table:
+    """Return rates, ratios and memory of every contestant, and shares where they are known.
+
+    Args:
+        title: of the table.
+        rows: a contest each.
+        model: says what was raced in a row.
+        show: a row and a rate as text.
+        note: what stands behind a contestant's name.
+        unit: the name of the rates.
+    """
+    found = next(iter(rows[0]["contestants"].values()))
+    shares, infers = "share_of_matrix_multiply_rate" in found["training"], "inference" in found
+    names = ("train", "range", "times", *("matmul",) * shares, *("infer", "times") * infers, "MiB")
+    table = plain_table(title)
     for name in ("", "", *names):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for row in rows:
         for number, (name, found) in enumerate(row["contestants"].items()):
-            training, inference = (found[stage]["tokens_per_second"] for stage in ("training", "inference"))
+            rate = found["training"][unit]
+            cells = [show(row, rate["median"]), f"{show(row, rate['lowest'])}-{show(row, rate['highest'])}"]
+            cells.append(times(row, "training", name))
+            if shares:
+                cells.append(f"{100 * found['training']['share_of_matrix_multiply_rate']:.0f} %")
+            if infers:
+                cells += [show(row, found["inference"][unit]["median"]), times(row, "inference", name)]
             table.add_row(
-                f"{row['cell']} {row['hidden_size']}" if number == 0 else "",
-                CONTESTANTS[name],
-                thousands(training["median"]),
-                f"{thousands(training['lowest'])}-{thousands(training['highest'])}",
-                times(row, "training", name),
-                f"{100 * found['training']['share_of_matrix_multiply_rate']:.0f} %",
-                thousands(inference["median"]),
-                times(row, "inference", name),
+                model(row) if number == 0 else "",
+                f"{CONTESTANTS[name]}{note(row, name)}",
+                *cells,
                 mebibytes(found["peak_memory_bytes"]),
                 end_section=number == len(row["contestants"]) - 1,
             )
     return table
+
+
+def one_layer(row: Mapping[str, Any]) -> str:
+    """Return what was raced: a cell and its size."""
+    return f"{row['cell']} {row['hidden_size']}"
+
+
+def several_layers(row: Mapping[str, Any]) -> str:
+    """Return what was raced: a cell, its layers and its size."""
+    return f"{row['cell']} {row['layers']} x {row['hidden_size']}"
+
+
+def sentiment_table(rows: list[dict[str, Any]], corpus: str) -> Table:
+    """Return the rates of classifiers."""
+    return contest_table(
+        f"Sentiment classifiers on {corpus}, thousands of real tokens a second", rows, one_layer
+    )
+
+
+def language_table(rows: list[dict[str, Any]], corpus: str) -> Table:
+    """Return the rates of language models in the Trainer and in a plain loop, each with its softmax."""
+    return contest_table(
+        f"Language models on {corpus}, thousands of tokens a second",
+        rows,
+        several_layers,
+        show=lambda row, rate: f"{rate / 1e3:.2f}",
+        note=lambda row, name: f", {row['head'] if name == 'trainer' else 'full'}",
+    )
+
+
+def forecasting_table(rows: list[dict[str, Any]], corpus: str) -> Table:
+    """Return the rates of forecasters, of rnnlab and of another program."""
+    return contest_table(
+        f"Forecasters on {corpus}, thousands of look-back steps a second",
+        rows,
+        one_layer,
+        note=lambda row, name: f" {row['versions'].get(name, '')}".rstrip(),
+        unit="steps_per_second",
+    )
+
+
+def speech_table(rows: list[dict[str, Any]], corpus: str) -> Table:
+    """Return how much sound recognizers hear in a second, in the Trainer and on ``PackedSequence``."""
+    return contest_table(
+        f"Recognizers on {corpus}, hours of sound a second",
+        rows,
+        several_layers,
+        show=lambda row, rate: f"{rate * row['step_seconds'] / 3600:.4f}",
+    )
 
 
 def overhead_table(rows: list[dict[str, Any]]) -> Table:
@@ -169,71 +237,6 @@ def beside_table(rows: list[dict[str, Any]], beside: int) -> Table:
             cell = f"{row['cell']} {row['hidden_size']}" if number == 0 else ""
             span = f"{found['lowest']:.2f}-{found['highest']:.2f}"
             table.add_row(cell, CONTESTANTS[name], f"{found['median']:.2f}", span)
-    return table
-
-
-def language_table(rows: list[dict[str, Any]], corpus: str) -> Table:
-    """Return the rates of language models in the Trainer and in a plain loop, each with its softmax."""
-    table = plain_table(f"Language models on {corpus}, thousands of tokens a second")
-    for name in ("", "", "train", "range", "times", "infer", "times", "MiB"):
-        table.add_column(name, justify="right" if name else "left", no_wrap=True)
-    for row in rows:
-        for number, (name, found) in enumerate(row["contestants"].items()):
-            training, inference = (found[stage]["tokens_per_second"] for stage in ("training", "inference"))
-            table.add_row(
-                f"{row['cell']} {row['layers']} x {row['hidden_size']}" if number == 0 else "",
-                f"{CONTESTANTS[name]}, {row['head'] if name == 'trainer' else 'full'}",
-                f"{training['median'] / 1e3:.2f}",
-                f"{training['lowest'] / 1e3:.2f}-{training['highest'] / 1e3:.2f}",
-                times(row, "training", name),
-                f"{inference['median'] / 1e3:.2f}",
-                times(row, "inference", name),
-                mebibytes(found["peak_memory_bytes"]),
-                end_section=number == len(row["contestants"]) - 1,
-            )
-    return table
-
-
-def forecasting_table(rows: list[dict[str, Any]], corpus: str) -> Table:
-    """Return the rates of forecasters, of rnnlab and of another program."""
-    table = plain_table(f"Forecasters on {corpus}, thousands of look-back steps a second")
-    for name in ("", "", "train", "range", "times", "MiB"):
-        table.add_column(name, justify="right" if name else "left", no_wrap=True)
-    for row in rows:
-        for number, (name, found) in enumerate(row["contestants"].items()):
-            training = found["training"]["steps_per_second"]
-            table.add_row(
-                f"{row['cell']} {row['hidden_size']}" if number == 0 else "",
-                f"{CONTESTANTS[name]} {row['versions'].get(name, '')}".strip(),
-                thousands(training["median"]),
-                f"{thousands(training['lowest'])}-{thousands(training['highest'])}",
-                times(row, "training", name),
-                mebibytes(found["peak_memory_bytes"]),
-                end_section=number == len(row["contestants"]) - 1,
-            )
-    return table
-
-
-def speech_table(rows: list[dict[str, Any]], corpus: str) -> Table:
-    """Return how much sound recognizers hear in a second, in the Trainer and on ``PackedSequence``."""
-    table = plain_table(f"Recognizers on {corpus}, hours of sound a second")
-    for name in ("", "", "train", "range", "times", "infer", "times", "MiB"):
-        table.add_column(name, justify="right" if name else "left", no_wrap=True)
-    for row in rows:
-        hours = row["step_seconds"] / 3600
-        for number, (name, found) in enumerate(row["contestants"].items()):
-            training, inference = (found[stage]["tokens_per_second"] for stage in ("training", "inference"))
-            table.add_row(
-                f"{row['cell']} {row['layers']} x {row['hidden_size']}" if number == 0 else "",
-                CONTESTANTS[name],
-                f"{hours * training['median']:.4f}",
-                f"{hours * training['lowest']:.4f}-{hours * training['highest']:.4f}",
-                times(row, "training", name),
-                f"{hours * inference['median']:.4f}",
-                times(row, "inference", name),
-                mebibytes(found["peak_memory_bytes"]),
-                end_section=number == len(row["contestants"]) - 1,
-            )
     return table
 
 

@@ -111,6 +111,60 @@ def take_turns(
     return turns
 
 
+def pace_by_trying(
+    runs: Mapping[str, Callable[[], Turn]],
+    tried: int,
+    turn_seconds: float,
+    repeats: int,
+    batches: int | None = None,
+) -> Pace:
+    """Warm every contestant up by a turn of ``tried`` batches, see how long another takes, and plan.
+
+    The other arguments are those of :func:`pace`.
+    """
+    seconds = {}
+    for name, run in runs.items():
+        run()  # the first turn pays for compilation, libraries' starts and optimizer state
+        turn = run()
+        passes = (turn.training, turn.inference)
+        seconds[name] = sum(had.seconds for had in passes if had is not None) / tried
+    return pace(seconds, turn_seconds, repeats, batches)
+
+
+STAGES = ("training", "inference")
+
+
+def rates_of(turns: Sequence[Turn], stage: str = "training") -> list[float]:
+    """Return the real tokens a second of each turn's stage; none where it was not asked for."""
+    passes = [getattr(turn, stage) for turn in turns]
+    return [had.rate for had in passes if had is not None]
+
+
+def figures(turns: Sequence[Turn], unit: str = "tokens_per_second") -> dict[str, Any]:
+    """Return a contestant's rates in each stage, under ``unit``, its peak of memory and its last loss."""
+    stages = {stage: rates_of(turns, stage) for stage in STAGES}
+    peaks = [turn.peak_memory for turn in turns if turn.peak_memory is not None]
+    return {
+        **{stage: {unit: summary(rates)} for stage, rates in stages.items() if rates},
+        "peak_memory_bytes": max(peaks, default=None),
+        "last_loss": turns[-1].loss,
+    }
+
+
+def compared(turns: Mapping[str, Sequence[Turn]]) -> dict[str, dict[str, Any]]:
+    """Return how many times as fast as each of the others the Trainer is, by stage, round by round."""
+    others = {name: had for name, had in turns.items() if name != "trainer"}
+    if "trainer" not in turns or not others:
+        return {}
+    ours = {stage: rates_of(turns["trainer"], stage) for stage in STAGES}
+    return {
+        stage: {
+            name: paired(rates, theirs) for name, had in others.items() if (theirs := rates_of(had, stage))
+        }
+        for stage, rates in ours.items()
+    }
+
+
 def summary(values: Sequence[float]) -> dict[str, Any]:
     """Return median, lowest, highest and all of ``values``, as JSON has it.
 

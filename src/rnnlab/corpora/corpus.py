@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -139,9 +140,9 @@ class MadeFrom(Corpus):
         """Return the corpus's."""
         return self.corpus.warnings()
 
+    @abstractmethod
     def made_by(self) -> dict[str, object]:
         """Return plain facts that decide what is made of the corpus."""
-        raise NotImplementedError
 
     @property
     def fingerprint(self) -> str:
