@@ -99,7 +99,7 @@ def locate_class(target: str, kind: type[Built], where: str, key: str = "_target
         classes = [name for name, value in vars(module).items() if inspect.isclass(value)]
         raise ConfigError(f"{where}.{key}: {module_name} has no {class_name}. {nearest(class_name, classes)}")
     kinds: tuple[type, ...] = kind if isinstance(kind, tuple) else (kind,)
-    if not (inspect.isclass(found) and any(is_of(found, one) for one in kinds)):
+    if not (issubclass(type(found), type) and any(is_of(found, one) for one in kinds)):
         names = " or ".join(one.__name__ for one in kinds)
         raise ConfigError(f"{where}.{key}={target} is not a class derived from {names}.")
     return cast(type[Built], found)

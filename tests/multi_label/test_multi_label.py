@@ -15,10 +15,17 @@ import rnnlab
 from rnnlab.corpora.labelled_subset import LabelledSubset
 from rnnlab.corpora.tables import Table
 from rnnlab.errors import ConfigError, DataError
+from rnnlab.figures.several_classes import (
+    MOST_CLASSES,
+    THRESHOLDS,
+    Decided,
+    f1_by_threshold,
+    precision_recall_by_class_figure,
+)
 from rnnlab.runs.data_section import data_section
 from rnnlab.runs.evaluation import evaluated
 from rnnlab.runs.evaluation_report import evaluated_together
-from rnnlab.tasks.multi_label.figures import best_threshold, label_figures
+from rnnlab.tasks.multi_label.metrics import best_threshold, label_figures
 from rnnlab.training.fit import assemble_data, assemble_task
 from tests.runs.conftest import ROOT, Finished, composed, finish
 from tests.runs.conftest import command as command  # the fixture
@@ -45,8 +52,14 @@ def write_tagged(path: Path, count: int = 160) -> Path:
 @pytest.fixture(scope="module")
 def tagged(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     room = tmp_path_factory.mktemp("tagged")
-    quick = ["model.backend=torch", "optimizer.lr=0.06", "baselines=true", "trainer.max_epochs=5"]
-    whole = ["task.word_dropout=0", "task.embedding_dropout=0", "task.dropout=0"]
+    quick = [
+        "model.backend=torch",
+        "optimizer.lr=0.06",
+        "baselines=true",
+        "trainer.max_epochs=5",
+        "logger=csv",
+    ]
+    whole = ["task.word_dropout=0", "task.embedding_dropout=0", "task.dropout=0", "logger=csv"]
     return finish(room, write_tagged(room / "tags.csv"), *SEVERAL, *quick, *whole)
 
 
@@ -57,6 +70,27 @@ def test_the_network_learns_and_stands_beside_simple_methods(tagged: Finished) -
     assert frequent["f1_micro"] < 0.6
     assert bigrams["f1_micro"] > 0.9
     assert {"f1_macro", "exact_match", "f1/sad", "loss"} <= set(tagged.metrics["validation"])
+
+
+def test_a_run_shows_each_class_and_the_threshold(tagged: Finished) -> None:
+    names = ("precision_recall_validation", "precision_recall_test", "f1_by_threshold")
+    drawn = {path.name for path in (tagged.folder / "figures").iterdir()}
+    assert drawn >= {f"{name}.{ending}" for name in names for ending in ("png", "svg")}
+    threshold = float(rnnlab.load(tagged.folder).task.threshold)
+    text = (tagged.folder / "figures" / "precision_recall_test.svg").read_text(encoding="utf-8")
+    assert all(f"{label}: area" in text for label in (*CLUES, "all decisions"))
+    assert f"told above {threshold:.3f}" in text
+
+
+def test_f1_by_threshold_is_what_is_measured_at_each() -> None:
+    chance = np.random.default_rng(4)
+    shares = chance.random((30, 9)).round(2)
+    truth = chance.random((30, 9)) < shares
+    found = f1_by_threshold(Decided(shares, truth))
+    expected = [label_figures(shares, truth, threshold)["f1_micro"] for threshold in THRESHOLDS]
+    assert found == pytest.approx(expected)
+    figure = precision_recall_by_class_figure(Decided(shares, truth), "abcdefghi", 0.5, "test")
+    assert len(figure.axes[0].get_legend_handles_labels()[1]) == MOST_CLASSES + 1
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])

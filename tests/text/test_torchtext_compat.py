@@ -17,6 +17,7 @@ COMPAT = Path(torchtext_compat.__file__)
 OUTCOMES = Path(__file__).with_name("torchtext_outcomes.py")
 
 torchtext_compat.enable()
+needs_transforms = pytest.mark.skipif(sys.version_info >= (3, 13), reason="this Python has no torchtext")
 
 
 def python(executable, *arguments, **environment):
@@ -61,6 +62,7 @@ def test_a_second_call_changes_nothing():
     assert {name: module for name, module in sys.modules.items() if name.startswith("torchtext")} == before
 
 
+@needs_transforms
 def test_importing_torchtext_warns_of_nothing():
     code = """
 import warnings
@@ -149,6 +151,7 @@ def test_vocabularies_survive_pickle_and_copy():
     assert len(vocabulary) == 2
 
 
+@needs_transforms
 def test_transforms_from_tokens_to_a_padded_tensor():
     from torchtext import transforms
     from torchtext.vocab import build_vocab_from_iterator
@@ -182,6 +185,7 @@ def test_vectors_from_a_local_file(tmp_path):
         assert vectors.get_vecs_by_tokens(["film", "nowhere"]).tolist() == [[4, 5, 6], [0, 0, 0]]
 
 
+@needs_transforms
 @pytest.mark.usefixtures("stand_in")
 def test_compiled_things_say_which_torch_they_need(tmp_path):
     from torchtext import transforms
@@ -218,6 +222,7 @@ def python_with_torch_2_3(folder):
 
 
 @pytest.mark.slow
+@needs_transforms
 @pytest.mark.usefixtures("stand_in")
 def test_equal_to_the_compiled_original(tmp_path):
     """Thousands of questions under torch 2.3 and here: the same answers, errors and pickles."""

@@ -44,7 +44,8 @@ def cell_class(name: str) -> type[Cell]:
         )
     module = importlib.import_module(f"{__name__}.{name}")
     classes = [value for value in vars(module).values() if inspect.isclass(value)]
-    (found,) = (cls for cls in classes if issubclass(cls, Cell) and cls.__module__ == module.__name__)
+    # By module first: to Python 3.10 list[int] is a class, but none that may be asked for its bases.
+    (found,) = (cls for cls in classes if cls.__module__ == module.__name__ and issubclass(cls, Cell))
     return found
 
 

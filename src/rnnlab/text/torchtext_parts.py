@@ -10,6 +10,7 @@ import types
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from importlib.machinery import ModuleSpec
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
@@ -281,6 +282,7 @@ def modules() -> dict[str, types.ModuleType]:
             "vocab": vocab,
             "build_vocab_from_iterator": build_vocab_from_iterator,
         },
+        "torchtext._torchtext": {"Vocab": Indices},  # where a pickle of a vocabulary looks for it
         "torchtext.prototype": {},
         "torchtext.prototype.vectors": {
             "CHECKSUMS_GLOVE": CHECKSUMS_GLOVE,
@@ -291,6 +293,8 @@ def modules() -> dict[str, types.ModuleType]:
     for name, module in found.items():
         vars(module).update(held[name])
         module.__path__ = []
+        # find_spec, by which other libraries ask whether torchtext is there, fails on a module without one.
+        module.__spec__ = ModuleSpec(name, loader=None, is_package=True)
         parent, _, leaf = name.rpartition(".")
         if parent:
             setattr(found[parent], leaf, module)

@@ -5,7 +5,8 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
@@ -168,6 +169,9 @@ def device_name(device: torch.device) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that decide a run's figures."""
-    names = ("rnnlab", "torch", "lightning", "numpy", "torchtext")
-    return {"python": ".".join(map(str, sys.version_info[:3])), **{name: version(name) for name in names}}
+    """Return the versions that decide a run's figures; without torchtext's where Python has none."""
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for name in ("rnnlab", "torch", "lightning", "numpy", "torchtext"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnlab.tasks.answers import Answered, Prediction
-from rnnlab.tasks.multi_label.figures import label_figures
+from rnnlab.tasks.multi_label.metrics import label_figures
 from rnnlab.tasks.multi_label.task import MultiLabelClassifier
 from rnnlab.tasks.sentiment.answers import TrainedClassifier
 from rnnlab.tasks.sentiment.exports import ClassifierExports

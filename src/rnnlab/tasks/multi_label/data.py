@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rnnlab.corpora.corpus import Corpus
 from rnnlab.tasks.baselines import Figures, had, kept
-from rnnlab.tasks.multi_label.figures import Truth, best_threshold, label_figures
+from rnnlab.tasks.multi_label.metrics import Truth, best_threshold, label_figures
 from rnnlab.tasks.sentiment.baselines import INVERSE_REGULARISATION, documents_of, features_of, inputs_of
 from rnnlab.tasks.sentiment.data import SentimentData
 from rnnlab.text.encoded import EncodedCorpus, EncodedSplit, Progress

@@ -1,58 +1,33 @@
-"""What is measured of a classifier that tells any number of classes, and where its threshold lies."""
+"""What a finished multi-label run shows: how well each class is told, and what chose the threshold."""
 
-from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
+from torch.utils.tensorboard import SummaryWriter
 
-Shares = npt.NDArray[np.floating[Any]]
-"""Probabilities ``(documents, classes)``."""
-Truth = npt.NDArray[np.bool_]
-"""Which classes each document is of ``(documents, classes)``."""
-
-HALF = 0.5
+from rnnlab.figures.drawing import publish
+from rnnlab.figures.several_classes import Decided, f1_by_threshold_figure, precision_recall_by_class_figure
+from rnnlab.tasks.multi_label.task import MultiLabelClassifier
+from rnnlab.tasks.sentiment.figures import SentimentFigures
 
 
-def best_threshold(shares: Shares, truth: Truth) -> float:
-    """Return the threshold with the highest micro-averaged F1, in the middle between two probabilities.
+class MultiLabelFigures(SentimentFigures):
+    """Figures of a classifier that tells any number of classes; it takes what the base takes."""
 
-    A class is told where its probability is above it. Of thresholds that are as good the highest is taken.
-    ``0.5`` where no document is of any class, or a probability is no number.
-    """
-    values, right = np.asarray(shares, np.float64).ravel(), truth.ravel()
-    if not right.any() or not np.isfinite(values).all():
-        return HALF
-    order = np.argsort(-values, kind="stable")
-    values, right = values[order], right[order]
-    f1 = 2 * np.cumsum(right) / (np.arange(1, len(right) + 1) + right.sum())
-    lower = np.append(values[1:], 0.0)
-    parts = lower < values  # equal probabilities are told together or not at all
-    best = int(np.argmax(np.where(parts, f1, -1.0)))
-    return float((values[best] + lower[best]) / 2)
+    def publish(self, run: Path, writer: SummaryWriter | None, step: int) -> None:
+        """See :class:`rnnlab.tasks.figures.TaskFigures`."""
+        folder = run / "figures"
+        threshold = float(cast(MultiLabelClassifier, self.task).threshold)
+        decided = {split: self.decided(split) for split in self.recorders}
+        for split, found in decided.items():
+            figure = precision_recall_by_class_figure(found, self.task.labels, threshold, split)
+            publish(figure, folder, f"precision_recall_{split}", writer, step)
+        publish(f1_by_threshold_figure(decided, threshold), folder, "f1_by_threshold", writer, step)
+        if self.words and writer is not None:
+            self.show_words(Path(writer.log_dir))
 
-
-def label_figures(
-    shares: Shares, truth: Truth, threshold: float, labels: Sequence[str] = ()
-) -> dict[str, float]:
-    """Return F1 over all decisions (``f1_micro``), its mean over classes (``f1_macro``), and ``exact_match``.
-
-    ``exact_match`` is the share of documents of which every class is told right. A class that no document is
-    of has no F1, and counts in no mean.
-
-    Args:
-        shares: probabilities ``(documents, classes)``.
-        truth: ``(documents, classes)``.
-        threshold: above which a class is told.
-        labels: their names, for ``f1/<class>``; none of it where there are none.
-    """
-    told = shares > threshold
-    hits, claims, there = ((part).sum(axis=0, dtype=np.float64) for part in (told & truth, told, truth))
-    by_class = np.where(there > 0, 2 * hits / np.maximum(claims + there, 1), np.nan)
-    known = by_class[there > 0]
-    return {
-        "f1_micro": float(2 * hits.sum() / (claims + there).sum()) if len(known) else float("nan"),
-        "f1_macro": float(known.mean()) if len(known) else float("nan"),
-        "exact_match": float((told == truth).all(axis=1).mean()) if len(truth) else float("nan"),
-        **{f"f1/{label}": float(value) for label, value in zip(labels, by_class, strict=False)},
-    }
+    def decided(self, split: str) -> Decided:
+        """Return the probabilities of a split's documents, and what they are of."""
+        known = self.recorders[split].scored.known
+        return Decided(known.probabilities.astype(np.float64), known.labels.astype(np.bool_))

@@ -11,11 +11,12 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from rnnlab.tasks.multi_label import OBJECTIVE
-from rnnlab.tasks.multi_label.figures import HALF, best_threshold, label_figures
+from rnnlab.tasks.multi_label.metrics import HALF, best_threshold, label_figures
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 if TYPE_CHECKING:
     from rnnlab.tasks.multi_label.answers import TrainedMultiLabel
+    from rnnlab.tasks.multi_label.figures import MultiLabelFigures
 
 
 class Decisions(Metric):
@@ -118,12 +119,15 @@ class MultiLabelClassifier(SentimentClassifier):
         values["loss"] = self.losses[stage].value_and_reset()  # type: ignore[operator]
         self.log_dict({f"{stage}/{name}": value for name, value in values.items()})
 
-    def figures(self, data: Any, words: int) -> None:
-        """Return nothing: what is drawn of classes is of such that exclude each other."""
+    def figures(self, data: Any, words: int) -> "MultiLabelFigures":
+        """Return precision and recall of each class, and F1 by threshold."""
+        from rnnlab.tasks.multi_label.figures import MultiLabelFigures
+
+        return MultiLabelFigures(self, data, words)
 
     def recorder(self, data: Any, split: str) -> None:
-        """Return nothing, likewise."""
+        """Return nothing: the curves of an evaluation are of classes that exclude each other."""
 
     def together(self, data: Any, recorders: Any, weight: float | None = None) -> dict[str, dict[str, float]]:
-        """Return nothing, likewise."""
+        """Return nothing: so are those that are mixed."""
         return {}
