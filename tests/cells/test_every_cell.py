@@ -63,6 +63,34 @@ def walked(encoder: RecurrentEncoder, sequence: Tensor, states: list[State]) -> 
 
 
 @every_cell
+@pytest.mark.parametrize("numbers", [torch.bfloat16, torch.float16])
+def test_a_step_under_autocast_is_the_step_within_rounding(
+    cell: str, options: dict[str, Any], numbers: torch.dtype
+) -> None:
+    encoder = encoder_of(cell, options).float()
+    direction = encoder.stack()[0][0]
+    states = tuple(part[0] for part in encoder.initial_state(5))
+    inputs = torch.randn(5, 6, 3)
+
+    def read(start: State) -> Tensor:
+        given, state, outputs = encoder.cell.project(inputs, direction.weights), start, []
+        for token in given.unbind(1):
+            step = encoder.cell.step(token, state, direction.weights)
+            state = step.states
+            outputs.append(step.output)
+        return torch.stack(outputs)
+
+    exact = read(states)
+    with torch.autocast("cpu", numbers):
+        narrow = read(states)
+        narrow.float().square().sum().backward()
+    assert torch.allclose(narrow.float(), exact, atol=0.05, rtol=0.05)
+    assert all(
+        weight.grad is not None and weight.grad.isfinite().all() for weight in direction.weights.values()
+    )
+
+
+@every_cell
 def test_a_ragged_batch_is_each_sequences_loop_over_steps(cell: str, options: dict[str, Any]) -> None:
     encoder = encoder_of(cell, options)
     state = state_of(encoder, 4)

@@ -111,7 +111,7 @@ def draw_rates(panel: Any, section: Mapping[str, Any]) -> None:
     panel.set_xlabel("units")
     if rows:
         logarithmic(panel.yaxis)
-        panel.legend(fontsize="small", ncols=2)
+        panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
 
 
 def draw_steps(panel: Any, section: Mapping[str, Any]) -> None:
@@ -125,14 +125,14 @@ def draw_steps(panel: Any, section: Mapping[str, Any]) -> None:
 
 
 def draw_curve(panel: Any, section: Mapping[str, Any]) -> None:
-    """Draw the training's perplexities over time, with what is published beside them."""
+    """Draw the training's perplexities over time, with what is published for a whole one."""
     for split in ("train", "validation"):
         points = section[split]
         minutes = [point["seconds"] / 60 for point in points]
         panel.plot(
             minutes, [point["perplexity"] for point in points], marker="o", color=SPLITS[split], label=split
         )
-    for number in section["published"].values():
+    for number in () if section["smaller"] else section["published"].values():
         panel.axhline(number, color=SPLITS["test"], linestyle="--", label=f"published: {number:g}")
     panel.set_title(f"AWD-LSTM on {section['text']}" + (", made small" if section["smaller"] else ""))
     panel.set_xlabel("minutes")

@@ -60,10 +60,10 @@ class Lem(Cell):
         own = linear(hidden, weights["weight_hh"]).chunk(3, dim=1)
         paces = [self.step_size * torch.sigmoid(seeing[at] + own[at]) for at in range(2)]
         goal = torch.tanh(seeing[2] + own[2])
-        new = torch.lerp(memory, goal, paces[0])
+        new = memory + paces[0] * (goal - memory)  # torch.lerp takes no numbers of two types, as autocast has
         candidate = torch.tanh(candidate + linear(new, weights["weight_ch"]))
         return Step(
-            (torch.lerp(hidden, candidate, paces[1]), new),
+            (hidden + paces[1] * (candidate - hidden), new),
             dict(zip(self.blocks, paces, strict=False)),
             {"memory": goal, "candidate": candidate},
         )

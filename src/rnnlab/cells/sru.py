@@ -39,4 +39,4 @@ class Sru(ElementwiseCell):
     def read(self, hidden: Tensor, given: Tensor, weights: Weights) -> Tensor:
         """Return the state and what went past it, weighed by r."""
         _, _, reset, skip = given.chunk(4, dim=-1)
-        return torch.lerp(skip, hidden, torch.sigmoid(reset))
+        return skip + torch.sigmoid(reset) * (hidden - skip)
