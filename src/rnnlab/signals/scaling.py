@@ -33,6 +33,12 @@ class Scaling:
         return found
 
 
+def check_kind(kind: str) -> None:
+    """Raise a ConfigError that names the nearest if there is no such scaling."""
+    if kind not in SCALINGS:
+        raise ConfigError(f"batches.scaling={kind}. {nearest(kind, SCALINGS)}")
+
+
 def fitted(kind: str, training: Sequence[Numbers], shared: Sequence[bool]) -> Scaling:
     """Return the scaling that training values ask for; missing values are left out.
 
@@ -46,8 +52,7 @@ def fitted(kind: str, training: Sequence[Numbers], shared: Sequence[bool]) -> Sc
     Raises:
         ConfigError: if there is no such scaling.
     """
-    if kind not in SCALINGS:
-        raise ConfigError(f"batches.scaling={kind}. {nearest(kind, SCALINGS)}")
+    check_kind(kind)
     own = np.stack([_statistics(values) for values in training], axis=1)  # (statistics, series, columns)
     alike = np.asarray(shared, dtype=bool)
     own[:, :, alike] = _pooled(own[:, :, alike])[:, None]

@@ -1,6 +1,6 @@
 """Windows of series as batches, cut out of one long table when they are asked for."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from rnnlab.data.loader import ResumableLoader
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError, DataError, RunError
 from rnnlab.signals.calendar import check_calendar
+from rnnlab.signals.scaling import check_kind
 from rnnlab.signals.windows import Windows, carried_on, windows_of
 from rnnlab.tasks.baselines import kept
 from rnnlab.tasks.forecasting.baselines import (
@@ -225,6 +226,7 @@ class WindowData(TaskData):
             if value < 1:
                 raise ConfigError(f"{key}={value}: expected a whole number from 1.")
         check_calendar(calendar, "batches.calendar")
+        check_kind(scaling)
         self.look_back, self.horizon, self.batch_size = look_back, horizon, batch_size
         self.strides = {"train": train_stride, "validation": stride, "test": stride}
         self.scaling, self.calendar = scaling, tuple(calendar)
@@ -310,6 +312,12 @@ class WindowData(TaskData):
                 "place, and no loss or figure counts them."
             )
         return found
+
+    @classmethod
+    def rehearsal(cls, config: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return windows of one column."""
+        sizes = {name: config["batches"][name] for name in ("look_back", "horizon")}
+        return {**sizes, "targets": ("value",)}
 
     def model_arguments(self) -> dict[str, Any]:
         """Return the sizes of a window and the names of its columns."""

@@ -81,6 +81,11 @@ class SpeechData(TextData):
         self.front_end = FrontEnd(log_mel, normalise, stack, stride)
         self.kept: dict[str, dict[float, KeptSound]] = {}
 
+    @classmethod
+    def rehearsal(cls, config: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return steps of some size and two units."""
+        return {"input_size": 64, "symbols": ("<unk>", "a", "b")}
+
     def splits(self) -> Mapping[str, tuple[str, ...]]:
         """Return the corpus's splits by the names that they are served under."""
         return {split: (split,) for split in ("train", "validation", "test")}
