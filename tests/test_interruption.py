@@ -78,6 +78,19 @@ def test_the_innermost_listener_tells_and_all_pass_on() -> None:
     assert passed == [("o", signal.SIGTERM, False), ("i", signal.SIGTERM, False)]
 
 
+def test_a_signal_while_a_command_is_imported_ends_it_with_a_line(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text("import os, signal, rnnlab.commands\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "Stopped before anything began.\n")
+
+
 PROGRAM = """
 import time
 from rnnlab.command_line import exit_by

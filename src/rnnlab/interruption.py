@@ -121,6 +121,24 @@ def note(number: int, frame: FrameType | None = None) -> None:
     say(f"{signal.Signals(number).name}: stopping where nothing is lost (again to stop at once).")
 
 
+def end_while_starting() -> None:
+    """Let a signal end the process while a command is being imported: nothing has begun.
+
+    A signal that the process was told to ignore, or that is listened to already, stays what it is.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in SIGNALS:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, end_unbegun)
+
+
+def end_unbegun(number: int, frame: FrameType | None = None) -> None:
+    """End the process in which nothing has begun: the handler."""
+    say("Stopped before anything began.")
+    os._exit(ENDED_BY_SIGNAL + number)
+
+
 def end_at_once(number: int) -> None:
     """End the process without another word of Python's.
 

@@ -177,7 +177,8 @@ def test_the_fingerprint_follows_content_and_settings(tmp_path: Path) -> None:
         ("x.csv", "", "is empty: its first line must name the columns"),
         ("x.csv", b"text,label\na,x\ncaf\xe9,y\n", r"line 3: byte 4 \(0xe9\) is not UTF-8. Save"),
         ("x.csv", "text,label\na,x\n".encode("utf-16"), r"line 1: byte 1 \(0xff\) is not UTF-8"),
-        ("x.csv", 'text,label\na,x\n"open,y\nb,z\n', "the row from line 3: unexpected end of data"),
+        ("x.csv", "text,label\ra,x\rb,y\r", "line 1: it holds a carriage return without a newline"),
+        ("x.csv", 'text,label\na,x\n"open,y\nb,z\n', "the row from line 3: a quotation mark opens"),
         (
             "x.csv",
             "text,label\na,x\nb,y\n",

@@ -172,7 +172,22 @@ def test_names_of_different_meaning_are_not_warned_of(labels: tuple[str, ...]) -
 
 @pytest.mark.parametrize(
     "missing",
-    ["nan", "NaN", "None", "NULL", "n/a", "NA", "N.A.", "<NA>", "#N/A", "(null)", "\\N", " \t", "\u00a0"],
+    [
+        "nan",
+        "NaN",
+        "None",
+        "NULL",
+        "n/a",
+        "NA",
+        "N.A.",
+        "<NA>",
+        "#N/A",
+        "(null)",
+        "\\N",
+        " \t",
+        "\u00a0",
+        "?",
+    ],
 )
 def test_a_missing_label_is_missing_in_every_spelling(missing: str) -> None:
     with pytest.raises(DataError, match=r"line 3: label is .*so there is no label"):
@@ -181,6 +196,12 @@ def test_a_missing_label_is_missing_in_every_spelling(missing: str) -> None:
         content = f'{{"text": "a", "label": 1}}\n{{"text": "b", "label": {value}}}\n'
         with pytest.raises(DataError, match=r"line 2: label is .*so there is no label"):
             _ = table_of(content, "x.jsonl").labels
+
+
+def test_a_dash_among_words_is_asked_about() -> None:
+    (warning,) = table_of(labelled(("good", "bad", "-"), 15)).warnings()
+    assert "Does the label '-' (5) say that there is none?" in warning
+    assert table_of(labelled(("+", "-"), 10)).warnings() == []
 
 
 def test_a_class_called_none_has_to_be_named() -> None:

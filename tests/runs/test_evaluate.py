@@ -113,6 +113,10 @@ def test_classes_are_numbered_as_the_models() -> None:
     for named in (("no",), ("no", "no"), ("no", "perhaps")):
         with pytest.raises(ConfigError, match="in the order bad, good"):
             model_ids(("bad", "good"), ("no", "yes"), named)
+    with pytest.raises(ConfigError, match="what it has not learnt: Good"):
+        model_ids(("bad", "good"), ("Good", "bad", "good"), ())
+    with pytest.raises(ConfigError, match="labels=…, 3 names, also of those that the data lacks"):
+        model_ids(("a", "b", "c"), ("x", "y"), ())
 
 
 def test_the_command_takes_a_table_or_a_configuration(

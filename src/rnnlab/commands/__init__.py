@@ -5,15 +5,21 @@ A module of this package is a command, and its first line says what the command 
 """
 
 import sys
-from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 
-from rnnlab.command_line import exit_by
-from rnnlab.errors import ConfigError, nearest
+from rnnlab.interruption import end_while_starting
 
 NAMES = ("new", "train", "evaluate", "predict", "generate", "export", "plot", "results", "benchmark")
 """The commands, in the order in which a project needs them."""
+
+if Path(sys.argv[0]).stem in ("rnnlab", *NAMES):  # and no notebook or test, whose signals are not ours
+    end_while_starting()
+
+from importlib import import_module  # noqa: E402
+from importlib.metadata import version  # noqa: E402
+
+from rnnlab.command_line import exit_by  # noqa: E402
+from rnnlab.errors import ConfigError, nearest  # noqa: E402
 
 
 def main() -> None:

@@ -13,8 +13,10 @@ from decimal import Decimal
 from itertools import combinations
 
 _MISSING = re.compile(
-    r"|\\n|#n/a n/a|[-<(\[#]?(nan|nat|none|null|nil|na|n/a|n\.a\.?|1\.#(ind|qnan))[>)\]!?]?", re.IGNORECASE
+    r"|\\n|#n/a n/a|[-<(\[#]?(nan|nat|none|null|nil|na|n/a|n\.a\.?|1\.#(ind|qnan))[>)\]!?]?|\?+",
+    re.IGNORECASE,
 )  # how spreadsheets, data frames and databases write that there is nothing
+_DASHES = re.compile(r"[-\u2010-\u2015._/]+")  # nothing at all, unless another class is + or the like
 _NUMBER = re.compile(r"[+-]?(\d{1,100}(\.\d{0,100})?|\.\d{1,100})(e[+-]?\d{1,3})?", re.IGNORECASE)
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u2060\ufeff"))
 _COMPARED = 200  # names; among more, slips are not looked for
@@ -126,6 +128,13 @@ def alike(counts: Mapping[str, int]) -> list[str]:
     ]
     bare = sorted(groups) if len(groups) <= _COMPARED else []
     slips = [groups[one] + groups[other] for one, other in combinations(bare, 2) if _is_slip(one, other)]
+    dashes = [name for name in counts if _DASHES.fullmatch(name)]
+    if all(any(map(str.isalnum, name)) for name in counts if name not in dashes):
+        same += [
+            f"Does the label {name!r} ({counts[name]:,}) say that there is none? It is read as a class. "
+            "If it is none, remove its rows."
+            for name in dashes
+        ]
     return same + [
         f"Classes that are one letter apart: {_counted(names, counts)}. Is one of them a slip?"
         for names in slips

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnnlab.corpora.rows import FORMAT_OF_SUFFIX, other_separator
+from rnnlab.corpora.rows import FORMAT_OF_SUFFIX, other_separator, why_unread
 from rnnlab.corpora.text_files import decoded_lines
 from rnnlab.errors import ConfigError, DataError, nearest
 
@@ -127,7 +127,7 @@ def _fields(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise DataError(f"{path}, the row from line {line}: {error}.") from error
+            raise DataError(f"{path}, the row from line {line}: {why_unread(error)[0]}.") from error
         if fields:
             yield line, fields
 

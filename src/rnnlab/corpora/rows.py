@@ -135,9 +135,11 @@ class RowReader:
             except StopIteration:
                 return
             except csv.Error as error:
+                why, is_about_quotes = why_unread(error)
                 hint = f" If quotation marks enclose nothing in this file, set {self.prefix}quotes=false."
                 raise DataError(
-                    f"{path}, the row from line {line}: {error}.{'' if self.quotes is False else hint}"
+                    f"{path}, the row from line {line}: {why}."
+                    f"{hint if is_about_quotes and self.quotes is not False else ''}"
                 ) from error
             if fields:
                 yield line, fields, lines
@@ -232,6 +234,21 @@ class RowReader:
         known = nearest(column, columns) if columns else "It is empty."
         to_do = f"{known} Set {' and '.join(f'{self.prefix}{key}' for key in keys)}."
         raise DataError(f"{path}, line {line}: no column {column!r}. {other_separator(columns) or to_do}")
+
+
+def why_unread(error: csv.Error) -> tuple[str, bool]:
+    """Return why the csv module could not read a row, and whether that may be for its quotation marks.
+
+    >>> why_unread(csv.Error("line contains NUL"))
+    ('line contains NUL', True)
+    """
+    text = str(error)
+    if text.startswith("new-line character"):
+        return (
+            "it holds a carriage return without a newline, as old files end lines: save the file anew",
+            False,
+        )
+    return text.replace("unexpected end of data", "a quotation mark opens a field and none closes it"), True
 
 
 def told_apart(names: Sequence[str]) -> list[str]:

@@ -178,10 +178,26 @@ def model_ids(model: Sequence[str], corpus: Sequence[str], named: Sequence[str])
     known = [number for number in ids if number is not None]
     if len(called.names) != len(model) or len(set(called.names)) != len(model) or len(known) < len(ids):
         raise ConfigError(
-            f"The model tells {', '.join(model)}; the data has {', '.join(corpus)}. Say what the data calls "
-            f"the model's, in the order {', '.join(model)}: labels={','.join(corpus)}, or turned round."
+            f"The model tells {', '.join(model)}; the data has {', '.join(corpus)}. {renaming(model, corpus)}"
         )
     return known
+
+
+def renaming(model: Sequence[str], corpus: Sequence[str]) -> str:
+    """Return what to do where a corpus has other classes than the model."""
+    if len(corpus) > len(model):
+        strange = [
+            name
+            for name, number in zip(corpus, map(Classes(model).id_of, corpus), strict=True)
+            if number is None
+        ]
+        return (
+            f"A model can't tell what it has not learnt: {', '.join(strange)}. Rename or remove their rows."
+        )
+    order = f"Say what the data calls the model's, in the order {', '.join(model)}: labels="
+    if len(corpus) < len(model):
+        return f"{order}…, {len(model)} names, also of those that the data lacks."
+    return f"{order}{','.join(corpus)}, or turned round."
 
 
 def numbered_as(encoded: EncodedCorpus, labels: tuple[str, ...], ids: Sequence[int]) -> EncodedCorpus:

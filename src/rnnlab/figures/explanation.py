@@ -141,8 +141,8 @@ def body(explanation: Explanation) -> str:
     )
 
 
-def terminal_view(explanation: Explanation) -> Group:
-    """Return title, coloured words and legend for the terminal."""
+def terminal_view(explanation: Explanation, *, coloured: bool = True) -> Group:
+    """Return title, coloured words and, where colours are seen, their legend for the terminal."""
     words = Text()
     for number, (word, _, strength) in enumerate(drawn(explanation)):
         words.append(explanation.separator if number else "")
@@ -155,7 +155,7 @@ def terminal_view(explanation: Explanation) -> Group:
     return Group(
         Text(explanation.title, style="bold"),
         words,
-        key,
+        *[key] * coloured,
         Text(f"Strongest: {strongest}"),
         Text(sum_line(explanation)),
         Text(explanation.method, style="dim"),

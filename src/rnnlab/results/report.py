@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from rnnlab.atomic import write_text
@@ -229,6 +230,9 @@ def put(found: Shown, form: str, output: str | None) -> None:
 def show(table: Table) -> None:
     """Print a table as wide as it is: cells in crumbs can't be read, wrapped or cut lines can."""
     width = Terminal(width=WIDEST).measure(table).maximum
+    if width > console.width:  # its lines take a third of it
+        table.box, table.show_edge, table.pad_edge, table.collapse_padding = SIMPLE_HEAD, False, False, True
+        width = Terminal(width=WIDEST).measure(table).maximum
     Terminal(width=max(width, console.width)).print(table, crop=False)
     if width > console.width and console.is_terminal:
         errors.print("Wider than the terminal: choose metrics=… or group=…, or write output=results.csv.")

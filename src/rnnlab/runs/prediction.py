@@ -139,7 +139,7 @@ def explain_text(model: TrainedModel, text: str, label: str | None, page: Path, 
     """Show coloured words in the terminal and save them as a page."""
     check_output(page, overwrite)
     explanation = model.explain(text, label)
-    console.print(terminal_view(explanation))
+    console.print(terminal_view(explanation, coloured=console.color_system is not None))
     save_page(explanation, page)
     note_unknown(model, text)
     errors.print(f"Page  {page}", markup=False)

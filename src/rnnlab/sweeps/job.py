@@ -42,10 +42,12 @@ class Standing:
             go on from), ``start`` (anew), or ``leave`` (what lies there can't be gone on with, or was made
             from other data or code).
         why: the reason for leaving it, or what can't be told of a finished one.
+        again: whether the same command, given again, would not leave it.
     """
 
     do: Literal["nothing", "wait", "resume", "start", "leave"]
     why: str = ""
+    again: bool = False
 
 
 def standing(
@@ -71,7 +73,7 @@ def standing(
         return Standing("wait", state.reason)
     if not folder.config_file.exists():
         if state.name == "failed" and folder.error_file.stat().st_mtime > failed_before:
-            return Standing("leave", state.reason)
+            return Standing("leave", state.reason, again=True)
         return Standing("start")
     try:
         stored = folder.config()
@@ -88,7 +90,7 @@ def standing(
     if state.name == "finished":
         return finished(folder, config, origin)
     if state.name == "failed" and folder.error_file.stat().st_mtime > failed_before:
-        return Standing("leave", state.reason)
+        return Standing("leave", state.reason, again=True)
     return Standing("resume" if folder.last.is_file() or folder.previous.is_file() else "start")
 
 
@@ -184,10 +186,12 @@ class Outcome:
         did: ``finished`` now, finished ``already``, ``failed``, is being worked on ``elsewhere``, ``stopped``
             because the sweep was, or ``pruned`` by the search.
         why: of a failure.
+        again: whether the same command, given again, tries it again; it leaves a run of other data or keys.
     """
 
     did: Did
     why: str = ""
+    again: bool = True
 
 
 @dataclass
@@ -274,7 +278,7 @@ class SweepJob:
         if what.do == "nothing":
             return Outcome("already")
         if what.do == "leave":
-            return Outcome("failed", what.why)
+            return Outcome("failed", what.why, what.again)
         if what.do == "resume":
             log.info("%s goes on from its last checkpoint.", self.called(folder.path.name))
             config.resume = str(folder.path)

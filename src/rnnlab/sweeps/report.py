@@ -11,6 +11,7 @@ from rnnlab.sweeps.sweep_folder import Compared, SweepFolder
 from rnnlab.terminal import console, print_table, shown
 
 SHOWN = {"already": "finished before"}
+LEFT = "left as it is"
 
 
 def report(
@@ -33,7 +34,8 @@ def report(
         value = compared.value(folder.run(job).metrics_file)
         style = "red" if outcome.did == "failed" else None
         cell = "" if value is None else f"{value:.4f}"
-        table.add_row(job.name, SHOWN.get(outcome.did, outcome.did), cell, style=style)
+        did = SHOWN.get(outcome.did, outcome.did) if outcome.again else LEFT
+        table.add_row(job.name, did, cell, style=style)
     print_table(table)
     failed = {name: outcome.why for name, outcome in outcomes.items() if outcome.why}
     if failed:
@@ -46,7 +48,7 @@ def report(
 
 def failures(reasons: Mapping[str, str]) -> Table:
     """Return the table of what failed and why."""
-    table = Table(title="Failed", title_justify="left", title_style="red")
+    table = Table(title="Not done", title_justify="left", title_style="red")
     table.add_column("job", overflow="fold")
     table.add_column("why", overflow="fold")
     for name, why in reasons.items():

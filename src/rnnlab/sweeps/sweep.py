@@ -132,7 +132,7 @@ def settled_before(
             outcomes[name] = Outcome("already")
             notes |= {what.why: None} if what.why else {}
         elif what.do == "leave":
-            outcomes[name] = Outcome("failed", what.why)
+            outcomes[name] = Outcome("failed", what.why, what.again)
     for note in notes:
         console.print(note, style="yellow", markup=False)
     return outcomes
@@ -256,9 +256,14 @@ def end_by(outcomes: Mapping[str, Outcome]) -> None:
     Raises:
         JobsFailed: if one did.
     """
-    failed = sum(outcome.did == "failed" for outcome in outcomes.values())
-    if failed:
-        raise JobsFailed(f"{failed} of {len(outcomes)} jobs failed. Try them again with: {same_command()}")
+    failed = [outcome for outcome in outcomes.values() if outcome.did == "failed"]
+    as_they_are = sum(not outcome.again for outcome in failed)
+    of_all = f"of {len(outcomes)} jobs"
+    told = [f"{as_they_are} {of_all} left as they are, for the reasons above."] * bool(as_they_are)
+    if as_they_are < len(failed):
+        told.append(f"{len(failed) - as_they_are} {of_all} failed. Try them again with: {same_command()}")
+    if told:
+        raise JobsFailed(" ".join(told))
 
 
 def same_command() -> str:

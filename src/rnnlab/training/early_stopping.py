@@ -25,6 +25,7 @@ class RememberedEarlyStopping(EarlyStopping):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.loss = self.best_loss = math.inf
+        self.waited_before = 0
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best score with its loss, and how long ago it was."""
@@ -69,11 +70,17 @@ class RememberedEarlyStopping(EarlyStopping):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Stop at once where the training had been stopped."""
+        self.waited_before = self.wait_count
         if self.wait_count >= max(1, self.patience):  # none is patient before the first validation
             trainer.should_stop = True
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Say why the training ended before its last epoch, after that epoch's line."""
+        if trainer.should_stop and self.wait_count >= max(1, self.patience):
             log.info(
-                "Early stopping had ended the training: no better %s in %d validations "
+                "Early stopping %s the training: no better %s in %d validations "
                 "(callbacks.early_stopping.patience).",
+                "had ended" if self.wait_count == self.waited_before else "ended",
                 self.monitor,
                 self.wait_count,
             )

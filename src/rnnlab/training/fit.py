@@ -80,6 +80,7 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
         return folder.metrics()
     stop = StopCleanly(folder)
     with stop.listening(), ExitStack() as held:
+        interruption.check()  # a signal that came while torch was imported
         if resuming:
             held.enter_context(only_worker(folder))
         start = newest_whole(folder) if resuming else None
@@ -127,6 +128,7 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
         begins_from.read_as(data, config)
     with encoding_progress() as progress:
         data.prepare(progress)
+    interruption.check()
     for line in data.describe().splitlines():
         log.info(line)
     for warning in data.warnings():

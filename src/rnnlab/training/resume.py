@@ -333,7 +333,8 @@ def settled_config(config: dict[str, Any], folder: RunFolder, overrides: list[st
         log.info("resume=auto: no unfinished run of this configuration in %s; this is a new one.", where)
         return {**config, "resume": None}
     state = folder.state(owner=True)
-    reached = f"{state.epoch} epochs and {state.step} steps done" if state.step else "nothing done yet"
+    epochs = f"{state.epoch} epoch{'s' * (state.epoch != 1)}"
+    reached = f"{epochs} and {state.step:,} steps done" if state.step else "nothing done yet"
     why = f": {state.reason}" if state.reason else ""
     log.info("Going on with %s (%s%s; %s).", shown(folder.path), state.name, why, reached)
     return resumed_config(config, folder, overrides)

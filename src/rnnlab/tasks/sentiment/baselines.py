@@ -142,7 +142,7 @@ def fitted_bag(corpus: Corpus, tokenizer: Tokenizer) -> tuple[Any, Any, str]:
     from sklearn.linear_model import LogisticRegression
 
     texts, labels = documents_of(corpus, "train")
-    log.info("Fitting the bag-of-bigrams baseline on %d documents, once for this corpus.", len(texts))
+    log.info("Fitting the bag-of-bigrams baseline on %s documents, once for this corpus.", f"{len(texts):,}")
     rule = rule_of(tokenizer, texts)
     vectorizer = features_of(tokenizer, texts, rule)
     classifier = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=1000)
