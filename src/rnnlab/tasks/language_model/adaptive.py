@@ -1,10 +1,7 @@
-"""Scoring that adapts to the text it has scored: a cache of hidden states, and steps on the weights.
+"""Scoring that adapts to the text it has scored: by the neural cache, by dynamic evaluation, or by both.
 
-Both learn from a token only once it is scored. The neural cache (Grave et al. 2017) is a distribution over
-the tokens that came of late, each weighed by how like the hidden state before it is to the present one, and
-mixed with the network's. Dynamic evaluation (Krause et al. 2018) takes a step after each window, scaled by
-the root mean square of the training text's gradients, and pulls the weights back to the trained ones. Neither
-compares with a figure that does not adapt.
+What there is to choose for them is chosen on the validation text. Figures of a scoring that adapts do not
+compare with those of one that does not.
 """
 
 import copy
@@ -20,7 +17,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnnlab import interruption
 from rnnlab.atomic import written_beside
@@ -32,6 +29,8 @@ from rnnlab.files.checkpoint_file import check_sums, check_unfolded
 from rnnlab.files.plain_file import NotPlainError
 from rnnlab.tasks.baselines import Mixture, Reals, best_weight, mixed_losses
 from rnnlab.tasks.language_model.data import LanguageData
+from rnnlab.tasks.language_model.dynamic_evaluation import Dynamic, gradient_sizes, scored
+from rnnlab.tasks.language_model.neural_cache import Cache, Pair
 from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.terminal import console
 
@@ -43,129 +42,7 @@ STEPS = 5
 """Tokens of a column between two steps on the weights, as in the paper."""
 TRIED = 400
 """Windows of the validation text on which they are tried; the whole of it chooses the cache."""
-GRADIENTS = 200
-"""Windows of the training text whose gradients are looked at, evenly over it."""
 SAVED_EVERY = 60.0  # seconds
-
-Pair = tuple[float, float]
-
-
-class Cache:
-    """Each column's last hidden states, and the token that followed each.
-
-    Args:
-        choices: windows in tokens and flatnesses, for each of which losses are told.
-    """
-
-    def __init__(self, choices: Sequence[Pair]) -> None:
-        self.choices = choices
-        self.longest = int(max(window for window, _ in choices))
-        self.keys: Tensor | None = None
-        self.values: Tensor | None = None
-
-    def losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        """Return what the cache alone says of a window's targets, and remember the window.
-
-        Args:
-            hidden: states that predict the targets ``(columns, steps, size)``.
-            targets: ids ``(columns, steps)``.
-
-        Returns:
-            ``(choices, columns, steps)`` in nats: infinite for a token that is not in the cache, NaN where
-            nothing is. A place sees those before it alone.
-        """
-        past = 0 if self.keys is None else self.keys.shape[1]
-        keys = hidden if self.keys is None else torch.cat([self.keys, hidden], dim=1)
-        values = targets if self.values is None else torch.cat([self.values, targets], dim=1)
-        likeness = hidden @ keys.transpose(1, 2)  # (columns, steps, past + steps)
-        places = torch.arange(keys.shape[1], device=keys.device)
-        ages = places[past:, None] - places
-        is_target = values[:, None] == targets[..., None]
-        found = []
-        for window, flatness in self.choices:
-            is_seen = (ages >= 1) & (ages <= window)
-            logits = (flatness * likeness).masked_fill(~is_seen, -torch.inf)
-            of_target = logits.masked_fill(~is_target, -torch.inf).logsumexp(dim=2)
-            found.append(logits.logsumexp(dim=2) - of_target)
-        self.keys, self.values = keys[:, -self.longest :], values[:, -self.longest :]
-        return torch.stack(found)
-
-
-class Dynamic:
-    """Steps on the weights of a network, back towards the trained ones (Krause et al. 2018, equation 7).
-
-    A gradient is divided by the root mean square of those of training plus the mean of these over all
-    weights, so that a rate means the same for every network; the pull back is in their proportion.
-
-    Args:
-        network: whose weights are changed.
-        rate: of a step.
-        decay: the share of the way back to the trained weights that one of mean gradient goes in a step.
-        sizes: root mean squares of training's gradients, by parameter.
-    """
-
-    def __init__(self, network: nn.Module, rate: float, decay: float, sizes: Mapping[str, Tensor]) -> None:
-        self.rate, self.weights = rate, [weight for _, weight in trained_weights(network)]
-        self.trained = [weight.detach().clone() for weight in self.weights]
-        mean = sum(float(size.sum()) for size in sizes.values()) / sum(
-            size.numel() for size in sizes.values()
-        )
-        mean = mean or 1.0
-        self.scales = [sizes[name] + mean for name, _ in trained_weights(network)]
-        self.pulls = [(decay / mean * sizes[name]).clamp(max=1.0) for name, _ in trained_weights(network)]
-
-    def step(self, loss: Tensor) -> None:
-        """Change the weights by the gradient of a loss.
-
-        Args:
-            loss: the mean of a window that has been scored.
-        """
-        gradients = gradients_of(loss, self.weights)
-        with torch.no_grad():
-            for weight, trained, scale, pull, gradient in zip(
-                self.weights, self.trained, self.scales, self.pulls, gradients, strict=True
-            ):
-                weight.add_(pull * (trained - weight) - self.rate * gradient / scale)
-
-
-def trained_weights(network: nn.Module) -> list[tuple[str, nn.Parameter]]:
-    """Return the parameters that have gradients, each once, with their names."""
-    return [(name, weight) for name, weight in network.named_parameters() if weight.requires_grad]
-
-
-def gradients_of(loss: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
-    """Return the gradients, zeros where the loss does not depend on a weight."""
-    with torch.backends.cudnn.flags(enabled=False):  # which has none for a network in evaluation mode
-        found = torch.autograd.grad(loss, weights, allow_unused=True)
-    return [
-        torch.zeros_like(weight) if part is None else part
-        for part, weight in zip(found, weights, strict=True)
-    ]
-
-
-def gradient_sizes(network: LanguageModel, loader: StreamLoader) -> dict[str, Tensor]:
-    """Return the root mean square of the gradients of training windows, by parameter.
-
-    The windows are those of a scoring, evenly over the text, each read from the zero state.
-    """
-    names, weights = zip(*trained_weights(network), strict=True)
-    squares = [torch.zeros_like(weight) for weight in weights]
-    plan = loader.plan(0)
-    chosen = plan[:: max(1, len(plan) // GRADIENTS)]
-    for planned in chosen:
-        interruption.check()
-        losses, _, _ = scored(network, loader.batch(planned).to(network.device), None)
-        for square, gradient in zip(squares, gradients_of(losses.mean(), weights), strict=True):
-            square += gradient.square() / len(chosen)
-    return {name: square.sqrt() for name, square in zip(names, squares, strict=True)}
-
-
-def scored(network: LanguageModel, batch: StreamBatch, state: State | None) -> tuple[Tensor, Tensor, State]:
-    """Return a window's losses ``(columns, steps)``, its hidden states, and the state after it."""
-    with torch.backends.cudnn.flags(enabled=not torch.is_grad_enabled()):
-        hidden, after = network(batch.inputs, state)
-    losses = network.decoder.losses(hidden.flatten(0, 1), batch.targets.flatten())
-    return losses.view_as(batch.targets), hidden.detach(), mapped(as_state(after), Tensor.detach)
 
 
 class Losses(NamedTuple):
