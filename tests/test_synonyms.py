@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+import rnnlab
 from rnnlab.command_line import dotted_keys
 from rnnlab.synonyms import CHOICES, ELSEWHERE
 from tests.runs.conftest import command as command  # the fixture
@@ -37,6 +38,12 @@ def test_what_others_type_is_answered(
     assert command("train", *words, word) == 2
     told = capsys.readouterr().err
     assert answer in " ".join(told.split())
+
+
+def test_what_is_called_alike_works() -> None:
+    assert {"load", "train"} <= set(dir(rnnlab))
+    loggers = composed("logger=wandb")["logger"]["extra"]
+    assert loggers["wandb"]["_target_"] == "lightning.pytorch.loggers.WandbLogger"
 
 
 def test_a_run_by_another_name_is_answered(
