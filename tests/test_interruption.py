@@ -80,7 +80,10 @@ def test_the_innermost_listener_tells_and_all_pass_on() -> None:
 
 def test_a_signal_while_a_command_is_imported_ends_it_with_a_line(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
-    script.write_text("import os, signal, rnnlab.commands\nos.kill(os.getpid(), signal.SIGINT)\n")
+    script.write_text(
+        "import os, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "import rnnlab.commands\nos.kill(os.getpid(), signal.SIGINT)\n"
+    )
     done = subprocess.run(
         [sys.executable, script],
         capture_output=True,
@@ -88,7 +91,23 @@ def test_a_signal_while_a_command_is_imported_ends_it_with_a_line(tmp_path: Path
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         check=False,
     )
-    assert (done.returncode, done.stderr) == (130, "Stopped before anything began.\n")
+    assert (done.returncode, done.stderr) == (130, "Stopped by SIGINT before anything began.\n")
+
+
+def test_a_signal_while_the_work_imports_ends_it_at_once(tmp_path: Path) -> None:
+    (tmp_path / "slow_to_import.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nprint('no')"
+    )
+    program = "from rnnlab.command_line import exit_by\nexit_by(lambda: __import__('slow_to_import'))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{tmp_path}"},
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "Stopped by SIGINT before anything began.\n"
 
 
 PROGRAM = """

@@ -116,6 +116,8 @@ def note(number: int, frame: FrameType | None = None) -> None:
             listener.pass_on(number, not is_first)
     if not is_first:
         end_at_once(number)
+    if _wish.owns_process and is_starting(frame):
+        end_unbegun(number)
     if _wish.waits:
         raise stopped()
     say(f"{signal.Signals(number).name}: stopping where nothing is lost (again to stop at once).")
@@ -133,9 +135,21 @@ def end_while_starting() -> None:
             signal.signal(number, end_unbegun)
 
 
+def is_starting(frame: FrameType | None) -> bool:
+    """Return whether a module is being imported at a frame, and nobody has said what stopping would lose.
+
+    PyTorch takes seconds to import, on a busy machine a minute, and then the work has not begun.
+    """
+    if any(listener.told or listener.pass_on for listener in _wish.listeners):
+        return False
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib."):
+        frame = frame.f_back
+    return frame is not None
+
+
 def end_unbegun(number: int, frame: FrameType | None = None) -> None:
     """End the process in which nothing has begun: the handler."""
-    say("Stopped before anything began.")
+    say(f"Stopped by {signal.Signals(number).name} before anything began.")
     os._exit(ENDED_BY_SIGNAL + number)
 
 

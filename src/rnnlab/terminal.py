@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
@@ -151,17 +152,28 @@ NARROWEST = 12
 
 
 def print_table(table: Table) -> None:
-    """Print a table; where it is wider than the terminal its first column is folded, and no number is cut."""
+    """Print a table, and cut no number.
+
+    Where it is wider than the terminal its first column is folded, then its lines are left out.
+    """
     width = wide().measure(table).maximum
     if width > console.width:
         first = table.columns[0]
         longest = max(wide().measure(cell).maximum for cell in (first.header, *first.cells))
         first.max_width = max(min(NARROWEST, longest), longest - (width - console.width))
         width = wide().measure(table).maximum
+    if width > console.width:
+        lean(table)
+        width = wide().measure(table).maximum
     if width <= console.width:
         console.print(table)
     elif not console.quiet:
         wide(width).print(table, crop=False)
+
+
+def lean(table: Table) -> None:
+    """Leave out a table's vertical lines, which take up to a third of its width."""
+    table.box, table.show_edge, table.pad_edge, table.collapse_padding = SIMPLE_HEAD, False, False, True
 
 
 def wide(width: int = WIDEST) -> Console:

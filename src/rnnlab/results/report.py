@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from rnnlab.atomic import write_text
@@ -24,7 +23,7 @@ from rnnlab.results.found_runs import Findings, FoundRun, found_under
 from rnnlab.results.grouped import Row, grouped
 from rnnlab.results.tables import csv_table, markdown_table, ordered, terminal_table
 from rnnlab.runs.text_tables import check_output
-from rnnlab.terminal import Terminal, console, errors, shown
+from rnnlab.terminal import Terminal, console, errors, lean, shown
 from rnnlab.visible import visible
 
 FORMATS = ("table", "csv", "markdown")
@@ -230,8 +229,8 @@ def put(found: Shown, form: str, output: str | None) -> None:
 def show(table: Table) -> None:
     """Print a table as wide as it is: cells in crumbs can't be read, wrapped or cut lines can."""
     width = Terminal(width=WIDEST).measure(table).maximum
-    if width > console.width:  # its lines take a third of it
-        table.box, table.show_edge, table.pad_edge, table.collapse_padding = SIMPLE_HEAD, False, False, True
+    if width > console.width:
+        lean(table)
         width = Terminal(width=WIDEST).measure(table).maximum
     Terminal(width=max(width, console.width)).print(table, crop=False)
     if width > console.width and console.is_terminal:

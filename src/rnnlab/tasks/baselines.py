@@ -34,7 +34,7 @@ def had(name: str, compute: Callable[[], Figures]) -> Figures:
         return compute()
     except Exception as error:  # noqa: BLE001  whatever a library says of a text that is not for it
         reason = " ".join(str(error).split()) or type(error).__name__
-        log.warning("There is no %s beside this run: %s", name, reason[:LONGEST])
+        log.warning("There is no %s beside this run: %s.", name, reason[:LONGEST].rstrip("."))
         return {}
 
 

@@ -22,8 +22,8 @@ def describe_task(task: Task) -> str:
         for name, part in task.named_children()
     }
     parts = ", ".join(f"{name} {count:,}{frozen[name]}" for name, count in counts.items() if count)
-    # Tied weights are in two parts and count once.
     total = sum(p.numel() for p in task.parameters())
+    parts += "; tied weights count once" * (sum(counts.values()) > total)
     return f"{type(task).__name__}: {total:,} parameters ({parts})."
 
 
@@ -73,7 +73,8 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
 
 def where_it_goes(folder: RunFolder, tensorboard: bool) -> str:
     """Return a line that names the folder of a run that begins, and how to watch it."""
-    watched = f"; watch it: {watching(folder)}" if tensorboard else ""
+    # Of a job of a sweep the folder that is to be watched is named already, and once.
+    watched = f"; watch it: {watching(folder)}" if tensorboard and not folder.is_job else ""
     return f"Run folder {shown(folder.path)}{watched}"
 
 

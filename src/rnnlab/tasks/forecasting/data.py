@@ -290,8 +290,10 @@ class WindowData(TaskData):
         parts += [f"{len(columns.past)} covariates known up to now"] if columns.past else []
         parts += [f"{len(self.features.ahead)} known ahead"] if self.features.ahead else []
         sizes = ", ".join(f"{split} {len(windows):,}" for split, windows in self.windows.items())
+        frequency = self.features.frequency
+        distance = f"{frequency.count} {frequency.unit}".rstrip()
         return (
-            f"{self.corpus.name}: {what} ({self.features.frequency} apart), {', '.join(parts)}.\n"
+            f"{self.corpus.name}: {what} ({distance} apart), {', '.join(parts)}.\n"
             f"Windows of {self.look_back:,} steps and the {self.horizon:,} that follow: {sizes}."
         )
 
