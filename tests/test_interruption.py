@@ -62,8 +62,8 @@ def test_a_second_signal_does_not_end_a_process_that_is_not_a_commands() -> None
 
 def test_waiting_ends_at_once() -> None:
     timer = threading.Timer(0.2, send)
-    timer.start()
     with pytest.raises(Interrupted), listening(), waiting():
+        timer.start()  # not before: on a busy machine the signal would come while nobody listens
         time.sleep(60)
 
 
