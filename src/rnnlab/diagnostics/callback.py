@@ -10,7 +10,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
 
 from rnnlab.data.task_data import TaskData
-from rnnlab.diagnostics.probe import Measurable, check_sources, measure
+from rnnlab.diagnostics.probe import check_sources, is_measurable, measure
 from rnnlab.diagnostics.record import Curve, LayerRecord, Record, add_record, read_records, record
 from rnnlab.encoder.trace import check_traceable
 from rnnlab.errors import ConfigError
@@ -75,7 +75,7 @@ class Diagnostics(Callback):
     """
 
     def __init__(self, run: Path, task: Task, sequences: int = 16, sources: str = "last") -> None:
-        if not isinstance(task, Measurable):
+        if not is_measurable(task):
             raise ConfigError(
                 "callbacks=diagnostics needs a task with encoder, encoder_inputs and loss_of_outputs (see "
                 f"rnnlab.diagnostics.probe.Measurable); {type(task).__name__} lacks them."
@@ -113,7 +113,7 @@ class Diagnostics(Callback):
 
     def measure(self, trainer: lightning.Trainer, task: lightning.LightningModule, epoch: int) -> None:
         """Measure, and add it to the file and to TensorBoard."""
-        assert isinstance(task, Measurable)
+        assert is_measurable(task)
         found = record(measure(task, self.batch, self.sources), epoch, trainer.global_step)
         add_record(self.run, found)
         writer = writer_of(trainer)

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from rnnlab.errors import ConfigError, nearest
 SOURCES = ("last", "all")
 
 
-@runtime_checkable
 class Measurable(Protocol):
     """What diagnostics ask of a task: its pass over a batch in two halves, the encoder between them."""
 
@@ -35,6 +34,14 @@ class Measurable(Protocol):
     def loss_of_outputs(self, outputs: Tensor, batch: Any) -> Tensor:
         """Return the sum of the sequences' losses ``()`` from the encoder's outputs; nothing is counted."""
         ...
+
+
+def is_measurable(task: object) -> TypeGuard[Measurable]:
+    """Return whether a task has what diagnostics ask of it.
+
+    From Python 3.12 on ``isinstance`` does not see a module within another, which ``encoder`` is.
+    """
+    return all(hasattr(task, name) for name in ("encoder", "encoder_inputs", "loss_of_outputs"))
 
 
 @dataclass(frozen=True)
