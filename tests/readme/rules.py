@@ -21,6 +21,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSweep
 from omegaconf import OmegaConf
+from packaging.specifiers import SpecifierSet
 
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.build import check_arguments
@@ -75,9 +76,12 @@ def installing(words: list[str], reader: Reader) -> None:
     assert set(re.findall(r"\w+", words[3])) <= set(known)
 
 
-def without_gpu(words: list[str], reader: Reader) -> None:
-    """PyTorch's own page says so; nothing is fetched for a test."""
-    assert words[-1] in ("https://download.pytorch.org/whl/cpu", "venv", "cpu")
+def by_uv(words: list[str], reader: Reader) -> None:
+    """The Python is one that the package is for, the extras are its own; nothing is fetched for a test."""
+    if words[1] == "venv" and "--python" in words:
+        assert SpecifierSet(metadata("rnnlab")["Requires-Python"]).contains(words[-1])
+    if words[1] == "pip":
+        installing(["pip", "install", *words[words.index("-e") :]], reader)
 
 
 def installed_tool(words: list[str], reader: Reader) -> None:
@@ -173,6 +177,16 @@ def asking(words: list[str], reader: Reader) -> None:
             assert (reader.place / word.removeprefix("output=")).exists()
 
 
+def listening(words: list[str], reader: Reader) -> None:
+    """Given about a run that listens, made for it."""
+    few = ["train=40", "validation=8", "test=8", "longest=3"]
+    small = ["model.hidden_size=8", "trainer=cpu", "trainer.max_epochs=1", "baselines=false", "logger=none"]
+    run = reader.place / "listens"
+    made = ["task=speech", *(f"data.corpus.{count}" for count in few), *small, f"hydra.run.dir={run}"]
+    assert reader.give("train", *made) == 0
+    assert reader.give("evaluate", *(word.replace("<run>", str(run)) for word in words[2:])) == 0
+
+
 def trusting(words: list[str], reader: Reader) -> None:
     """Given in tests/readme/test_own_parts.py."""
     assert words[-1] == "trust=my_cell"
@@ -238,7 +252,7 @@ TRAIN = r"python scripts/train\.py"
 RULES: dict[str, Callable[[list[str], Reader], None]] = {
     r"python3 -m venv \.venv|\. \.venv/bin/activate|pytest -n 2": environment,
     r"pip install -e .*": installing,
-    r"pip install torch --index-url \S+|uv venv|uv pip install -e \. .*": without_gpu,
+    r"uv venv( --python \S+)?|uv pip install (--resolution lowest-direct )?-e .*": by_uv,
     r"export PYTHONPATH=\.": lambda words, reader: None,  # said in test_own_parts.py by monkeypatch
     r"tensorboard --logdir logs(/\S+)?|pre-commit install|mypy": installed_tool,
     r"optuna-dashboard .*": watched,
@@ -256,7 +270,8 @@ RULES: dict[str, Callable[[list[str], Reader], None]] = {
     rf"{TRAIN} .*(data=hf|init_from=model\.).*": from_elsewhere,
     rf"{TRAIN} (?!.*(<|-m |trainer=|_target_|=my_|--|{ELSEWHERE})).*": train,
     r"python scripts/predict\.py run=<run> .* trust=my_cell": trusting,
-    r"python scripts/(evaluate|predict|generate|export|plot)\.py run=<run>(?!.*trust).*": asking,
+    r"python scripts/evaluate\.py run=<run> task\.decoding\..*": listening,
+    r"python scripts/(evaluate|predict|generate|export|plot)\.py run=<run>(?!.*(trust|decoding)).*": asking,
     r"python scripts/benchmark\.py prediction=<run>.*": asking,
     r"python scripts/results\.py logs/sweeps": results,
     r"python scripts/results\.py logs where=tags=.*": tagged_results,
