@@ -110,6 +110,27 @@ def test_a_signal_while_the_work_imports_ends_it_at_once(tmp_path: Path) -> None
     assert done.stderr == "Stopped by SIGINT before anything began.\n"
 
 
+@pytest.mark.parametrize(("fails", "status"), [("False", 0), ("True", 2)])
+def test_a_signal_while_python_ends_says_nothing(fails: str, status: int, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import atexit, os, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        "from rnnlab.commands import exit_by, refuse\n"
+        f"exit_by(lambda: {fails} and refuse('anything'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        check=False,
+    )
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+
+
 PROGRAM = """
 import time
 from rnnlab.command_line import exit_by
