@@ -61,10 +61,13 @@ def test_a_second_signal_does_not_end_a_process_that_is_not_a_commands() -> None
 
 
 def test_waiting_ends_at_once() -> None:
-    timer = threading.Timer(0.2, send)
-    with pytest.raises(Interrupted), listening(), waiting():
-        timer.start()  # not before: on a busy machine the signal would come while nobody listens
-        time.sleep(60)
+    def wait() -> None:
+        with listening(), waiting():
+            threading.Timer(0.2, send).start()  # not before: somebody must listen, on a busy machine, too
+            time.sleep(60)
+
+    with pytest.raises(Interrupted):
+        wait()
 
 
 def test_the_innermost_listener_tells_and_all_pass_on() -> None:
