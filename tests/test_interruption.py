@@ -61,11 +61,13 @@ def test_a_second_signal_does_not_end_a_process_that_is_not_a_commands() -> None
 
 
 def test_waiting_ends_at_once() -> None:
-    timer = threading.Timer(0.2, send)
-    with listening():
-        timer.start()  # not before: on a busy machine the signal would come while nobody listens
-        with pytest.raises(Interrupted), waiting():
+    def wait() -> None:
+        with listening(), waiting():
+            threading.Timer(0.2, send).start()  # not before: somebody must listen, on a busy machine, too
             time.sleep(60)
+
+    with pytest.raises(Interrupted):
+        wait()
 
 
 def test_the_innermost_listener_tells_and_all_pass_on() -> None:
@@ -109,6 +111,27 @@ def test_a_signal_while_the_work_imports_ends_it_at_once(tmp_path: Path) -> None
     )
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr == "Stopped by SIGINT before anything began.\n"
+
+
+@pytest.mark.parametrize(("fails", "status"), [("False", 0), ("True", 2)])
+def test_a_signal_while_python_ends_says_nothing(fails: str, status: int, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import atexit, os, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        "from rnnlab.commands import exit_by, refuse\n"
+        f"exit_by(lambda: {fails} and refuse('anything'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        check=False,
+    )
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
 
 
 PROGRAM = """

@@ -28,7 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnlab.added_configurations import check_added
 from rnnlab.errors import ConfigError, RnnlabError, nearest
 from rnnlab.folders import command, with_runs_quoted
-from rnnlab.interruption import ENDED_BY_SIGNAL, Interrupted, deaf_end, listening
+from rnnlab.interruption import ENDED_BY_SIGNAL, Interrupted, deaf_end, listening, work_is_done
 from rnnlab.plain_arguments import WIDTH
 from rnnlab.processors import be_considerate
 from rnnlab.shortage import told_when_short
@@ -202,13 +202,14 @@ def exit_by(
         deaf_end(stop.status)
     except KeyboardInterrupt:
         errors.print("Stopped.", markup=False)
-        sys.exit(ENDED_BY_SIGNAL + signal.SIGINT)
+        sys.exit(work_is_done(ENDED_BY_SIGNAL + signal.SIGINT))
     except JobsFailed as failure:
         errors.print(str(failure), style="red", markup=False)
-        sys.exit(JOBS_FAILED)
+        sys.exit(work_is_done(JOBS_FAILED))
     except (RnnlabError, HydraException, OmegaConfBaseException) as error:
         errors.print(f"Error: {explain(error)}", style="red", markup=False)
-        sys.exit(USER_MISTAKE)
+        sys.exit(work_is_done(USER_MISTAKE))
+    work_is_done(0)
 
 
 def check_heard() -> None:

@@ -216,6 +216,18 @@ def waiting() -> Iterator[None]:
 def deaf_end(status: Any) -> None:
     """Exit with ``status``; signals that come while Python ends are those of an impatient person."""
     if threading.current_thread() is threading.main_thread():
-        for number in SIGNALS:
-            signal.signal(number, lambda *_: os._exit(status))
+        be_deaf(status)
     sys.exit(status)
+
+
+def be_deaf(status: Any) -> None:
+    """Let a signal end the process with ``status`` and without a word: the work is done."""
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: os._exit(status))
+
+
+def work_is_done(status: int) -> int:
+    """Return the status, having gone deaf if this process is a command's own, which is about to end."""
+    if signal.getsignal(signal.SIGINT) is end_unbegun:
+        be_deaf(status)
+    return status

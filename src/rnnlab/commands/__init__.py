@@ -12,7 +12,7 @@ from rnnlab.interruption import end_while_starting
 NAMES = ("new", "train", "evaluate", "predict", "generate", "export", "plot", "results", "benchmark")
 """The commands, in the order in which a project needs them."""
 
-if Path(sys.argv[0]).stem in ("rnnlab", *NAMES):  # and no notebook or test, whose signals are not ours
+if Path(sys.argv[0]).stem in ("rnnlab", *NAMES) and "IPython" not in sys.modules:  # else signals are not ours
     end_while_starting()
 
 from importlib import import_module  # noqa: E402
