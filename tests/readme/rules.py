@@ -140,7 +140,9 @@ def sweep(words: list[str], reader: Reader) -> None:
     for job in (jobs[0], jobs[-1]):
         assert configuration([word for word in job if not word.startswith(("hydra", "sweep"))])
     composed_of("train", words_of_launcher(words))
-    if reader.runs_long_ones and not re.search(r"submitit_slurm|storage=\w+\+\w+://", " ".join(words)):
+    if reader.runs_long_ones and not re.search(
+        r"submitit_slurm|experiment=fsdd|storage=\w+\+\w+://", " ".join(words)
+    ):
         fewer = [re.sub(r"^(sweep\.trials|seed)=.*", r"\1=1", word) for word in words[2:]]
         table = ["data=csv", "data.corpus.train=mine.csv", "data.vocabulary.min_frequency=1"]
         data = ["data.distance=5"] if {"experiment=vanishing_gradient", "task=memory"} & {*words} else table
