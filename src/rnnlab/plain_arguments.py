@@ -116,7 +116,7 @@ def value_of(key: str, text: str, kinds: Sequence[type]) -> Any:
         value = float(value)
     if type(value) not in kinds:
         wanted = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
-        raise ConfigError(f"{key}={text}: expected {wanted}.")
+        raise ConfigError(f"{key}={text[:80]}: expected {wanted}.")
     return value
 
 

@@ -158,7 +158,7 @@ def test_a_search_does_not_go_on_with_other_data(commanded: Commanded, capsys: O
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["sweep.trials=0"], "sweep.trials=0: a whole number from 1 on"),
+        (["sweep.trials=0"], "sweep.trials=0: expected a whole number from 1"),
         (["sweep.pruner=medain"], "Did you mean median"),
         (["sweep.trails=3"], "Did you mean sweep.trials"),
         (["model=rnn,gruu"], "model=gruu: there is no such choice"),

@@ -38,7 +38,6 @@ def run_search(overrides: Overrides, hydra: HydraSide) -> None:
         Interrupted: if the user stopped the search.
     """
     dimensions = [dimension(override) for override in overrides.swept]
-    check(hydra.settings)
     pruner = pruner_of(hydra.settings)
     config = probed(overrides, dimensions, hydra)
     this = placed(overrides, hydra, config, space_of(dimensions))
@@ -97,17 +96,6 @@ def check_origin(this: Sweep, trials: Trials) -> None:
         notes |= {what.why: None} if what.why else {}
     for note in notes:
         console.print(note, style="yellow", markup=False)
-
-
-def check(settings: Mapping[str, Any]) -> None:
-    """Check the numbers of a search's settings.
-
-    Raises:
-        ConfigError: naming one that is out of range.
-    """
-    for name, least in (("trials", 1), ("random_trials", 1), ("patience", 0), ("seed", 0)):
-        if not isinstance(settings[name], int) or settings[name] < least:
-            raise ConfigError(f"sweep.{name}={settings[name]}: a whole number from {least} on.")
 
 
 def probed(overrides: Overrides, dimensions: Sequence[Dimension], hydra: HydraSide) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from rnnlab.command_line import JobsFailed
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.folders import command, typed
 from rnnlab.interruption import Interrupted, listening
+from rnnlab.ranges import check_ranges
 from rnnlab.sweeps.attempts import Attempts, new_attempts
 from rnnlab.sweeps.job import Outcome, RememberedOrigins, SweepJob, standing
 from rnnlab.sweeps.jobs import Composed, Job, composed, grid
@@ -65,6 +66,7 @@ def sweep(words: Sequence[str], hydra: HydraSide) -> None:
     for name in ("hydra", "hydra_plugins"):  # launchers list the jobs, which is said better here
         logging.getLogger(name).setLevel(logging.WARNING)
     settings = hydra.settings
+    check_ranges({"sweep": settings})
     if settings["jobs_by"] not in WAYS:
         raise ConfigError(
             f"sweep.jobs_by={settings['jobs_by']} is unknown. {nearest(settings['jobs_by'], WAYS)}"
