@@ -155,6 +155,21 @@ def happen(what: BaseException | signal.Signals) -> None:
     os.kill(os.getpid(), what)
 
 
+def test_a_schedule_that_was_told_of_too_many_steps_ends_with_a_message(
+    sentiment: Example, at_step: Happen, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    at_step(5, Died())
+    with pytest.raises(Died):
+        fit(sentiment.config(), run)
+    content = torch.load(RunFolder(run).last, weights_only=True)
+    content["lr_schedulers"][0]["last_epoch"] += 1
+    torch.save(content, RunFolder(run).last)
+    at_step(10**6, Died())
+    with pytest.raises(RunError, match="schedule can't go on"):
+        sentiment.go_on(run)
+
+
 def test_a_dead_process_is_made_up_for(example: Example, at_step: Happen, tmp_path: Path) -> None:
     run = tmp_path / "run"
     at_step(5, Died())

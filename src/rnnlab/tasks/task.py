@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from rnnlab.build import locate_class
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, RunError
 from rnnlab.files.checkpoint_file import CHECKPOINT_FORMAT
 from rnnlab.optimization.averaged_sgd import WeightAveraging, averages
 from rnnlab.optimization.building import build_optimizer, build_schedule, decayed_apart
@@ -295,6 +295,20 @@ class Task(lightning.LightningModule):
             mode=self.mode,
         )
         return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Let the learning-rate schedule go a step.
+
+        Raises:
+            RunError: if it is at its end already, as a checkpoint told it of more steps than there were.
+        """
+        try:
+            super().lr_scheduler_step(scheduler, metric)
+        except ValueError as error:
+            raise RunError(
+                f"The learning-rate schedule can't go on ({error}): the checkpoint that this training goes "
+                "on from is damaged. Begin anew, in a folder of its own."
+            ) from error
 
 
 def task_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
