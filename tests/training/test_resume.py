@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -168,6 +169,17 @@ def test_a_schedule_that_was_told_of_too_many_steps_ends_with_a_message(
     at_step(10**6, Died())
     with pytest.raises(RunError, match="schedule can't go on"):
         sentiment.go_on(run)
+
+
+def test_metrics_of_a_checkpoint_that_are_no_numbers_are_damage(sentiment: Example, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(sentiment.whole, run)
+    content = torch.load(RunFolder(run).last, weights_only=True)
+    (kept,) = [name for name in content["callbacks"] if "KeepLast" in name]
+    content["callbacks"][kept]["metrics"]["validation/loss"] = torch.ones(2)
+    torch.save(content, RunFolder(run).last)
+    with pytest.raises(RnnlabError, match="damaged"):
+        sentiment.go_on(run, "trainer.max_epochs=3")
 
 
 def test_a_dead_process_is_made_up_for(example: Example, at_step: Happen, tmp_path: Path) -> None:

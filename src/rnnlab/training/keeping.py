@@ -80,6 +80,15 @@ def is_between_agreements(trainer: lightning.Trainer, place: Place) -> bool:
     return trainer.world_size > 1 and place == MID_EPOCH and trainer.global_step % TOGETHER > 0
 
 
+def numbers_of(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Return metrics that a checkpoint holds.
+
+    Raises:
+        TypeError, ValueError: if one is no number, as of a damaged file.
+    """
+    return {name: float(value) for name, value in metrics.items()}
+
+
 class KeepBest(Checkpoint):
     """Keeps ``best.ckpt``: the weights of the validation with the best of the metric that chooses.
 
@@ -105,7 +114,7 @@ class KeepBest(Checkpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the best score so far, of the metric that chooses now."""
-        self.metrics = dict(state_dict["metrics"])
+        self.metrics = numbers_of(state_dict["metrics"])
         if self.metrics:
             self.score = self.choice.score({f"{SPLIT}{name}": value for name, value in self.metrics.items()})
 
@@ -179,7 +188,7 @@ class KeepLast(Checkpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the place."""
         self.step, self.place = state_dict["step"], state_dict["place"]
-        self.metrics = dict(state_dict["metrics"])
+        self.metrics = numbers_of(state_dict["metrics"])
 
     def on_save_checkpoint(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
