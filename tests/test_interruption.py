@@ -81,19 +81,20 @@ def test_the_innermost_listener_tells_and_all_pass_on() -> None:
     assert passed == [("o", signal.SIGTERM, False), ("i", signal.SIGTERM, False)]
 
 
+def given(*words: str | Path, beside: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run Python, which finds rnnlab and the modules in ``beside``, and return what came of it."""
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{beside}"}
+    command = [sys.executable, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
 def test_a_signal_while_a_command_is_imported_ends_it_with_a_line(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(
         "import os, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import rnnlab.commands\nos.kill(os.getpid(), signal.SIGINT)\n"
     )
-    done = subprocess.run(
-        [sys.executable, script],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        check=False,
-    )
+    done = given(script)
     assert (done.returncode, done.stderr) == (130, "Stopped by SIGINT before anything began.\n")
 
 
@@ -102,13 +103,7 @@ def test_a_signal_while_the_work_imports_ends_it_at_once(tmp_path: Path) -> None
         "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nprint('no')"
     )
     program = "from rnnlab.command_line import exit_by\nexit_by(lambda: __import__('slow_to_import'))"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{tmp_path}"},
-        check=False,
-    )
+    done = given("-c", program, beside=tmp_path)
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr == "Stopped by SIGINT before anything began.\n"
 
@@ -123,13 +118,7 @@ def test_a_signal_while_python_ends_says_nothing(fails: str, status: int, tmp_pa
         "from rnnlab.commands import exit_by, refuse\n"
         f"exit_by(lambda: {fails} and refuse('anything'))\n"
     )
-    done = subprocess.run(
-        [sys.executable, script],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        check=False,
-    )
+    done = given(script)
     assert done.returncode == status
     assert "Traceback" not in done.stderr
 

@@ -11,12 +11,11 @@ from rnnlab import processors
 from rnnlab.processors import FEW_SPINS, SPINS
 
 SHOWS = """
-import os, sys
+import os
 from rnnlab.command_line import exit_by
 
 def work():
-    import torch
-    print(os.environ.get("GOMP_SPINCOUNT"), torch.get_num_threads())
+    print(os.environ.get("GOMP_SPINCOUNT"), os.environ.get("OMP_NUM_THREADS"))
 
 exit_by(work)
 """

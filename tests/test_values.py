@@ -162,6 +162,7 @@ SPEECH = {
     "task.decoding.words": ["nowhere.txt"],
     "task.decoding.no_such_key": [1],
 }
+SENSELESS = {"sentiment": SENTIMENT, "language_model": LANGUAGE, "forecasting": FORECASTING, "speech": SPEECH}
 COMMANDS: dict[str, list[list[str]]] = {
     "train": [
         ["modle=gru"],
@@ -313,32 +314,15 @@ def checked(config: dict[str, Any]) -> None:
         assemble_data(config)
 
 
-@pytest.mark.parametrize(("key", "value"), cases(SENTIMENT), ids=named)
-def test_a_senseless_value_of_a_classifier_is_refused(
-    key: str, value: Any, composed: dict[str, dict[str, Any]]
+@pytest.mark.parametrize(
+    ("task", "key", "value"),
+    [(task, *case) for task, table in SENSELESS.items() for case in cases(table)],
+    ids=named,
+)
+def test_a_senseless_value_is_refused(
+    task: str, key: str, value: Any, composed: dict[str, dict[str, Any]]
 ) -> None:
-    refused(composed["sentiment"], key, value)
-
-
-@pytest.mark.parametrize(("key", "value"), cases(LANGUAGE), ids=named)
-def test_a_senseless_value_of_a_language_model_is_refused(
-    key: str, value: Any, composed: dict[str, dict[str, Any]]
-) -> None:
-    refused(composed["language_model"], key, value)
-
-
-@pytest.mark.parametrize(("key", "value"), cases(FORECASTING), ids=named)
-def test_a_senseless_value_of_a_forecaster_is_refused(
-    key: str, value: Any, composed: dict[str, dict[str, Any]]
-) -> None:
-    refused(composed["forecasting"], key, value)
-
-
-@pytest.mark.parametrize(("key", "value"), cases(SPEECH), ids=named)
-def test_a_senseless_value_of_a_recognizer_is_refused(
-    key: str, value: Any, composed: dict[str, dict[str, Any]]
-) -> None:
-    refused(composed["speech"], key, value)
+    refused(composed[task], key, value)
 
 
 def test_what_is_composed_is_sensible(composed: dict[str, dict[str, Any]]) -> None:
@@ -395,5 +379,5 @@ def test_a_wrong_command_ends_with_one_message(
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len(cases(SENTIMENT)) + len(cases(LANGUAGE)) + len(LINES) >= 250
+    assert sum(len(cases(table)) for table in SENSELESS.values()) + len(LINES) >= 345
     assert set(COMMANDS) == {path.stem for path in (ROOT / "scripts").glob("*.py")}

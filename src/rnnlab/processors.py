@@ -2,8 +2,8 @@
 
 Threads of OpenMP that have no work spin for some milliseconds, so as to be there at once when it comes. Where
 another process wants the core, they keep it from the thread that has the work. Beside one busy process on two
-cores a fused scan of 32 units reached 0.39 of its rate alone; with threads that soon sleep 0.6 of it, and
-alone as much as before (``scripts/benchmark.py beside=1``).
+cores trainings of 32 units reached 0.46 to 0.52 of their quiet rates, with threads that soon sleep 0.69 to
+0.75 (``scripts/benchmark.py beside=1``, with ``GOMP_SPINCOUNT=300000`` and without).
 """
 
 import math

@@ -13,7 +13,7 @@ import torch
 from rnnlab.benchmarks.reference_models import PlainLanguageModel, PlainLoop, Windows
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
-from rnnlab.benchmarks.turns import compared, figures, pace_by_trying, take_turns
+from rnnlab.benchmarks.turns import compared, figures, race
 from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, decayed_apart
 from rnnlab.tasks.language_model.data import LanguageData
@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 
 ENCODER = "rnnlab.encoder.recurrent.RecurrentEncoder"
 LAYERS = 2
-TRIED = 2
-"""Batches by which a contestant shows how fast it is."""
 CONTESTANTS = ("trainer", "bare")
 NO_DROPOUT = ("word_dropout", "input_dropout", "output_dropout")
 
@@ -85,16 +83,9 @@ def measure_row(
         contestants = {
             name: contestant(name, config, data, Path(folder), device) for name in settings.contestants
         }
-        tried = first_windows(data, TRIED)
-        due = pace_by_trying(
-            {name: partial(one.turn, tried) for name, one in contestants.items()},
-            TRIED,
-            settings.turn_seconds,
-            settings.repeats,
-            settings.batches_per_turn,
+        windows, turns = race(
+            {name: one.turn for name, one in contestants.items()}, partial(first_windows, data), settings
         )
-        windows = first_windows(data, due.batches, min(due.sweeps.values()))
-        turns = take_turns({name: partial(one.turn, windows) for name, one in contestants.items()}, due.turns)
     row = {
         "cell": cell,
         "hidden_size": hidden_size,

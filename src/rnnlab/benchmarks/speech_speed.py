@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from rnnlab.benchmarks.language_speed import ENCODER, LAYERS, TRIED
+from rnnlab.benchmarks.language_speed import ENCODER, LAYERS
 from rnnlab.benchmarks.reference_models import PlainLoop, plain_network
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
-from rnnlab.benchmarks.turns import compared, figures, pace_by_trying, take_turns
+from rnnlab.benchmarks.turns import compared, figures, race
 from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, decayed_apart
 from rnnlab.tasks.speech.batches import SpeechBatch
@@ -137,16 +137,9 @@ def measure_row(
         contestants = {
             name: contestant(name, config, data, Path(folder), device) for name in settings.contestants
         }
-        tried = first_batches(data, TRIED)
-        due = pace_by_trying(
-            {name: partial(one.turn, tried) for name, one in contestants.items()},
-            TRIED,
-            settings.turn_seconds,
-            settings.repeats,
-            settings.batches_per_turn,
+        batches, turns = race(
+            {name: one.turn for name, one in contestants.items()}, partial(first_batches, data), settings
         )
-        batches = first_batches(data, due.batches, min(due.sweeps.values()))
-        turns = take_turns({name: partial(one.turn, batches) for name, one in contestants.items()}, due.turns)
     row = {
         "cell": cell,
         "hidden_size": hidden_size,

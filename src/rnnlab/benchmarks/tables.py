@@ -219,7 +219,7 @@ def overhead_table(rows: list[dict[str, Any]]) -> Table:
         # The rates' ratio upside down: the lowest rate is the highest time.
         found = row["times_as_fast"]["training"]["bare"]
         table.add_row(
-            f"{row['cell']} {row['hidden_size']}",
+            one_layer(row),
             f"{1 / found['median']:.3f}",
             f"{1 / found['highest']:.3f}-{1 / found['lowest']:.3f}",
         )
@@ -234,7 +234,7 @@ def beside_table(rows: list[dict[str, Any]], beside: int) -> Table:
         table.add_column(name, justify="right" if name else "left")
     for row in rows:
         for number, (name, found) in enumerate(row["left_beside"].items()):
-            cell = f"{row['cell']} {row['hidden_size']}" if number == 0 else ""
+            cell = one_layer(row) if number == 0 else ""
             span = f"{found['lowest']:.2f}-{found['highest']:.2f}"
             table.add_row(cell, CONTESTANTS[name], f"{found['median']:.2f}", span)
     return table

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from rnnlab.benchmarks.settings import Settings
 
 FEWEST, MOST = 2, 32
 """Batches in a turn."""
@@ -111,24 +114,42 @@ def take_turns(
     return turns
 
 
-def pace_by_trying(
-    runs: Mapping[str, Callable[[], Turn]],
-    tried: int,
-    turn_seconds: float,
-    repeats: int,
-    batches: int | None = None,
-) -> Pace:
-    """Warm every contestant up by a turn of ``tried`` batches, see how long another takes, and plan.
+class Work(Protocol):
+    """Batches, the same ones for every contestant."""
 
-    The other arguments are those of :func:`pace`.
+    def __len__(self) -> int:
+        """Return how many there are, each as often as it is gone over."""
+        ...
+
+
+Batches = TypeVar("Batches", bound=Work)
+
+TRIED = 2
+"""Batches by which a contestant shows how fast it is."""
+
+
+def race(
+    turns: Mapping[str, Callable[[Batches], Turn]], first: Callable[[int, int], Batches], settings: Settings
+) -> tuple[Batches, dict[str, list[Turn]]]:
+    """Warm every contestant up, see how long it takes for a few batches, plan, and let them take turns.
+
+    Args:
+        turns: of each contestant.
+        first: returns so many batches, gone over so many times; fewer where there are no more.
+        settings: of the benchmark.
+
+    Returns:
+        The batches of a turn, and each contestant's turns.
     """
-    seconds = {}
-    for name, run in runs.items():
-        run()  # the first turn pays for compilation, libraries' starts and optimizer state
-        turn = run()
-        passes = (turn.training, turn.inference)
-        seconds[name] = sum(had.seconds for had in passes if had is not None) / tried
-    return pace(seconds, turn_seconds, repeats, batches)
+    tried, seconds = first(TRIED, 1), {}
+    for name, turn in turns.items():
+        turn(tried)  # the first turn pays for compilation, libraries' starts and optimizer state
+        had = turn(tried)
+        passes = [stage.seconds for stage in (had.training, had.inference) if stage is not None]
+        seconds[name] = sum(passes) / len(tried)
+    due = pace(seconds, settings.turn_seconds, settings.repeats, settings.batches_per_turn)
+    batches = first(due.batches, min(due.sweeps.values()))
+    return batches, take_turns({name: partial(turn, batches) for name, turn in turns.items()}, due.turns)
 
 
 STAGES = ("training", "inference")
