@@ -264,7 +264,7 @@ RULES: dict[str, Callable[[list[str], Reader], None]] = {
     rf"{TRAIN} -m .*": sweep,
     rf"srun .* {TRAIN} .*": on_slurm,
     rf"{TRAIN} trainer=gpu.*": composed_only,
-    rf"{TRAIN} .*(experiment=(segrnn|an4|fsdd)|data=series).*": of_a_corpus_that_is_not_here,
+    rf"{TRAIN} (?!-m ).*(experiment=(segrnn|an4|fsdd)|data=series).*": of_a_corpus_that_is_not_here,
     rf"{TRAIN} resume=<run> .*": train_again,
     rf"{TRAIN} .*init_from=<run>": transfer,
     rf"{TRAIN} .*(_target_|model.cell)=my_.*": own,
