@@ -4,8 +4,8 @@
 
 Runs of data=csv keep what they were made from. Each epoch leaves a checkpoint, and each beginning a line in
 the file that RNNLAB_JOURNAL names. A run with seed 13 fails, one with seed 14 kills its own process after its
-first epoch, one with seed 15 is stopped then. A run named in the file that RNNLAB_HELD names waits after its
-first epoch, until that file is gone.
+first epoch, one with seed 15 is stopped then. A run that is a line of the file that RNNLAB_HELD names waits
+after its first epoch, until that file is gone.
 """
 
 import os
@@ -51,7 +51,7 @@ def pretend(config: dict[str, Any], folder: Path, overrides: list[str]) -> None:
 def hold(name: str) -> None:
     """Wait as long as the run is held."""
     held = Path(os.environ.get("RNNLAB_HELD", "nothing"))
-    while held.exists() and name in held.read_text().split():
+    while held.exists() and name in held.read_text().splitlines():
         note(f"{name} held")
         check()
         time.sleep(0.1)

@@ -25,12 +25,12 @@ def wait_for(holds: Callable[[], bool]) -> None:
 
 def started(commanded: Commanded) -> list[str]:
     """Return the names of the jobs in the order in which they were started from the beginning."""
-    return [line.split()[0] for line in commanded.noted() if line.endswith(" started")]
+    return [line.removesuffix(" started") for line in commanded.noted() if line.endswith(" started")]
 
 
 def finished(commanded: Commanded) -> set[str]:
     """Return the names of the jobs that were finished."""
-    return {line.split()[0] for line in commanded.noted() if line.endswith(" finished")}
+    return {line.removesuffix(" finished") for line in commanded.noted() if line.endswith(" finished")}
 
 
 def ended(sweep: "subprocess.Popen[str]", status: int) -> str:
@@ -42,7 +42,7 @@ def ended(sweep: "subprocess.Popen[str]", status: int) -> str:
 
 @pytest.fixture
 def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file that names the runs to be held after their first epoch."""
+    """The file that names, a line each, the runs to be held after their first epoch."""
     monkeypatch.setenv("RNNLAB_HELD", str(tmp_path / "held"))
     return tmp_path / "held"
 
@@ -68,7 +68,7 @@ def test_a_sweep_killed_in_its_third_job_goes_on_and_does_nothing_twice(
 
 def test_two_invocations_share_the_work(commanded: Commanded, held: Path) -> None:
     words = ["seed=1,2,3,4", "trainer.max_epochs=2"]
-    held.write_text("seed=1 seed=2")
+    held.write_text("seed=1\nseed=2")
     first = commanded.start(*words)
     wait_for(lambda: "seed=1 held" in commanded.noted())
     second = commanded.start(*words)
@@ -105,7 +105,7 @@ def test_a_process_that_dies_takes_no_other_job_with_it(launcher: str, commanded
 
 def test_ctrl_c_stops_the_jobs_of_other_processes(commanded: Commanded, held: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    held.write_text("seed=1 seed=2")
+    held.write_text("seed=1\nseed=2")
     words = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=1,2,3,4", "trainer.max_epochs=2"]
     sweep = commanded.start(*words)
     wait_for(lambda: {"seed=1 held", "seed=2 held"} <= set(commanded.noted()))
