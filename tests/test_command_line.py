@@ -3,8 +3,15 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+
+from rnnlab.command_line import run_hydra
+from rnnlab.folders import conf_folder
+from rnnlab.training.resume import run_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,3 +65,22 @@ def test_a_mistake_ends_with_status_2_and_no_traceback(word: str, message: str, 
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_whoever_asks_for_a_runs_folder_is_told_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lightning asks for it when it starts the further processes of ``trainer.devices=2``."""
+    told: list[Path] = []
+
+    def work(config: dict[str, Any], folder: Path, words: list[str]) -> None:
+        told.extend([folder, Path(HydraConfig.get().run.dir), Path(HydraConfig.get().run.dir)])
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["scripts/train.py", "model=gru"])
+    GlobalHydra.instance().clear()
+    with pytest.raises(SystemExit) as end:
+        run_hydra(work, conf_folder(), "train", {"rnnlab.run_folder": run_folder})
+    assert not end.value.code
+    assert told == [told[0]] * 3
+    assert list(tmp_path.glob("logs/*/*/*/*")) == [told[0]]

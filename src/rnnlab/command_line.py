@@ -22,7 +22,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from rnnlab.added_configurations import check_added
@@ -96,6 +96,8 @@ def hydra_job(
     def job(composed: DictConfig) -> Any:
         settings = HydraConfig.get()
         register_resolvers()  # a launcher may have sent this job to a process of its own
+        with read_write(settings):  # who asks once more, as Lightning for a further process, is told the same
+            settings.run.dir = settings.runtime.output_dir
         try:
             if settings.mode is RunMode.RUN:
                 check_no_sweep(settings.overrides.task)
