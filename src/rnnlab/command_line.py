@@ -94,16 +94,16 @@ def hydra_job(
     """
 
     def job(composed: DictConfig) -> Any:
-        settings = HydraConfig.get()
+        settings: Any = HydraConfig.get()
         register_resolvers()  # a launcher may have sent this job to a process of its own
         with read_write(settings):  # who asks once more, as Lightning for a further process, is told the same
             settings.run.dir = settings.runtime.output_dir
         try:
             if settings.mode is RunMode.RUN:
                 check_no_sweep(settings.overrides.task)
-            config = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+            config: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
             with told_when_short():  # of other errors Hydra prints a line of its own
-                return work(config, Path(settings.runtime.output_dir), list(settings.overrides.task))  # type: ignore[arg-type]
+                return work(config, Path(settings.runtime.output_dir), list(settings.overrides.task))
         except (RnnlabError, OmegaConfBaseException, Interrupted) as error:
             if settings.mode is RunMode.MULTIRUN:
                 raise

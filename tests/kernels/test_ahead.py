@@ -68,6 +68,41 @@ def test_code_that_is_there_is_read_without_what_compiles(
     assert numbers[0] == 6
 
 
+@compiler.compiled
+def _tripled(numbers: Any) -> Any:
+    for place in range(len(numbers)):
+        numbers[place] *= 3
+
+
+@compiler.compiled
+def _tripled_twice(numbers: Any) -> Any:
+    _tripled(numbers)
+    _tripled(numbers)
+
+
+def _times_nine_and_three(numbers: Any) -> Any:
+    room = np.empty(len(numbers), numbers.dtype)
+    room[:] = numbers
+    _tripled_twice(numbers)
+    _tripled(room)
+    numbers += room
+
+
+def test_what_an_entry_point_calls_is_machine_code_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiler, "_compiled_folder", lambda numbers: tmp_path)
+    monkeypatch.setattr(compiler.Kernel, "named", {})
+    kernel = compiler.Kernel(_times_nine_and_three, _one_array, "times")
+    kernel.compile_here("float64")
+    numbers = np.array([1.0, -2.0])
+    kernel.of("float64")(numbers)
+    assert numbers.tolist() == [12.0, -24.0]
+    for part in (_tripled, _tripled_twice):
+        (overload,) = part.overloads.values()  # type: ignore[attr-defined]
+        assert overload.library._compiled_object is None
+
+
 @pytest.mark.parametrize("happens", ["no process can be made", "it fails"])
 def test_where_no_other_process_can_compile_this_one_does(
     happens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

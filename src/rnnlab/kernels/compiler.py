@@ -21,6 +21,7 @@ from numpy.typing import DTypeLike
 from torch import Tensor
 
 from rnnlab.folders import cache_folder
+from rnnlab.kernels.linking import linked_once
 
 numba: Any = import_module("numba")
 types: Any = numba.types
@@ -28,8 +29,6 @@ cgutils: Any = import_module("numba.core.cgutils")
 intrinsic: Any = import_module("numba.extending").intrinsic
 overload: Any = import_module("numba.extending").overload
 Compiler: Any = import_module("numba.core.compiler").Compiler
-Listener: Any = import_module("numba.core.event").Listener
-install_listener: Any = import_module("numba.core.event").install_listener
 runtime: Any = import_module("numba.core.runtime").rtsys
 ir: Any = import_module("llvmlite.ir")
 binding: Any = import_module("llvmlite.binding")
@@ -194,7 +193,7 @@ class Kernel:
         stamp = self._stamp(folder)
         with _alone(stamp):
             if not stamp.is_file():
-                with install_listener("numba:compile", _OptimizedOnce()):
+                with linked_once(import_module("numba.core.registry").cpu_target.target_context):
                     self._compiled(numbers, folder)
                 stamp.touch()
 
@@ -266,30 +265,6 @@ def _read(function: Any, signature: tuple[Any, ...]) -> bool:
     function.targetctx.insert_user_function(code.entry_point, code.fndesc, [code.library])
     function.add_overload(code)
     return True
-
-
-class _OptimizedOnce(Listener):  # type: ignore[misc]
-    """Has numba optimize an entry point as a whole, and nothing before.
-
-    By default it optimizes each function, and again as part of each one that calls it, level by level. What
-    is kept on disk is the same; compilation takes a quarter less time.
-    """
-
-    def __init__(self) -> None:
-        self._level = numba.config.OPT
-        self._depth = 0
-
-    def on_start(self, event: Any) -> None:
-        """A function is met, at first the entry point itself."""
-        self._enter(self._depth + 1)
-
-    def on_end(self, event: Any) -> None:
-        """It is done."""
-        self._enter(self._depth - 1)
-
-    def _enter(self, depth: int) -> None:
-        self._depth = depth
-        numba.config.OPT = self._level if depth <= 1 else type(self._level)(0)
 
 
 @contextmanager
