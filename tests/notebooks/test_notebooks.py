@@ -73,8 +73,12 @@ def settings(place: Path) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Future[Any]]:
-    """The notebooks executed in a copy of the checkout's layout, two at a time."""
+def done(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Mapping[str, Future[Any]]:
+    """The notebooks that are asked for, executed in a copy of the checkout's layout, two at a time."""
+    here = [item for item in request.session.items if item.path == Path(__file__)]
+    asked = {item.callspec.params["name"] for item in here if "done" in item.fixturenames}  # type: ignore[attr-defined]
     place = tmp_path_factory.mktemp("checkout")
     (place / "scripts").symlink_to(ROOT / "scripts")
     (place / "notebooks").mkdir()
@@ -88,6 +92,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Future[Any]]:
         return {
             name: pool.submit(executed, kept_file(name), wanted, place / "notebooks", environment)
             for name, wanted in settings(place).items()
+            if name in asked
         }
 
 
@@ -119,7 +124,9 @@ def test_all_are_there() -> None:
     assert sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb")) == list(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [NAMES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:])]
+)
 def test_it_runs_and_says_as_much_as_what_is_kept(name: str, done: Mapping[str, Future[Any]]) -> None:
     cells = code_cells(done[name].result())
     for cell in cells:

@@ -1,7 +1,6 @@
 """A run from its configuration to its folder."""
 
 import errno
-import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -61,7 +60,7 @@ def test_same_seed_same_figures_and_another_differs(compose: Compose, tmp_path: 
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-@pytest.mark.parametrize(("bidirectional", "layers"), list(itertools.product([False, True], [1, 3])))
+@pytest.mark.parametrize(("bidirectional", "layers"), [(False, 3), (True, 1)])
 def test_every_cell_with_every_pooling(
     cell: str, bidirectional: bool, layers: int, compose: Compose, tmp_path: Path
 ) -> None:
