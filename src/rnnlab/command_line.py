@@ -241,7 +241,7 @@ def explained(error: Exception, conf: Path, config_name: str, words: Sequence[st
     launcher = re.search(r"Could not find 'hydra/launcher/(?P<name>\w+)'", text)
     if launcher and launcher["name"] in LAUNCHERS:
         return f"hydra/launcher={launcher['name']} needs pip install 'rnnlab[{LAUNCHERS[launcher['name']]}]'."
-    resolving = re.match(r"RunError raised while resolving interpolation: (?P<text>.*)", text)
+    resolving = re.match(r"(Run|Config)Error raised while resolving interpolation: (?P<text>.*)", text)
     if resolving:
         return resolving["text"]
     if isinstance(error, OmegaConfBaseException) and error.full_key:

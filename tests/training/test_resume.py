@@ -33,6 +33,7 @@ from rnnlab.training.resume import (
     check_same_vocabulary,
     newest_unfinished,
     resumed_config,
+    run_folder,
 )
 from rnnlab.training.run_folder import RunFolder
 from rnnlab.training.scoring import evaluate
@@ -527,3 +528,30 @@ def test_what_an_earlier_version_kept_of_made_up_data_is_the_same_as_nothing() -
     check_same_vocabulary({"labels": []}, {})
     with pytest.raises(RunError, match="labels"):
         check_same_vocabulary({"labels": ["good", "bad"]}, {})
+
+
+@pytest.mark.parametrize(
+    ("environment", "nodes"),
+    [
+        ({"SLURM_STEP_NUM_TASKS": "4"}, 1),
+        ({"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2"}, 1),
+        ({"MASTER_ADDR": "first", "NODE_RANK": "1"}, 2),
+    ],
+)
+def test_processes_that_others_start_are_told_the_folder(
+    environment: dict[str, str], nodes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = OmegaConf.create({"trainer": {"num_nodes": nodes}})
+    fresh = str(tmp_path / "run")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=r"hydra\.run\.dir="):
+        run_folder(None, fresh, _root_=root)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_process_that_starts_its_others_takes_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")  # as Lightning leaves it behind
+    assert run_folder(None, str(tmp_path / "run"), _root_=OmegaConf.create({})) == str(tmp_path / "run")

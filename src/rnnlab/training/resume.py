@@ -4,6 +4,7 @@
 """
 
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, count
 from pathlib import Path
@@ -239,9 +240,11 @@ def run_folder(resume: str | None, fresh: str, *, _root_: DictConfig) -> str:
     Raises:
         RunError: if there is no run to go on with, or it is going on already. Known here already, so that
             Hydra makes no folder for it.
-        ConfigError: if the language model to start from does not fit.
+        ConfigError: if the language model to start from does not fit, or several processes that know nothing
+            of one another would each take a folder of its own.
     """
     if not resume:
+        check_one_folder(_root_)
         return claimed(fresh)
     if resume == AUTO:
         if fresh not in _decided:
@@ -251,6 +254,23 @@ def run_folder(resume: str | None, fresh: str, *, _root_: DictConfig) -> str:
     if not RunFolder(Path(resume)).config_file.is_file():
         raise RunError(f"resume={resume}: that is no run folder, it has no config.yaml.")
     return str(resume)
+
+
+def check_one_folder(root: DictConfig) -> None:
+    """Check that this process alone begins the run, or begins it for others that it starts itself.
+
+    Raises:
+        ConfigError: if srun, torchrun or a person on each machine starts its processes.
+    """
+    tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        tasks = os.environ.get("WORLD_SIZE", "1")
+    nodes = OmegaConf.select(root, "trainer.num_nodes", default=1)
+    if tasks != "1" or nodes != 1:
+        raise ConfigError(
+            "Several processes are one run here, and each would make a folder of its own. Name the run's: "
+            "hydra.run.dir=logs/<name>."
+        )
 
 
 def claimed(fresh: str) -> str:
