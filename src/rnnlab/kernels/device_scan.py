@@ -142,7 +142,8 @@ def _backward(  # type: ignore[no-untyped-def]
         flowing, flowing_imaginary = flowing + more, flowing_imaginary + more_imaginary
         _store(drive_slope + at, flowing, flowing_imaginary, units, mask, COMPLEX)
         earlier = begin + (left + 1 if REVERSE else length - 2 - left)
-        is_inside = mask & (left < length - 1)
+        # Triton 3.9's interpreter makes no mask of a mask and one condition for all.
+        is_inside = tl.where(left < length - 1, unit, units) < units
         before, before_imaginary = _load(states + earlier * width + unit, units, is_inside, COMPLEX)
         before = tl.where(left < length - 1, before, first_state)
         before_imaginary = tl.where(left < length - 1, before_imaginary, first_imaginary)
