@@ -6,7 +6,8 @@ from collections.abc import Mapping
 ABOUT = """\
 # A project on rnnlab
 
-    pytest                                  # does it still hold together
+    pip install pytest
+    python -m pytest                        # does it still hold together
     export PYTHONPATH=.
     rnnlab train --config-dir conf experiment=mine 'trust=[my_cell,my_corpus,my_task]'
     rnnlab predict run=<run folder> text="a bright morning" 'trust=[my_cell,my_corpus,my_task]'

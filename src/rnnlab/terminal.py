@@ -171,6 +171,13 @@ def print_table(table: Table) -> None:
         wide(width).print(table, crop=False)
 
 
+def is_too_wide(table: Table) -> bool:
+    """Return whether a table does not fit the terminal, however its first column is folded."""
+    first = table.columns[0]
+    longest = max(wide().measure(cell).maximum for cell in (first.header, *first.cells))
+    return wide().measure(table).maximum - max(0, longest - NARROWEST) > console.width
+
+
 def lean(table: Table) -> None:
     """Leave out a table's vertical lines, which take up to a third of its width."""
     table.box, table.show_edge, table.pad_edge, table.collapse_padding = SIMPLE_HEAD, False, False, True

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import rnnlab
+from rnnlab import terminal
 from rnnlab.data.text_data import model_ids
 from rnnlab.errors import ConfigError
 from rnnlab.runs.evaluation import evaluated
-from rnnlab.runs.evaluation_report import evaluate_runs
+from rnnlab.runs.evaluation_report import evaluate_runs, figures_table
 from rnnlab.tasks.language_model import adaptive, dynamic_evaluation
 from tests.runs.conftest import Finished
 from tests.training.conftest import write_reviews
@@ -257,3 +258,16 @@ def test_what_can_not_be_asked_beside_is_named(
 ) -> None:
     assert command("evaluate", f"run={sentiment.folder}", *words) == 2
     assert message in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_a_table_wider_than_the_terminal_has_a_row_for_each_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal.console, "_width", 80)
+    columns = ["seed", *(f"quite_long_figure_{number}" for number in range(9))]
+    rows = {"2026-11-28_18-40-41": ["1", *"123456789"]}
+    turned = figures_table("test split", rows, columns)
+    assert [column.header.plain for column in turned.columns] == ["", *rows]  # type: ignore[union-attr]
+    assert turned.row_count == len(columns)
+    few = {name: cells[:3] for name, cells in rows.items()}
+    assert figures_table("test split", few, columns[:3]).row_count == 1
+    many = {f"gru seed={seed}": [str(seed), *"123456789"] for seed in range(10)}
+    assert figures_table("test split", many, columns).row_count == 10

@@ -230,7 +230,8 @@ class RowReader:
         """Return the column's name, having checked that it is there."""
         if column in columns:
             return column
-        keys = ["text_column"] if self.label_column is None else ["text_column", "label_column"]
+        asked = {"text_column": self.text_column, "label_column": self.label_column}
+        keys = [key for key, name in asked.items() if name is not None and name not in columns]
         known = nearest(column, columns) if columns else "It is empty."
         to_do = f"{known} Set {' and '.join(f'{self.prefix}{key}' for key in keys)}."
         raise DataError(f"{path}, line {line}: no column {column!r}. {other_separator(columns) or to_do}")

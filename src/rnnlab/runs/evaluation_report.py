@@ -12,6 +12,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
+from rich.table import Table
 from rich.text import Text
 
 from rnnlab.atomic import write_text
@@ -25,7 +26,7 @@ from rnnlab.runs.named_runs import named
 from rnnlab.runs.text_tables import check_output
 from rnnlab.tasks.answers import Answered
 from rnnlab.tasks.figures import Recorder
-from rnnlab.terminal import console, print_table
+from rnnlab.terminal import console, is_too_wide, print_table
 from rnnlab.training.clock import figure
 from rnnlab.training.hardware import check_accelerator
 from rnnlab.training.report import part_of_it
@@ -270,20 +271,38 @@ def show(report: dict[str, Any]) -> None:
     else:
         title += f"documents, {first['out_of_vocabulary']:.1%} of the tokens unknown to the model"
     names, labels = over_all(report["mean"], first["labels"]), first["labels"]
-    columns = ["seed", *(called(name, labels) for name in names)]
-    table = table_of(f"{title}{part_of_it(first['limit'])}", "run", columns)
-    for name, run in zip(short_names([run["run"] for run in runs]), runs, strict=True):
-        table.add_row(Text(name), str(run["seed"]), *(figure(key, run["metrics"][key]) for key in names))
+    shown = short_names([run["run"] for run in runs])
+    rows = {name: [str(run["seed"]), run["metrics"]] for name, run in zip(shown, runs, strict=True)}
     if len(runs) > 1:
-        for name, part in (("mean", report["mean"]), ("± spread", report["spread"])):
-            table.add_row(name, "", *(figure(key, part[key]) for key in names), style="bold")
+        rows |= {"mean": ["", report["mean"]], "± spread": ["", report["spread"]]}
     if "ensemble" in report:
-        cells = [figure(key, report["ensemble"][key]) for key in names]
-        table.add_row("ensemble", "", *cells, style="bold")
+        rows["ensemble"] = ["", report["ensemble"]]
+    heads = {key: called(key, labels) for key in names}
+    cells = {name: [seed, *(figure(key, part[key]) for key in names)] for name, (seed, part) in rows.items()}
+    table = figures_table(f"{title}{part_of_it(first['limit'])}", cells, ["seed", *heads.values()])
     print_table(table)
     by_class = table_by_class({key: mean_cell(report, key) for key in report["mean"]}, labels)
     if by_class is not None:
         print_table(by_class)
+
+
+def figures_table(title: str, rows: Mapping[str, Sequence[str]], columns: Sequence[str]) -> Table:
+    """Return a table with a row for each run; with one for each figure where those are more and don't fit.
+
+    Args:
+        title: of the table.
+        rows: the cells of each run, and of what is summed up over them.
+        columns: what the cells are called.
+    """
+    table = table_of(title, "run", columns)
+    for name, cells in rows.items():
+        table.add_row(Text(name), *cells, style=None if cells[0] else "bold")
+    if len(rows) >= len(columns) or not is_too_wide(table):
+        return table
+    turned = table_of(title, "", rows)
+    for column, *cells in zip(columns, *rows.values(), strict=True):
+        turned.add_row(Text(column), *cells)
+    return turned
 
 
 def show_beside(report: Mapping[str, Any]) -> None:
