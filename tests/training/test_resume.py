@@ -27,6 +27,7 @@ from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.tasks.task import Task
 from rnnlab.training import checkpoints
 from rnnlab.training import fit as fit_module
+from rnnlab.training.clock import TrainingClock
 from rnnlab.training.fit import fit
 from rnnlab.training.resume import (
     check_same_corpus,
@@ -555,3 +556,25 @@ def test_a_process_that_starts_its_others_takes_a_folder(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")  # as Lightning leaves it behind
     assert run_folder(None, str(tmp_path / "run"), _root_=OmegaConf.create({})) == str(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("key", "odd"),
+    [
+        ("epoch_tokens", ["many"]),
+        ("epoch_seconds", [float("nan")]),
+        ("epoch_seconds", [-1.0]),
+        ("wall", None),
+    ],
+)
+def test_a_clock_does_not_go_on_from_what_was_never_counted(key: str, odd: object) -> None:
+    clock = TrainingClock()
+    state = {**clock.state_dict(), key: odd}
+    with pytest.raises((ValueError, TypeError)):
+        clock.load_state_dict(state)
+
+
+def test_a_clock_without_seconds_has_no_rate() -> None:
+    clock = TrainingClock()
+    clock.load_state_dict({**clock.state_dict(), "epoch_seconds": [0.0], "epoch_tokens": [0]})
+    assert clock.tokens_per_second is None

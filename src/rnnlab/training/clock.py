@@ -3,7 +3,9 @@
 Rates and metrics as a person reads them.
 """
 
+import math
 import time
+from collections.abc import Iterable
 from typing import Any, cast
 
 import lightning
@@ -44,6 +46,18 @@ def now() -> float:
     return time.perf_counter() - seconds_waited()
 
 
+def counted(values: Iterable[Any]) -> list[float]:
+    """Return what a checkpoint says was counted.
+
+    Raises:
+        ValueError: if it can't have been.
+    """
+    numbers = [float(value) for value in values]
+    if not all(0 <= number < math.inf for number in numbers):
+        raise ValueError(f"{numbers} are no times and counts")
+    return numbers
+
+
 class TrainingClock(Callback):
     """Seconds and tokens of each epoch's training steps; validation, checkpoints and compilation excluded.
 
@@ -71,7 +85,8 @@ class TrainingClock(Callback):
     @property
     def tokens_per_second(self) -> float | None:
         """Real tokens trained on per second over the finished epochs; ``None`` before the first."""
-        return sum(self.epoch_tokens) / sum(self.epoch_seconds) if self.epoch_seconds else None
+        seconds = sum(self.epoch_seconds)
+        return sum(self.epoch_tokens) / seconds if seconds else None
 
     def seconds_so_far(self) -> float:
         """Return the seconds of this epoch's training steps until now."""
@@ -105,11 +120,15 @@ class TrainingClock(Callback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on counting from there."""
-        self.epoch_seconds = list(state_dict["epoch_seconds"])
-        self.epoch_tokens = list(state_dict["epoch_tokens"])
-        self.running, self.tokens = state_dict["running"], state_dict["tokens"]
-        self.earlier = state_dict["wall"]
+        """Go on counting from there.
+
+        Raises:
+            ValueError: if what was counted is no number, or below zero.
+        """
+        self.epoch_seconds = counted(state_dict["epoch_seconds"])
+        self.epoch_tokens = list(map(int, counted(state_dict["epoch_tokens"])))
+        self.running, tokens, self.earlier = counted(state_dict[key] for key in ("running", "tokens", "wall"))
+        self.tokens = int(tokens)
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start a new epoch."""
