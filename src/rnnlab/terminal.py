@@ -158,9 +158,8 @@ def print_table(table: Table) -> None:
     """
     width = wide().measure(table).maximum
     if width > console.width:
-        first = table.columns[0]
-        longest = max(wide().measure(cell).maximum for cell in (first.header, *first.cells))
-        first.max_width = max(min(NARROWEST, longest), longest - (width - console.width))
+        longest = longest_name(table)
+        table.columns[0].max_width = max(min(NARROWEST, longest), longest - (width - console.width))
         width = wide().measure(table).maximum
     if width > console.width:
         lean(table)
@@ -173,9 +172,13 @@ def print_table(table: Table) -> None:
 
 def is_too_wide(table: Table) -> bool:
     """Return whether a table does not fit the terminal, however its first column is folded."""
+    return wide().measure(table).maximum - max(0, longest_name(table) - NARROWEST) > console.width
+
+
+def longest_name(table: Table) -> int:
+    """Return the characters of the widest cell of a table's first column."""
     first = table.columns[0]
-    longest = max(wide().measure(cell).maximum for cell in (first.header, *first.cells))
-    return wide().measure(table).maximum - max(0, longest - NARROWEST) > console.width
+    return max(wide().measure(cell).maximum for cell in (first.header, *first.cells))
 
 
 def lean(table: Table) -> None:

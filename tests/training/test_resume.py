@@ -574,6 +574,26 @@ def test_a_clock_does_not_go_on_from_what_was_never_counted(key: str, odd: objec
         clock.load_state_dict(state)
 
 
+def test_a_clock_that_is_damaged_is_told_before_it_goes_on(sentiment: Example, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(sentiment.whole, run)
+    content = torch.load(RunFolder(run).last, weights_only=True)
+    (kept,) = [name for name in content["callbacks"] if "TrainingClock" in name]
+    content["callbacks"][kept]["epoch_tokens"] = ["many"]
+    torch.save(content, RunFolder(run).last)
+    with pytest.raises(RnnlabError, match="damaged"):
+        sentiment.go_on(run, "trainer.max_epochs=3")
+
+
+@pytest.mark.parametrize("resume", [None, "auto"])
+def test_neither_a_new_run_nor_the_newest_is_begun_by_many(
+    resume: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
+    with pytest.raises(ConfigError, match="hydra"):
+        run_folder(resume, str(tmp_path / "run"), _root_=OmegaConf.create({"seed": 1}))
+
+
 def test_a_clock_without_seconds_has_no_rate() -> None:
     clock = TrainingClock()
     clock.load_state_dict({**clock.state_dict(), "epoch_seconds": [0.0], "epoch_tokens": [0]})

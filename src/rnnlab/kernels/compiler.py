@@ -193,7 +193,7 @@ class Kernel:
         stamp = self._stamp(folder)
         with _alone(stamp):
             if not stamp.is_file():
-                with linked_once(import_module("numba.core.registry").cpu_target.target_context):
+                with linked_once():
                     self._compiled(numbers, folder)
                 stamp.touch()
 

@@ -271,37 +271,38 @@ def show(report: dict[str, Any]) -> None:
     else:
         title += f"documents, {first['out_of_vocabulary']:.1%} of the tokens unknown to the model"
     names, labels = over_all(report["mean"], first["labels"]), first["labels"]
-    shown = short_names([run["run"] for run in runs])
-    rows = {name: [str(run["seed"]), run["metrics"]] for name, run in zip(shown, runs, strict=True)}
+    titles = short_names([run["run"] for run in runs])
+    parts = [(name, str(run["seed"]), run["metrics"]) for name, run in zip(titles, runs, strict=True)]
     if len(runs) > 1:
-        rows |= {"mean": ["", report["mean"]], "± spread": ["", report["spread"]]}
+        parts += [("mean", "", report["mean"]), ("± spread", "", report["spread"])]
     if "ensemble" in report:
-        rows["ensemble"] = ["", report["ensemble"]]
-    heads = {key: called(key, labels) for key in names}
-    cells = {name: [seed, *(figure(key, part[key]) for key in names)] for name, (seed, part) in rows.items()}
-    table = figures_table(f"{title}{part_of_it(first['limit'])}", cells, ["seed", *heads.values()])
+        parts.append(("ensemble", "", report["ensemble"]))
+    rows = [[name, seed, *(figure(key, values[key]) for key in names)] for name, seed, values in parts]
+    columns = ["seed", *(called(name, labels) for name in names)]
+    table = figures_table(f"{title}{part_of_it(first['limit'])}", rows, columns)
     print_table(table)
     by_class = table_by_class({key: mean_cell(report, key) for key in report["mean"]}, labels)
     if by_class is not None:
         print_table(by_class)
 
 
-def figures_table(title: str, rows: Mapping[str, Sequence[str]], columns: Sequence[str]) -> Table:
+def figures_table(title: str, rows: Sequence[Sequence[str]], columns: Sequence[str]) -> Table:
     """Return a table with a row for each run; with one for each figure where those are more and don't fit.
 
     Args:
         title: of the table.
-        rows: the cells of each run, and of what is summed up over them.
-        columns: what the cells are called.
+        rows: a name and its cells, of each run, and without a seed of what is summed up over them.
+        columns: what the cells are called, the seed first.
     """
     table = table_of(title, "run", columns)
-    for name, cells in rows.items():
-        table.add_row(Text(name), *cells, style=None if cells[0] else "bold")
+    for name, seed, *cells in rows:
+        table.add_row(Text(name), seed, *cells, style=None if seed else "bold")
     if len(rows) >= len(columns) or not is_too_wide(table):
         return table
-    turned = table_of(title, "", rows)
-    for column, *cells in zip(columns, *rows.values(), strict=True):
-        turned.add_row(Text(column), *cells)
+    turned = table_of(title, "", [name for name, *_ in rows])
+    for column, *cells in zip(["", *columns], *rows, strict=True):
+        if column:  # the names are the head
+            turned.add_row(Text(column), *cells)
     return turned
 
 

@@ -50,7 +50,7 @@ def counted(values: Iterable[Any]) -> list[float]:
     """Return what a checkpoint says was counted.
 
     Raises:
-        ValueError: if it can't have been.
+        ValueError, TypeError: if it can't have been.
     """
     numbers = [float(value) for value in values]
     if not all(0 <= number < math.inf for number in numbers):
@@ -123,7 +123,7 @@ class TrainingClock(Callback):
         """Go on counting from there.
 
         Raises:
-            ValueError: if what was counted is no number, or below zero.
+            ValueError, TypeError: if what was counted is no number, or below zero.
         """
         self.epoch_seconds = counted(state_dict["epoch_seconds"])
         self.epoch_tokens = list(map(int, counted(state_dict["epoch_tokens"])))

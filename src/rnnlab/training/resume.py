@@ -244,12 +244,11 @@ def run_folder(resume: str | None, fresh: str, *, _root_: DictConfig) -> str:
             of one another would each take a folder of its own.
     """
     if not resume:
-        check_one_folder(_root_)
-        return claimed(fresh)
+        return claimed(fresh, _root_)
     if resume == AUTO:
         if fresh not in _decided:
             found = newest_unfinished(Path(fresh).parent, config_asked_for(_root_))
-            _decided[fresh] = claimed(fresh) if found is None else str(found)
+            _decided[fresh] = claimed(fresh, _root_) if found is None else str(found)
         return _decided[fresh]
     if not RunFolder(Path(resume)).config_file.is_file():
         raise RunError(f"resume={resume}: that is no run folder, it has no config.yaml.")
@@ -273,8 +272,9 @@ def check_one_folder(root: DictConfig) -> None:
         )
 
 
-def claimed(fresh: str) -> str:
+def claimed(fresh: str, root: DictConfig) -> str:
     """Make the folder of a new run and return its name; a run begun in the same second has one of its own."""
+    check_one_folder(root)
     for name in chain([fresh], (f"{fresh}_{number}" for number in count(2))):
         try:
             Path(name).mkdir(parents=True)
