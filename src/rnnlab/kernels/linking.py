@@ -11,10 +11,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-numba: Any = import_module("numba")
 codegen: Any = import_module("numba.core.codegen")
-Listener: Any = import_module("numba.core.event").Listener
-install_listener: Any = import_module("numba.core.event").install_listener
 runtime: Any = import_module("numba.core.runtime").rtsys
 
 _WRAPPER = "_ZN7cpython"
@@ -35,8 +32,7 @@ def linked_once() -> Iterator[None]:
 
     maker._library_class, maker.set_env = _Part, set_known_environment
     try:
-        with install_listener("numba:compile", _OptimizedOnce()):
-            yield
+        yield
     finally:
         del maker._library_class, maker.set_env
 
@@ -74,23 +70,3 @@ class _Part(codegen.JITCodeLibrary):  # type: ignore[misc]
 
         visit(self)
         return list(reversed(found))
-
-
-class _OptimizedOnce(Listener):  # type: ignore[misc]
-    """Has numba optimize an entry point as a whole, and nothing before."""
-
-    def __init__(self) -> None:
-        self._level = numba.config.OPT
-        self._depth = 0
-
-    def on_start(self, event: Any) -> None:
-        """A function is met, at first the entry point itself."""
-        self._enter(self._depth + 1)
-
-    def on_end(self, event: Any) -> None:
-        """It is done."""
-        self._enter(self._depth - 1)
-
-    def _enter(self, depth: int) -> None:
-        self._depth = depth
-        numba.config.OPT = self._level if depth <= 1 else type(self._level)(0)

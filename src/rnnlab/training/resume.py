@@ -24,9 +24,6 @@ log = logging.getLogger(__name__)
 
 AUTO = "auto"
 
-# A process decides once: Hydra asks again, and by then the run may be under way.
-_decided: dict[str, str] = {}
-
 # What may change without changing what the run computed so far.
 HARMLESS = (
     *("trainer.max_epochs", "trainer.accelerator", "trainer.log_every_n_steps"),
@@ -246,10 +243,8 @@ def run_folder(resume: str | None, fresh: str, *, _root_: DictConfig) -> str:
     if not resume:
         return claimed(fresh, _root_)
     if resume == AUTO:
-        if fresh not in _decided:
-            found = newest_unfinished(Path(fresh).parent, config_asked_for(_root_))
-            _decided[fresh] = claimed(fresh, _root_) if found is None else str(found)
-        return _decided[fresh]
+        found = newest_unfinished(Path(fresh).parent, config_asked_for(_root_))
+        return claimed(fresh, _root_) if found is None else str(found)
     if not RunFolder(Path(resume)).config_file.is_file():
         raise RunError(f"resume={resume}: that is no run folder, it has no config.yaml.")
     return str(resume)
