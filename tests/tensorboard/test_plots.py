@@ -9,7 +9,7 @@ import pytest
 from torch.utils.tensorboard import SummaryWriter
 
 from rnnlab.errors import DamagedFileError
-from rnnlab.files.event_file import records_in, scalars_of
+from rnnlab.files.event_file import records_in, scalars_of, when_written
 from rnnlab.runs.named_runs import short_names
 from tests.tensorboard.conftest import Twins
 
@@ -44,7 +44,7 @@ def names_in(folder: Path) -> set[str]:
 
 
 def main_event_file(run: Path) -> Path:
-    return min(run.glob("events.out.tfevents.*"))
+    return min(run.glob("events.out.tfevents.*"), key=when_written)
 
 
 def test_one_run_gets_all_figures(run: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,7 +137,8 @@ def test_after_going_on_the_later_file_counts(tmp_path: Path) -> None:
             for step, value in values.items():
                 writer.add_scalar("train/loss", value, step)  # type: ignore[no-untyped-call]
         (written,) = tmp_path.glob(f"*.{number}")
-        written.rename(tmp_path / f"events.out.tfevents.{number}")
+        # A process counts its files; by letters the tenth comes before the ninth.
+        written.rename(tmp_path / f"events.out.tfevents.7.host.1.{number + 9}")
     found, _ = scalars_of(tmp_path)
     assert found["train/loss"].steps.tolist() == [10, 20, 30, 40]
     assert found["train/loss"].values.tolist() == [1.0, 7.0, 3.0, 8.0]

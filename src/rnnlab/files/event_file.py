@@ -40,7 +40,7 @@ def scalars_of(folder: Path) -> tuple[dict[str, Series], list[str]]:
     """
     found: dict[str, dict[int, float]] = {}
     problems = []
-    for path in sorted(folder.glob("events.out.tfevents.*")):
+    for path in sorted(folder.glob("events.out.tfevents.*"), key=when_written):
         try:
             for step, tag, value in scalars_in(path):
                 if tag in found or len(found) < MOST_TAGS:
@@ -50,6 +50,15 @@ def scalars_of(folder: Path) -> tuple[dict[str, Series], list[str]]:
     if len(found) == MOST_TAGS:
         problems.append(f"{folder} names more than {MOST_TAGS - 1} series; others are left out.")
     return {tag: series(values) for tag, values in sorted(found.items())}, problems
+
+
+def when_written(path: Path) -> tuple[tuple[int, str], ...]:
+    """Return what sorts event files as they were begun: second, machine, process and count, numbers as numbers.
+
+    A process counts its files. By letters its tenth would come before its ninth.
+    """
+    parts = path.name.split(".")
+    return tuple((int(part), part) if part.isdecimal() else (0, part) for part in parts)
 
 
 def curves_in(folder: Path) -> tuple[dict[str, Series], list[str]]:
