@@ -53,7 +53,7 @@ def scalars_of(folder: Path) -> tuple[dict[str, Series], list[str]]:
 
 
 def when_written(path: Path) -> tuple[tuple[int, str], ...]:
-    """Return what sorts event files as they were begun: second, machine, process and count, numbers as numbers.
+    """Return what sorts event files as they were begun: second, machine, process, and count as a number.
 
     A process counts its files. By letters its tenth would come before its ninth.
     """
