@@ -262,7 +262,7 @@ RULES: dict[str, Callable[[list[str], Reader], None]] = {
     r"export PYTHONPATH=\.": lambda words, reader: None,  # said in test_own_parts.py by monkeypatch
     r"tensorboard --logdir logs(/\S+)?|pre-commit install|mypy": installed_tool,
     r"optuna-dashboard .*": watched,
-    r"ruff (check|format --check) src scripts tests": installed_tool,
+    r"ruff (check|format --check) \.": installed_tool,
     r"pytest -m smoke": smoke,
     rf"{TRAIN} --help": helped,
     rf"{TRAIN} -m .*": sweep,

@@ -93,13 +93,19 @@ class Lru(ElementwiseCell):
         scale = weights["gamma"].exp().repeat(2).unsqueeze(1)
         return linear(inputs, torch.cat((scale * weights["weight_ih"], weights["weight_skip"])))
 
+    def divided(self, given: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what B and what D gives."""
+        hidden = given.shape[-1] // 3
+        driving, skipping = torch.split(given, [2 * hidden, hidden], dim=-1)
+        return driving, skipping
+
     def terms(self, given: Tensor, weights: Weights) -> Terms:
         """Return the factors, the same at every token, and what B gives."""
         radius, phase = (-weights["nu"].exp()).exp(), weights["theta"].exp()
-        hidden = len(radius)
-        return Terms(torch.cat((radius * phase.cos(), radius * phase.sin())), given[..., : 2 * hidden])
+        return Terms(torch.cat((radius * phase.cos(), radius * phase.sin())), given)
 
     def read(self, hidden: Tensor, given: Tensor, weights: Weights) -> Tensor:
         """Return ``Re(C x) + D u``."""
         real, imaginary = weights["weight_out"].chunk(2, dim=1)
-        return linear(hidden, torch.cat((real, -imaginary), dim=1)) + given[..., -len(real) :]
+        matrix = torch.cat((real, -imaginary), dim=1).t()
+        return torch.addmm(given.flatten(0, -2), hidden.flatten(0, -2), matrix).view_as(given)

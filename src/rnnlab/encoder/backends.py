@@ -66,17 +66,18 @@ class ElementwiseScans:
         kernels = None if self._on_device else kernels_named(str(self._cell.fused))
         has_gates = kernels is not None and kernels.has_gates
         multiplied = {name: part for name, part in weights.items() if not has_gates or name != "bias_ih"}
-        given = self._cell.project(inputs.unsqueeze(0), multiplied)[0]
+        given = self._cell.project(inputs.unsqueeze(0), multiplied).squeeze(0)
         if self._cell.looks_back:
             given, *others = self._looked_back(given, others[0], reverse)
         if has_gates:
             bias = weights["bias_ih"].unsqueeze(0)
             outputs, final = self._walked(kernels, given.to(dtype), bias, before, reverse)
         else:
-            decay, drive, *_ = self._cell.terms(given, weights)
+            moving, beside_it = self._cell.divided(given)
+            decay, drive, *_ = self._cell.terms(moving, weights)
             decay, drive = decay.reshape(-1, decay.shape[-1]).to(dtype), drive.to(dtype)
             hidden, final = self._walked(kernels, drive, decay, before, reverse)
-            outputs = self._cell.read(hidden, given, weights)
+            outputs = self._cell.read(hidden, beside_it, weights)
         return outputs, tuple(part.unsqueeze(0) for part in (final, *others))
 
     def join(self, directions: Sequence[Tensor]) -> Tensor:

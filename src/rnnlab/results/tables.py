@@ -121,7 +121,7 @@ def csv_table(rows: Sequence[Row], columns: Columns, names: Sequence[str]) -> st
         writer.writerow(
             [
                 *([name] if columns.by_run else []),
-                *(setting(row.values[key]) for key in columns.keys),
+                *(visible(setting(row.values[key]), lines=True) for key in columns.keys),
                 *numbers(row, columns),
                 *([row.runs[0].config.get("seed", "")] if columns.by_run else [row.seeds, len(row.runs)]),
                 exact(row.seconds),

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 from rnnlab.corpora.rows import DELIMITERS, FORMAT_OF_SUFFIX, Row, RowReader
 from rnnlab.corpora.text_files import decoded_lines
 from rnnlab.errors import ConfigError, DataError, RunError
+from rnnlab.visible import visible
 
 
 def free_name(target: Path) -> Path:
@@ -117,7 +118,7 @@ def row_writer(file: TextIO, form: str, safe: SafeCells) -> Callable[[Columns], 
 
     Raises:
         ConfigError: if ``form`` is not a table's.
-        DataError: from the function, if a row has a column that the header lacks.
+        DataError: from the function, if a row has a column that the header lacks, or can't be written.
     """
     if form == "jsonl":
         return lambda columns: print(json.dumps(columns, ensure_ascii=False), file=file)
@@ -136,7 +137,13 @@ def row_writer(file: TextIO, form: str, safe: SafeCells) -> Callable[[Columns], 
                 f"A row has the key {new[0]!r}, which the first row has not: a table has one set of columns. "
                 "Name an output that ends in .jsonl."
             )
-        table.writerow([safe.cell(name, _as_field(columns.get(name))) for name in header])
+        try:
+            table.writerow([safe.cell(name, _as_field(columns.get(name))) for name in header])
+        except csv.Error as error:  # a zero byte, before Python 3.11
+            raise DataError(
+                f"A row can't be written ({error}): {visible(str(columns))[:200]}. Name an output that ends "
+                "in .jsonl."
+            ) from error
 
     return write
 

@@ -42,7 +42,8 @@ class Graph:
     ) -> list[str]:
         """Add a node with several results, named or only counted; return their names."""
         results = [self.name(operator) for _ in range(names)] if isinstance(names, int) else list(names)
-        self.nodes.append(helper.make_node(operator, list(inputs), results, **options))
+        # Named: onnxruntime 1.18 calls what it merges by its first node, and refuses two without a name.
+        self.nodes.append(helper.make_node(operator, list(inputs), results, name=results[0], **options))
         return results
 
     def constant(self, values: Array | Tensor | float | Sequence[int]) -> str:
