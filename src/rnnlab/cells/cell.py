@@ -183,7 +183,11 @@ class Cell(ABC):
             inputs: ``(batch, time, input)`` in the order of reading, zeros in the padding.
             weights: of the layer and direction.
         """
-        return linear(inputs, weights["weight_ih"], weights.get("bias_ih"))
+        return linear(inputs, *self.projection(weights))
+
+    def projection(self, weights: Weights) -> tuple[Tensor, Tensor | None]:
+        """Return the matrix of that product, ``(rows, input)``, and what is added, ``(rows,)``."""
+        return weights["weight_ih"], weights.get("bias_ih")
 
     @abstractmethod
     def step(self, given: Tensor, states: State, weights: Weights) -> Step:
@@ -342,12 +346,24 @@ class ElementwiseCell(Cell):
     fused: str | None = "rnnlab.kernels.elementwise.REAL"
     """The dotted name of its :class:`rnnlab.kernels.elementwise.ElementwiseKernels`."""
 
-    def divided(self, given: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what :meth:`terms` and what :meth:`read` is given of what :meth:`project` gives: all of it.
+    def division(self, width: int) -> int | None:
+        """Return how much of what :meth:`project` gives is for :meth:`terms`; the rest is for :meth:`read`.
 
-        Where each takes a share of its own, ``split`` makes the gradient in one pass, two slices in five.
+        None: both are given all of it.
+
+        Args:
+            width: of what it gives.
         """
-        return given, given
+        return None
+
+    def divided(self, given: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what :meth:`terms` and what :meth:`read` is given, ``(..., width)``."""
+        width = given.shape[-1]
+        at = self.division(width)
+        if at is None:
+            return given, given
+        of_terms, of_read = torch.split(given, [at, width - at], dim=-1)
+        return of_terms, of_read
 
     @abstractmethod
     def terms(self, given: Tensor, weights: Weights) -> Terms:

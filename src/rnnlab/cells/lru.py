@@ -23,7 +23,6 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from rnnlab.cells.cell import ElementwiseCell, Terms, Weights
 from rnnlab.errors import ConfigError
@@ -88,16 +87,14 @@ class Lru(ElementwiseCell):
         weights["theta"].copy_((torch.rand_like(area) * self.max_phase).clamp_(least).log())
         weights["gamma"].copy_(0.5 * (1 - area).log())
 
-    def project(self, inputs: Tensor, weights: Weights) -> Tensor:
-        """Return ``exp(gamma) * (B u)``, real and imaginary parts, and ``D u``: ``(..., 3 * hidden)``."""
+    def projection(self, weights: Weights) -> tuple[Tensor, None]:
+        """Return ``exp(gamma) * B``, real and imaginary parts, and D, one above the other."""
         scale = weights["gamma"].exp().repeat(2).unsqueeze(1)
-        return linear(inputs, torch.cat((scale * weights["weight_ih"], weights["weight_skip"])))
+        return torch.cat((scale * weights["weight_ih"], weights["weight_skip"])), None
 
-    def divided(self, given: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what B and what D gives."""
-        hidden = given.shape[-1] // 3
-        driving, skipping = torch.split(given, [2 * hidden, hidden], dim=-1)
-        return driving, skipping
+    def division(self, width: int) -> int:
+        """Return how much B gives."""
+        return width // 3 * 2
 
     def terms(self, given: Tensor, weights: Weights) -> Terms:
         """Return the factors, the same at every token, and what B gives."""

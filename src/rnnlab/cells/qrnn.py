@@ -22,7 +22,6 @@ import copy
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
 
 from rnnlab.cells.cell import ElementwiseCell, Terms, Weights
 from rnnlab.errors import ConfigError
@@ -74,14 +73,13 @@ class Qrnn(ElementwiseCell):
         """Return ``weight_ih (3 * hidden, window * input)`` and ``bias_ih (3 * hidden,)``."""
         return {"weight_ih": (3 * hidden_size, self.window * input_size), "bias_ih": (3 * hidden_size,)}
 
-    def project(self, inputs: Tensor, weights: Weights) -> Tensor:
-        """Return ``W x + b`` and, with a window of two, beside it ``V x``, which is for the next token."""
+    def projection(self, weights: Weights) -> tuple[Tensor, Tensor | None]:
+        """Return W and b and, with a window of two, below it V, which is for the next token."""
+        matrix, bias = super().projection(weights)
         if not self.looks_back:
-            return super().project(inputs, weights)
-        own, before = weights["weight_ih"].chunk(2, dim=1)
-        both = linear(inputs, torch.cat((own, before)))
-        bias = weights.get("bias_ih")
-        return both if bias is None else both + torch.cat((bias, torch.zeros_like(bias)))
+            return matrix, bias
+        bias = None if bias is None else torch.cat((bias, torch.zeros_like(bias)))
+        return torch.cat(matrix.chunk(2, dim=1)), bias
 
     def terms(self, given: Tensor, weights: Weights) -> Terms:
         """Return f and ``(1 - f) * z``."""

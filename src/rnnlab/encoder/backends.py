@@ -66,19 +66,31 @@ class ElementwiseScans:
         kernels = None if self._on_device else kernels_named(str(self._cell.fused))
         has_gates = kernels is not None and kernels.has_gates
         multiplied = {name: part for name, part in weights.items() if not has_gates or name != "bias_ih"}
-        given = self._cell.project(inputs.unsqueeze(0), multiplied).squeeze(0)
-        if self._cell.looks_back:
-            given, *others = self._looked_back(given, others[0], reverse)
+        given, beside_it, *others = self._given(inputs, multiplied, others, reverse)
         if has_gates:
             bias = weights["bias_ih"].unsqueeze(0)
             outputs, final = self._walked(kernels, given.to(dtype), bias, before, reverse)
         else:
-            moving, beside_it = self._cell.divided(given)
-            decay, drive, *_ = self._cell.terms(moving, weights)
+            decay, drive, *_ = self._cell.terms(given, weights)
             decay, drive = decay.reshape(-1, decay.shape[-1]).to(dtype), drive.to(dtype)
             hidden, final = self._walked(kernels, drive, decay, before, reverse)
             outputs = self._cell.read(hidden, beside_it, weights)
         return outputs, tuple(part.unsqueeze(0) for part in (final, *others))
+
+    def _given(
+        self, inputs: Tensor, weights: Weights, others: Sequence[Tensor], reverse: bool
+    ) -> tuple[Tensor, ...]:
+        """Return what the inputs give to terms and to reading, ``(tokens, ...)``, and the other states."""
+        cell = self._cell
+        is_own = type(cell).project is not Cell.project
+        if is_own or self._on_device or cell.looks_back or torch.is_autocast_enabled("cpu"):
+            whole = cell.project(inputs.unsqueeze(0), weights).squeeze(0)
+            if cell.looks_back:
+                whole, *others = self._looked_back(whole, others[0], reverse)
+            return (*cell.divided(whole), *others)
+        matrix, bias = cell.projection(weights)
+        parts = elementwise_module().product_in_parts(inputs, matrix, bias, cell.division(len(matrix)))
+        return (*parts, *others)
 
     def join(self, directions: Sequence[Tensor]) -> Tensor:
         """Return ``(tokens, features)``."""

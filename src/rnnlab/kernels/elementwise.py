@@ -33,7 +33,7 @@ from torch import Tensor
 from rnnlab.kernels.arena import room
 from rnnlab.kernels.compiler import Kernel, compiled, compiled_apart, compiled_for, inlined, numbers_of, types
 from rnnlab.kernels.team import claim, openmp, team_of
-from rnnlab.kernels.vectors import sigmoid, tanh
+from rnnlab.kernels.vectors import prefetch_row, sigmoid, tanh, unowned
 
 SMALL = 30_000
 """Numbers below which a second thread costs more than it brings."""
@@ -96,6 +96,62 @@ def elementwise_scan(
     return outputs, final
 
 
+def product_in_parts(
+    inputs: Tensor, matrix: Tensor, bias: Tensor | None, at: int | None
+) -> tuple[Tensor, Tensor]:
+    """Return ``inputs @ matrix.T + bias`` up to column ``at`` and from there on; None: all of it, twice.
+
+    What all tokens give is large and new at every step: it is written where :func:`room` makes room for it.
+
+    Args:
+        inputs: ``(tokens, input)``.
+        matrix: ``(width, input)``.
+        bias: ``(width,)``.
+        at: a column.
+    """
+    parts = _Product.apply(inputs, matrix, bias, [len(matrix)] if at is None else [at, len(matrix) - at])
+    return parts[0], parts[-1]
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, inputs: Tensor, matrix: Tensor, bias: Tensor | None, widths: list[int]
+    ) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(inputs, matrix)
+        ctx.widths, ctx.adds = widths, bias is not None
+        parts = []
+        for number, rows in enumerate(torch.split(matrix, widths)):
+            part = room(len(inputs), len(rows), like=inputs)
+            if bias is None:
+                torch.mm(inputs, rows.t(), out=part)
+            else:
+                torch.addmm(torch.split(bias, widths)[number], inputs, rows.t(), out=part)
+            parts.append(part)
+        return tuple(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+        _refuse_second_derivatives()
+        inputs, matrix = ctx.saved_tensors
+        inputs_slope = None
+        if ctx.needs_input_grad[0]:
+            inputs_slope = room(*inputs.shape, like=inputs)
+            for number, (slope, rows) in enumerate(zip(slopes, torch.split(matrix, ctx.widths), strict=True)):
+                torch.addmm(inputs_slope, slope, rows, beta=int(number > 0), out=inputs_slope)
+        matrix_slope = torch.cat([slope.t() @ inputs for slope in slopes])
+        bias_slope = torch.cat([slope.sum(0) for slope in slopes]) if ctx.adds else None
+        return inputs_slope, matrix_slope, bias_slope, None
+
+
+def _refuse_second_derivatives() -> None:
+    """Raise RuntimeError where a graph of the gradients is wanted."""
+    if torch.is_grad_enabled():
+        raise RuntimeError(
+            "The fused scans have no second derivatives (create_graph=True): use model.backend=torch."
+        )
+
+
 class _Scan(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -120,10 +176,7 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        if torch.is_grad_enabled():  # only where a graph of the gradients is wanted
-            raise RuntimeError(
-                "The fused scans have no second derivatives (create_graph=True): use model.backend=torch."
-            )
+        _refuse_second_derivatives()
         given, beside, start, states = ctx.saved_tensors
         kernels, places = ctx.kernels, ctx.places
         given_slope = room(*given.shape, like=given)
@@ -175,6 +228,8 @@ def _walk_of(name: str, step: Any) -> Any:
         counter: Any, places: Any, given: Any, beside: Any, start: Any, outputs: Any, kept: Any,
         final: Any, reverse: bool,
     ) -> None:  # fmt: skip
+        given, beside, start, outputs = unowned(given), unowned(beside), unowned(start), unowned(outputs)
+        kept, final = unowned(kept), unowned(final)
         keep, moves = len(kept) > 0, len(beside) > 1
         while True:
             row = claim(counter, 1)
@@ -199,6 +254,9 @@ def _walk_back_of(name: str, step_back: Any) -> Any:
         counter: Any, places: Any, given: Any, beside: Any, start: Any, states: Any, outputs_slope: Any,
         given_slope: Any, beside_slope: Any, flowing: Any, reverse: bool,
     ) -> None:  # fmt: skip
+        given, beside, start, states = unowned(given), unowned(beside), unowned(start), unowned(states)
+        outputs_slope, given_slope = unowned(outputs_slope), unowned(given_slope)
+        beside_slope, flowing = unowned(beside_slope), unowned(flowing)
         moves = len(beside) > 1
         while True:
             row = claim(counter, 1)
@@ -208,6 +266,12 @@ def _walk_back_of(name: str, step_back: Any) -> Any:
             earlier = 1 if reverse else -1
             token = places.starts[row] + (0 if reverse else length - 1)
             for left in range(length, 0, -1):
+                if left > 1:  # no processor guesses which rows come next where they lie one before the other
+                    prefetch_row(given, token + earlier)
+                    prefetch_row(outputs_slope, token + earlier)
+                    prefetch_row(given_slope, token + earlier)
+                if left > 2:
+                    prefetch_row(states, token + 2 * earlier)
                 before = states[token + earlier] if left > 1 else start[number]
                 step_back(
                     given[token], beside[token if moves else 0], before, states[token], outputs_slope[token],

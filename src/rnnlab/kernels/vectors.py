@@ -26,6 +26,9 @@ from rnnlab.kernels.tile import VECTOR_BYTES
 
 _INDEX, _INT = ir.IntType(64), ir.IntType(32)
 
+LINE = 64
+"""Bytes of a cache line; on processors with longer ones some requests are in vain."""
+
 
 @intrinsic
 def place(typing_context, cube, first, second):  # type: ignore[no-untyped-def]
@@ -39,6 +42,18 @@ def place_in_matrix(typing_context, matrix, row):  # type: ignore[no-untyped-def
     return types.intp(matrix, types.intp), _address
 
 
+@intrinsic
+def unowned(typing_context, array):  # type: ignore[no-untyped-def]
+    """Return the array as one that nobody counts: each row cut from it would be counted in and out."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        found = context.make_array(array)(context, builder, values[0])
+        found.meminfo = ir.Constant(found.meminfo.type, None)
+        return found._getvalue()
+
+    return array(array), generate
+
+
 def _address(context: Any, builder: Any, signature: Any, values: Any) -> Any:
     array = context.make_array(signature.args[0])(context, builder, values[0])
     address = builder.ptrtoint(array.data, _INDEX)
@@ -46,6 +61,29 @@ def _address(context: Any, builder: Any, signature: Any, values: Any) -> Any:
     for index, stride in zip(values[1:], cgutils.unpack_tuple(builder, array.strides), strict=False):
         address = builder.add(address, builder.mul(index, stride))
     return address
+
+
+@intrinsic
+def prefetch(typing_context, address):  # type: ignore[no-untyped-def]
+    """Ask for the cache line at ``address``, for reading."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+        request = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        # To read, to be kept near, data.
+        builder.call(request, [builder.inttoptr(values[0], byte), flag(0), flag(3), flag(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.intp), generate
+
+
+@compiled
+def prefetch_row(matrix: Any, row: int) -> None:
+    """Ask for a row's cache lines, for reading or writing."""
+    begin = place_in_matrix(matrix, row)
+    for address in range(begin, begin + matrix.shape[1] * matrix.itemsize, LINE):
+        prefetch(address)
 
 
 def _row_operation(combine: Callable[[Any, Callable[[], Any], Any], Any]) -> Any:

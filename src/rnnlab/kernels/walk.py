@@ -32,7 +32,7 @@ Here a *slope* is the gradient of the loss by something: ``h_slope`` is dL/dh.
 from typing import Any, NamedTuple
 
 from rnnlab.kernels.arena import cut_cube, cut_matrix
-from rnnlab.kernels.compiler import cgutils, compiled, compiled_for, intrinsic, ir, types
+from rnnlab.kernels.compiler import compiled, compiled_for
 from rnnlab.kernels.product import add_outer, add_product, affine
 from rnnlab.kernels.rows import (
     clear,
@@ -50,18 +50,15 @@ from rnnlab.kernels.rows import (
 )
 from rnnlab.kernels.team import claim
 from rnnlab.kernels.tile import padded
-from rnnlab.kernels.vectors import place
-
-_LINE = 64
-"""Bytes of a cache line; on processors with longer ones some requests are in vain."""
+from rnnlab.kernels.vectors import LINE, place, prefetch
 
 
 @compiled
 def prefetch_matrix(matrices: Any, first: int, last: int) -> None:
     """Ask for rows ``first`` to ``last`` of each of ``matrices (matrices, rows, width)``."""
     for matrix in range(len(matrices)):
-        for address in range(place(matrices, matrix, first), place(matrices, matrix, last), _LINE):
-            _prefetch(address)
+        for address in range(place(matrices, matrix, first), place(matrices, matrix, last), LINE):
+            prefetch(address)
 
 
 @compiled
@@ -71,23 +68,8 @@ def prefetch_tokens(rows: Any, first: int, active: int, step: int, batch: Any, r
     for row in range(active):
         time = time_of(step, rows.lengths[first + row], reverse)
         begin = place(batch, rows.order[first + row], time)
-        for address in range(begin, begin + size, _LINE):
-            _prefetch(address)
-
-
-@intrinsic
-def _prefetch(typing_context, address):  # type: ignore[no-untyped-def]
-    """Ask for the cache line at ``address``, for reading."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
-        request = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-        # To read, to be kept near, data.
-        builder.call(request, [builder.inttoptr(values[0], byte), flag(0), flag(3), flag(1)])
-        return context.get_dummy_value()
-
-    return types.void(types.intp), generate
+        for address in range(begin, begin + size, LINE):
+            prefetch(address)
 
 
 CHUNK = 128
