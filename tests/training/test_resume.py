@@ -173,12 +173,21 @@ def test_a_schedule_that_was_told_of_too_many_steps_ends_with_a_message(
         sentiment.go_on(run)
 
 
-def test_metrics_of_a_checkpoint_that_are_no_numbers_are_damage(sentiment: Example, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("callback", "odd"),
+    [
+        ("KeepLast", {"metrics": {"validation/loss": torch.ones(2)}}),
+        ("TrainingClock", {"epoch_tokens": ["many"]}),
+    ],
+)
+def test_what_a_callback_can_not_have_kept_is_damage(
+    callback: str, odd: dict[str, Any], sentiment: Example, tmp_path: Path
+) -> None:
     run = tmp_path / "run"
     shutil.copytree(sentiment.whole, run)
     content = torch.load(RunFolder(run).last, weights_only=True)
-    (kept,) = [name for name in content["callbacks"] if "KeepLast" in name]
-    content["callbacks"][kept]["metrics"]["validation/loss"] = torch.ones(2)
+    (kept,) = [name for name in content["callbacks"] if callback in name]
+    content["callbacks"][kept].update(odd)
     torch.save(content, RunFolder(run).last)
     with pytest.raises(RnnlabError, match="damaged"):
         sentiment.go_on(run, "trainer.max_epochs=3")
@@ -572,17 +581,6 @@ def test_a_clock_does_not_go_on_from_what_was_never_counted(key: str, odd: objec
     state = {**clock.state_dict(), key: odd}
     with pytest.raises((ValueError, TypeError)):
         clock.load_state_dict(state)
-
-
-def test_a_clock_that_is_damaged_is_told_before_it_goes_on(sentiment: Example, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    shutil.copytree(sentiment.whole, run)
-    content = torch.load(RunFolder(run).last, weights_only=True)
-    (kept,) = [name for name in content["callbacks"] if "TrainingClock" in name]
-    content["callbacks"][kept]["epoch_tokens"] = ["many"]
-    torch.save(content, RunFolder(run).last)
-    with pytest.raises(RnnlabError, match="damaged"):
-        sentiment.go_on(run, "trainer.max_epochs=3")
 
 
 @pytest.mark.parametrize("resume", [None, "auto"])
