@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from rnnlab.cells import cell_classes, cell_named
-from rnnlab.cells.cell import ElementwiseCell
+from rnnlab.cells.cell import ElementwiseCell, Weights
+from rnnlab.cells.mingru import MinGru
 from rnnlab.encoder.backends import scans_for
 from rnnlab.encoder.regularised import RegularisedEncoder
+from rnnlab.encoder.scans import StepScans
 
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "qrnn": [{}, {"window": 2, "zoneout": 0.3}],
@@ -52,3 +54,19 @@ def test_the_fused_scans_gradients_are_right(name: str, options: dict[str, Any],
     assert torch.autograd.gradcheck(layer, (inputs, *tensors))
     with pytest.raises(RuntimeError, match="no second derivatives"):
         torch.autograd.grad(layer(inputs, *tensors)[0].square().sum(), inputs, create_graph=True)
+
+
+class Doubled(MinGru):
+    """One that multiplies in its own way."""
+
+    def project(self, inputs: Tensor, weights: Weights) -> Tensor:
+        return super().project(2 * inputs, weights)
+
+
+def test_a_cell_that_multiplies_in_its_own_way_does_so_in_the_fused_scan() -> None:
+    cell, lengths = Doubled(), torch.tensor([3, 1])
+    weights = {name: torch.randn(shape) for name, shape in cell.parameters(2, 3).items()}
+    inputs, state = torch.randn(2, 3, 2), (torch.zeros(1, 2, 3),)
+    scans = scans_for(cell, "fused", inputs, 3, lengths), StepScans(cell, lengths, inputs)
+    fused, stepped = (way.leave([way.scan(way.enter(inputs), state, weights, False)[0]]) for way in scans)
+    torch.testing.assert_close(fused, stepped)
