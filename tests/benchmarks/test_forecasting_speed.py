@@ -10,6 +10,7 @@ import pytest
 
 from rnnlab.benchmarks import forecasting_speed
 from rnnlab.benchmarks.benchmark import benchmark
+from rnnlab.benchmarks.turns import Pass, Turn
 from rnnlab.errors import ConfigError
 from rnnlab.training.fit import assemble_data
 from tests.benchmarks.composed import composed
@@ -61,6 +62,26 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     ):
         with composed(*WORDS, word) as config, pytest.raises(ConfigError, match=reason):
             benchmark(config, tmp_path)
+
+
+def test_who_only_trains_has_no_rate_of_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pandas")
+
+    def turn(self: forecasting_speed.NeuralForecast, steps: int) -> Turn:
+        assert len(self.frame) == 2 * 140
+        return Turn(Pass(2.0, steps * 1000), None, 0.5, peak_memory=1 << 20)
+
+    monkeypatch.setattr(forecasting_speed.NeuralForecast, "turn", turn)
+    monkeypatch.setattr(forecasting_speed, "contestants_of", lambda settings: list(settings.contestants))
+    monkeypatch.setattr(forecasting_speed, "version", lambda name: "9.9")
+    with composed(*WORDS) as config:
+        benchmark(config, tmp_path)
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "neuralforecast 9.9" in line)
+    rate, spread, ratio, mebibytes = line.split()[2:]
+    assert (rate, spread, mebibytes) == ("1.5", "1.5-1.5", "1")
+    assert float(ratio) > 0
 
 
 @pytest.mark.slow

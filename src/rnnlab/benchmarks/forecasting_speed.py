@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib.metadata import version
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 ENCODER = "rnnlab.encoder.recurrent.RecurrentEncoder"
 CONTESTANTS = ("trainer", "neuralforecast")
 LEAST = 4  # batches of a turn
+SERIES_AT_ONCE = 32  # whose windows neuralforecast draws from, if nobody says otherwise: more cost it more
 
 
 class SomeWindows:
@@ -50,8 +52,8 @@ class SomeWindows:
 class NeuralForecast:
     """neuralforecast's model of the same cell, width, look-back, horizon and loss, on the same series.
 
-    Its decoder is one linear layer. Its loader draws windows of all series at each step, as rnnlab's does
-    from all windows of an epoch.
+    Its decoder is one linear layer. Its loader draws a step's windows from some of the series, as many as it
+    takes by itself; rnnlab's draws them from all windows of an epoch.
 
     Args:
         config: a training's configuration.
@@ -87,7 +89,7 @@ class NeuralForecast:
             loss=MSE(),
             learning_rate=self.rate,
             max_steps=steps,
-            batch_size=len(self.data.series),
+            batch_size=min(len(self.data.series), SERIES_AT_ONCE),
             windows_batch_size=self.data.batch_size,
             accelerator="gpu" if self.device.type == "cuda" else "cpu",
             devices=1,
@@ -96,7 +98,8 @@ class NeuralForecast:
             enable_model_summary=False,
             callbacks=[clock],
         )
-        with PeakMemory(self.device) as peak, unseen_terminal():
+        with PeakMemory(self.device) as peak, unseen_terminal(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of its own settings
             neuralforecast.NeuralForecast([model], freq=1).fit(self.frame)
         read = steps * self.data.batch_size * self.data.look_back
         return Turn(Pass(clock.seconds, read), None, clock.loss, peak_memory=peak.bytes)

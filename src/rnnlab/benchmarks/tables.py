@@ -149,8 +149,10 @@ def contest_table(
             cells.append(times(row, "training", name))
             if shares:
                 cells.append(f"{100 * found['training']['share_of_matrix_multiply_rate']:.0f} %")
-            if infers:
+            if "inference" in found:
                 cells += [show(row, found["inference"][unit]["median"]), times(row, "inference", name)]
+            elif infers:
+                cells += ["", ""]  # another program was asked for its training alone
             table.add_row(
                 model(row) if number == 0 else "",
                 f"{CONTESTANTS[name]}{note(row, name)}",
