@@ -65,7 +65,7 @@ def run_hydra(
     # Hydra would print a chopped traceback and exit with 1; with this it hands exceptions on as they are.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register_resolvers()
-    OmegaConf.register_new_resolver("rnnlab.group", lambda *words: group_line(conf, *words), replace=True)
+    OmegaConf.register_new_resolver("rnnlab.page", lambda text: help_page(text, conf), replace=True)
     for name, resolve in (resolvers or {}).items():
         OmegaConf.register_new_resolver(name, resolve, replace=True)
 
@@ -126,8 +126,7 @@ def check_no_sweep(words: Iterable[str]) -> None:
 
 
 def register_resolvers() -> None:
-    """Make known what the configuration files call by ``${rnnlab.…:…}``, and let null be deleted."""
-    OmegaConf.register_new_resolver("rnnlab.command", command, replace=True)
+    """Make known what all configuration files call by ``${rnnlab.…:…}``, and let null be deleted."""
     OmegaConf.register_new_resolver("rnnlab.can_fuse", can_fuse, replace=True)
     OmegaConf.register_new_resolver("rnnlab.model_name", model_name, replace=True)
     OmegaConf.register_new_resolver("rnnlab.repeats", repeats, replace=True)
@@ -300,6 +299,12 @@ def choices_among(words: Sequence[str], conf: Path) -> list[str]:
 def groups(conf: Path) -> list[str]:
     """Return the names of the configuration groups."""
     return sorted(path.name for path in conf.iterdir() if path.is_dir() and path.name != "hydra")
+
+
+def help_page(text: str, conf: Path) -> str:
+    """Return what ``--help`` shows: ``<command train>`` and ``<group model: the encoder>`` filled in."""
+    text = re.sub(r"<command (\w+)>", lambda found: command(found[1]), text)
+    return re.sub(r"<group (\w+): (.*?)>", lambda found: group_line(conf, found[1], found[2]), text)
 
 
 def group_line(conf: Path, group: str, meaning: str) -> str:
