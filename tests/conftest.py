@@ -14,6 +14,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
+from rnnlab.figures.drawing import Rendered
+
+SPOT = Rendered(b"\x89PNG\r\n\x1a\n", b"<svg xmlns='http://www.w3.org/2000/svg'/>", 1, 1)
 REAL_DATA = os.environ.get("RNNLAB_DATA_DIR")
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -31,6 +34,19 @@ def kernels_ahead(request: pytest.FixtureRequest) -> None:
     if share is not None and len(request.session.items) > 1000:
         command = [sys.executable, "-m", "tests.kernels.compile_all", *share]
         subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def undrawn(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let figures be made, and drawn only where a module is marked ``drawn``.
+
+    A training of half a second draws for three. What another process draws is not touched, nor what a fixture
+    of several modules does.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("drawn") is None:
+            patch.setattr("rnnlab.figures.drawing.rendered", lambda figure: SPOT)
+        yield
 
 
 @pytest.fixture(autouse=True)

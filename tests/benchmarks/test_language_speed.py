@@ -68,7 +68,7 @@ def test_plain_loop_and_trainer_reach_the_same_weights(
     torch.testing.assert_close(ours.task.get_parameter("decoder.weight"), plain.model.decoder.weight)
 
 
-@pytest.mark.parametrize("head", ["full", "adaptive"])
+@pytest.mark.parametrize("head", ["full", pytest.param("adaptive", marks=pytest.mark.thorough)])
 def test_whole_benchmark(
     head: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,8 @@ from tests.runs.conftest import composed_of
 from tests.training.same_end import assert_same_end
 from tests.training.stopping import stopped_at
 
+pytestmark = pytest.mark.drawn
+
 SMALL = ["trainer=cpu", "trainer.max_epochs=2", "baselines=false", "logger=none", "optimizer.lr=0.01"]
 
 

@@ -15,6 +15,8 @@ from rnnlab.figures.gradient_flow import Remembered, vanishing_gradient_figure
 from rnnlab.runs.draw_when_swept import DrawWhenSwept
 from rnnlab.runs.vanishing_gradient import draw_vanishing_gradient, network_name
 
+pytestmark = pytest.mark.drawn
+
 
 def write_run(
     folder: Path, cell: str, distance: int, accuracy: float, data: str = "adding", **model: Any

@@ -6,6 +6,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -22,6 +23,8 @@ from rnnlab.figures.drawing import (
     rendered,
     save,
 )
+
+pytestmark = pytest.mark.drawn
 
 
 @house_style()

@@ -1,7 +1,7 @@
 """Mutated files of runs, sweeps, the cache and tables through the scripts: status 0 or 2, one message, no
 traceback, within bounds of memory and time.
 
-Five hundred mutations; ten thousand with ``-m slow``.
+A hundred mutations; five hundred with ``-m thorough``, ten thousand with ``-m slow``.
 """
 
 import csv
@@ -30,7 +30,6 @@ from hypothesis import strategies as st
 from torch.utils.tensorboard import SummaryWriter
 
 from rnnlab.figures.documents import ScoredDocuments
-from rnnlab.figures.drawing import Rendered
 from rnnlab.text.encoded import EncodedCorpus, encoded_corpus
 from rnnlab.text.tokenizers import Whitespace
 from tests.files.mutations import as_json, mutated, place, scratched
@@ -43,7 +42,7 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 ROOM = 2 << 30  # bytes more than the process has when a script begins
 PATIENCE = 10.0  # seconds of the processor, beyond which something is endless
 WAIT = 300.0  # seconds of the clock, beyond which something waits for what never comes
-QUICK, LONG = 500, 10_000
+QUICK, OFTEN, LONG = 100, 500, 10_000
 SHARES = {"run": 0.34, "sweep": 0.12, "checkpoint": 0.24, "answers": 0.1, "manifest": 0.1, "table": 0.1}
 
 
@@ -52,7 +51,7 @@ def many(kind: str, total: int) -> Callable[[Any], Any]:
     checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
     return settings(
         max_examples=int(total * SHARES[kind]),
-        derandomize=total == QUICK,  # the same every time; the long way looks further
+        derandomize=total < LONG,  # the same every time; the long way looks further
         deadline=None,
         suppress_health_check=checks,
         database=None,
@@ -148,13 +147,6 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert "Error: " not in check(script, *words, within=nullcontext)
     sweep(folder, {"seed=1": ["seed=1"], "seed=2": ["seed=2"], "seed=3": ["seed=3"]}, pruned=["seed=2"])
     return folder
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let figures be made, and not be drawn: that takes a hundred times as long."""
-    nothing = Rendered(b"", b"", 1, 1)
-    monkeypatch.setattr("rnnlab.figures.drawing.rendered", lambda figure: nothing)
 
 
 def try_run(logs: Path, data: st.DataObject) -> None:
@@ -264,7 +256,6 @@ def try_table(logs: Path, data: st.DataObject) -> None:
         check("predict", f"run={folder}", f"input={table}", output, "device=cpu")
 
 
-@pytest.mark.usefixtures("undrawn")
 @many("run", QUICK)
 @given(st.data())
 def test_files_of_a_run(logs: Path, data: st.DataObject) -> None:
@@ -277,14 +268,12 @@ def test_files_of_a_sweep(logs: Path, data: st.DataObject) -> None:
     try_sweep(logs, data)
 
 
-@pytest.mark.usefixtures("undrawn")
 @many("checkpoint", QUICK)
 @given(st.data())
 def test_checkpoints(logs: Path, data: st.DataObject) -> None:
     try_checkpoint(logs, data)
 
 
-@pytest.mark.usefixtures("undrawn")
 @many("answers", QUICK)
 @given(st.data())
 def test_event_files_and_answers(logs: Path, data: st.DataObject) -> None:
@@ -303,10 +292,11 @@ def test_tables(logs: Path, data: st.DataObject) -> None:
     try_table(logs, data)
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("kind", SHARES)
-def test_ten_thousand_mutations(kind: str, logs: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "total", [pytest.param(OFTEN, marks=pytest.mark.thorough), pytest.param(LONG, marks=pytest.mark.slow)]
+)
+def test_more_mutations(total: int, kind: str, logs: Path, tmp_path: Path) -> None:
     tries: dict[str, Callable[[st.DataObject], None]] = {
         "run": lambda data: try_run(logs, data),
         "sweep": lambda data: try_sweep(logs, data),
@@ -316,7 +306,7 @@ def test_ten_thousand_mutations(kind: str, logs: Path, tmp_path: Path) -> None:
         "table": lambda data: try_table(logs, data),
     }
 
-    @many(kind, LONG)
+    @many(kind, total)
     @given(st.data())
     def attempt(data: st.DataObject) -> None:
         tries[kind](data)

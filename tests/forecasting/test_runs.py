@@ -25,6 +25,8 @@ from tests.runs.conftest import composed_of
 from tests.training.same_end import assert_same_end
 from tests.training.stopping import stopped_at
 
+pytestmark = pytest.mark.drawn
+
 LOOK_BACK, HORIZON, ROWS, AHEAD = 12, 4, 160, 4
 MISSING = (3, 40, 77, 114, 158)  # in training, and in the test's last horizon
 SMALL = [

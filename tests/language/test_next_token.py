@@ -9,7 +9,13 @@ from rnnlab.text.vocabulary import UNK_ID
 from tests.language.test_generation import SCORES, WORDS, generator, random
 
 
-@pytest.mark.parametrize("sampling", [Sampling(), Sampling(temperature=0.5), Sampling(top_k=3)])
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        Sampling(temperature=0.5, top_k=3),
+        *(pytest.param(some, marks=pytest.mark.thorough) for some in (Sampling(), Sampling(top_k=3))),
+    ],
+)
 def test_first_tokens_are_drawn_from_them(sampling: Sampling) -> None:
     model, draw = generator(), random()
     shares = model.next_probabilities("the rose", sampling)

@@ -18,6 +18,8 @@ from rnnlab.training.resume import resumed_config
 from rnnlab.training.run_folder import RunFolder
 from tests.training.stopping import stopped_at
 
+pytestmark = pytest.mark.drawn
+
 Compose = Callable[..., dict[str, Any]]
 GRU = {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder", "cell": "gru", "hidden_size": 6}
 

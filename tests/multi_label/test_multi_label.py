@@ -30,6 +30,8 @@ from rnnlab.training.fit import assemble_data, assemble_task
 from tests.runs.conftest import ROOT, Finished, composed, finish
 from tests.runs.conftest import command as command  # the fixture
 
+pytestmark = pytest.mark.drawn
+
 CLUES = {"funny": ("jokes", "witty"), "long": ("endless", "hours"), "sad": ("tears", "grief")}
 SEVERAL = ["data=csv", "task=multi_label", "data.corpus.label_separator=|", "data.vocabulary.min_frequency=1"]
 Give = Callable[..., int]

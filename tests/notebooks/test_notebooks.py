@@ -125,7 +125,11 @@ def test_all_are_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [NAMES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:])]
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if number else pytest.mark.thorough)
+        for number, name in enumerate(NAMES)
+    ],
 )
 def test_it_runs_and_says_as_much_as_what_is_kept(name: str, done: Mapping[str, Future[Any]]) -> None:
     cells = code_cells(done[name].result())

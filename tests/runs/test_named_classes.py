@@ -251,29 +251,33 @@ def check_names(
         assert status == 2
 
 
-QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-MIXED = {
-    "way": st.sampled_from(WAYS),
-    "named": st.dictionaries(PLACES, VALUES, min_size=1, max_size=2),
-    "key": INSTRUCTIONS,
-}
+FEW, MORE, MANY = 50, 500, 10_000
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=QUIET)
-@given(**MIXED)
+@pytest.mark.parametrize(
+    "total",
+    [FEW, pytest.param(MORE, marks=pytest.mark.thorough), pytest.param(MANY, marks=pytest.mark.slow)],
+)
 def test_nothing_outside_the_lists_is_imported(
-    hostile: Hostile, monkeypatch: pytest.MonkeyPatch, way: str, named: dict[str, Any], key: str | None
+    total: int, hostile: Hostile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check_names(hostile, monkeypatch, way, named, key)
+    mixed = {
+        "way": st.sampled_from(WAYS),
+        "named": st.dictionaries(PLACES, VALUES, min_size=1, max_size=2),
+        "key": INSTRUCTIONS,
+    }
 
+    @settings(
+        max_examples=total,
+        deadline=None,
+        derandomize=total < MANY,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    @given(**mixed)
+    def attempt(way: str, named: dict[str, Any], key: str | None) -> None:
+        check_names(hostile, monkeypatch, way, named, key)
 
-@pytest.mark.slow
-@settings(max_examples=10_000, deadline=None, suppress_health_check=QUIET)
-@given(**MIXED)
-def test_nothing_outside_the_lists_is_imported_of_many_more(
-    hostile: Hostile, monkeypatch: pytest.MonkeyPatch, way: str, named: dict[str, Any], key: str | None
-) -> None:
-    check_names(hostile, monkeypatch, way, named, key)
+    attempt()
 
 
 WRITER = "rnnlab.tasks.figures.SummaryWriter"  # which that module merely imports

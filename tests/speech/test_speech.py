@@ -22,6 +22,8 @@ from rnnlab.training.fit import fit
 from tests.runs.conftest import command as command  # the fixture
 from tests.runs.conftest import composed_of
 
+pytestmark = pytest.mark.drawn
+
 SPEECH = [
     *("task=speech", "data=touch_tones", "data.corpus.train=40", "data.corpus.validation=8"),
     *("data.corpus.test=9", "data.corpus.longest=3", "tokenizer=whitespace", "batches.features.bands=20"),

@@ -13,7 +13,13 @@ Output = pytest.CaptureFixture[str]
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize("content", ["[1]", "{", '{"validation": {"accuracy": "good"}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"validation": {"accuracy": "good"}}',
+        *(pytest.param(content, marks=pytest.mark.thorough) for content in ("[1]", "{")),
+    ],
+)
 def test_damaged_figures_are_told_and_the_other_jobs_are_shown(
     content: str, commanded: Commanded, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,7 +80,9 @@ def test_a_choice_that_does_not_exist_fails_alone_and_is_told_first(
     assert "model=gruu: there is no such choice" in state.reason
 
 
-@pytest.mark.parametrize("devices", ["2", "[0,1]", "'0,1'"])
+@pytest.mark.parametrize(
+    "devices", ["2", *(pytest.param(some, marks=pytest.mark.thorough) for some in ("[0,1]", "'0,1'"))]
+)
 def test_jobs_of_several_processes_are_refused(devices: str, commanded: Commanded, capsys: Output) -> None:
     assert commanded.run("seed=1,2", f"trainer.devices={devices}") == 2
     assert "a sweep's jobs take one device each" in capsys.readouterr().err

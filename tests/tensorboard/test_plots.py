@@ -13,6 +13,8 @@ from rnnlab.files.event_file import records_in, scalars_of, when_written
 from rnnlab.runs.named_runs import short_names
 from tests.tensorboard.conftest import Twins
 
+pytestmark = pytest.mark.drawn
+
 Command = Callable[..., int]
 
 

@@ -54,6 +54,7 @@ def page_faults(cases: Sequence[tuple[str, tuple[int, int]]]) -> list[tuple[str,
     return [(done, int(faults)) for done, faults in lines]
 
 
+@pytest.mark.thorough  # a machine may take long to give memory
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator is meant")
 def test_what_a_step_frees_is_there_for_the_next() -> None:
     cases = [(LEFT_ALONE, LARGE), (LEFT_ALONE, MANY), *((how, step) for how, step, _ in KEPT_OR_NOT)]

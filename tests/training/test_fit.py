@@ -59,7 +59,9 @@ def test_same_seed_same_figures_and_another_differs(compose: Compose, tmp_path: 
     assert first["test"] != other["test"]
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize(
+    "cell", ["gru", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("rnn", "lstm"))]
+)
 @pytest.mark.parametrize(("bidirectional", "layers"), [(False, 3), (True, 1)])
 def test_every_cell_with_every_pooling(
     cell: str, bidirectional: bool, layers: int, compose: Compose, tmp_path: Path
