@@ -80,6 +80,16 @@ def test_a_choice_that_does_not_exist_fails_alone_and_is_told_first(
     assert "model=gruu: there is no such choice" in state.reason
 
 
+def test_composing_many_jobs_is_said(
+    commanded: Commanded, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rnnlab.sweeps.sweep.MANY", 3)
+    assert commanded.run("seed=1,2", "trainer.max_epochs=1") == 0
+    assert "Composing" not in capsys.readouterr().out
+    assert commanded.run("seed=1,2,3", "trainer.max_epochs=1") == 0
+    assert "Composing the configurations of 3 jobs." in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "devices", ["2", *(pytest.param(some, marks=pytest.mark.thorough) for some in ("[0,1]", "'0,1'"))]
 )

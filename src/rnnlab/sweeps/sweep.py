@@ -11,6 +11,7 @@ from typing import Any
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rnnlab.command_line import JobsFailed
 from rnnlab.errors import ConfigError, nearest
@@ -30,6 +31,7 @@ from rnnlab.terminal import console, shown
 from rnnlab.training.run_folder import RunFolder
 
 WAYS = ("grid", "optuna")
+MANY = 40  # jobs whose configurations take some ten seconds to compose
 
 
 @dataclass(frozen=True)
@@ -151,14 +153,27 @@ def tell_refused(this: Sweep, jobs: Sequence[Job], refused: Mapping[str, str]) -
 
 
 def compose_all(jobs: Sequence[Job], hydra: HydraSide) -> Composed:
-    """Compose every job.
+    """Compose every job; say so where that takes longer than a person waits.
 
     Raises:
         ConfigError: if two jobs are one.
         HydraException: if no job can be composed.
     """
+    many = len(jobs) >= MANY
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TimeRemainingColumn(compact=True))
+    if many and not console.is_terminal:
+        console.print(f"Composing the configurations of {len(jobs):,} jobs.", markup=False)
     try:
-        return composed(jobs, hydra.compose)
+        with Progress(
+            *columns, console=console, transient=True, disable=not (many and console.is_terminal)
+        ) as bar:
+            row = bar.add_task(f"Composing the configurations of {len(jobs):,} jobs", total=len(jobs))
+
+            def compose(job: Job) -> dict[str, Any]:
+                bar.advance(row)
+                return hydra.compose(job)
+
+            return composed(jobs, compose)
     except ConfigError as error:
         cause = error.__cause__.__cause__ if error.__cause__ else None
         if isinstance(cause, HydraException | OmegaConfBaseException) and str(cause):
