@@ -90,7 +90,7 @@ def test_what_fails_is_raised_when_the_others_are_told() -> None:
 @pytest.mark.parametrize(
     ("launcher", "said", "jobs", "places", "one_by_one"),
     [
-        ({"_target_": "x.BasicLauncher"}, None, 30, 1, False),
+        ({"_target_": "x.BasicLauncher"}, None, 30, 1, True),
         ({"_target_": "x.JoblibLauncher", "n_jobs": 4}, None, 30, 4, True),
         ({"_target_": "x.JoblibLauncher", "n_jobs": 4}, 100, 30, 30, True),
         ({"_target_": "x.LocalLauncher", "cpus_per_task": 1000}, None, 30, 1, True),

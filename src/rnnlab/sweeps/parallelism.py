@@ -15,7 +15,8 @@ class Together:
     Attributes:
         places: jobs that run at the same time.
         one_by_one: whether the launcher is given each job by itself, as soon as a place is free for it; it is
-            given all together where it keeps its own places busy, as SLURM does with an array of jobs.
+            given all together where it keeps its own places busy, as SLURM does with an array of jobs. What
+            a launcher returns of a job holds its configuration, a fifth of a megabyte.
         threads: of each job; ``None`` to leave them as they are.
     """
 
@@ -44,7 +45,7 @@ def together(launcher: Mapping[str, Any], settings: Mapping[str, Any], jobs: int
     limit = settings["at_once"] or limit_of(kind, launcher)
     places = max(1, min(limit, jobs))
     shares_processors = kind in ("JoblibLauncher", "LocalLauncher")
-    one_by_one = shares_processors or (settings["at_once"] is not None and kind != "BasicLauncher")
+    one_by_one = shares_processors or kind == "BasicLauncher" or settings["at_once"] is not None
     threads = settings["threads"] or (share(places) if shares_processors else None)
     return Together(places, one_by_one, threads)
 
