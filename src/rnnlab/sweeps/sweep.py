@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from rnnlab import interruption
 from rnnlab.command_line import JobsFailed
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.folders import command, typed
@@ -170,6 +171,7 @@ def compose_all(jobs: Sequence[Job], hydra: HydraSide) -> Composed:
             row = bar.add_task(f"Composing the configurations of {len(jobs):,} jobs", total=len(jobs))
 
             def compose(job: Job) -> dict[str, Any]:
+                interruption.check()
                 bar.advance(row)
                 return hydra.compose(job)
 
