@@ -54,6 +54,7 @@ class HydraSide:
         processes: in which ``hydra/launcher=joblib`` runs jobs.
         launched: how many jobs a launcher was given.
         composed: what files make of choices among them.
+        groups: whether there are such files, by key.
     """
 
     context: HydraContext
@@ -62,6 +63,7 @@ class HydraSide:
     processes: "Processes" = field(default_factory=lambda: Processes())
     launched: int = 0
     composed: dict[tuple[str, ...], DictConfig] = field(default_factory=dict)
+    groups: dict[str, bool] = field(default_factory=dict)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -75,8 +77,11 @@ class HydraSide:
         return Path(self.config.hydra.sweep.dir).resolve()
 
     def is_group(self, key: str) -> bool:
-        """Return whether a key chooses among configuration files."""
-        return bool(self.context.config_loader.get_group_options(key.lstrip("+~").split("@")[0]))
+        """Return whether a key chooses among configuration files; Hydra copies all of them to tell."""
+        name = key.lstrip("+~").split("@")[0]
+        if name not in self.groups:
+            self.groups[name] = bool(self.context.config_loader.get_group_options(name))
+        return self.groups[name]
 
     def compose(self, job: Job) -> dict[str, Any]:
         """Return the resolved configuration of a job, as plain data.
