@@ -1,5 +1,6 @@
 """A grid goes on where it was cut off."""
 
+import re
 import sys
 
 import pytest
@@ -65,6 +66,19 @@ def test_one_failing_job_does_not_end_the_others(commanded: Commanded, capsys: O
     assert commanded.run("seed=1,13,2") == 1
     assert commanded.noted().count("seed=13 started") == 2
     assert commanded.noted().count("seed=1 started") == 1
+
+
+def test_of_many_jobs_the_best_and_what_failed_are_shown(
+    commanded: Commanded, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rnnlab.sweeps.report.MOST", 2)
+    assert commanded.run("optimizer.lr=0.5,0.02,0.9,0.01", "trainer.max_epochs=1") == 0
+    told = capsys.readouterr().out
+    assert re.findall(r"lr=[\d.]+", told.partition("Sweep in")[2].partition("Next:")[0]) == [
+        "lr=0.01",
+        "lr=0.02",
+    ]
+    assert "2 more are done; these are the best." in told
 
 
 def test_a_choice_that_does_not_exist_fails_alone_and_is_told_first(

@@ -1,5 +1,6 @@
 """A sweep's last words: what became of each job, what failed and why."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from rich.table import Table
@@ -12,6 +13,7 @@ from rnnlab.terminal import console, print_table, shown
 
 SHOWN = {"already": "finished before"}
 LEFT = "left as it is"
+MOST = 50  # rows that a person reads
 
 
 def report(
@@ -29,14 +31,17 @@ def report(
     table.add_column("job", overflow="fold")
     table.add_column("")
     table.add_column(f"best {compared.monitor}", justify="right", no_wrap=True)
-    for job in jobs:
-        outcome = outcomes[job.name]
-        value = compared.value(folder.run(job).metrics_file)
+    values = {job.name: compared.value(folder.run(job).metrics_file) for job in jobs}
+    shown_jobs = telling(jobs, outcomes, values, compared)
+    for job in shown_jobs:
+        outcome, value = outcomes[job.name], values[job.name]
         style = "red" if outcome.did == "failed" else None
         cell = "" if value is None else f"{value:.4f}"
         did = SHOWN.get(outcome.did, outcome.did) if outcome.again else LEFT
         table.add_row(job.name, did, cell, style=style)
     print_table(table)
+    if len(shown_jobs) < len(jobs):
+        console.print(f"{len(jobs) - len(shown_jobs):,} more are done; these are the best.", markup=False)
     failed = {name: outcome.why for name, outcome in outcomes.items() if outcome.why}
     if failed:
         console.print(failures(failed))
@@ -44,6 +49,26 @@ def report(
         console.print("Next:", style="bold")
         console.print(f"  {command('results', shown(folder.path))}", markup=False)
         console.print(f"  {typed(['tensorboard', '--logdir', shown(folder.path)])}", markup=False)
+
+
+def telling(
+    jobs: Sequence[Job],
+    outcomes: Mapping[str, Outcome],
+    values: Mapping[str, float | None],
+    compared: Compared,
+) -> list[Job]:
+    """Return the jobs that get a row: all, or of many the best of those that are done, and all others."""
+    if len(jobs) <= MOST:
+        return list(jobs)
+    sign = -1 if compared.mode == "max" else 1
+
+    def rank(job: Job) -> tuple[bool, float]:
+        value = values[job.name]
+        return (True, 0.0) if value is None or math.isnan(value) else (False, sign * value)
+
+    done = [job for job in jobs if outcomes[job.name].did in ("finished", "already")]
+    others = [job for job in jobs if outcomes[job.name].did not in ("finished", "already")]
+    return sorted(done, key=rank)[:MOST] + others
 
 
 def failures(reasons: Mapping[str, str]) -> Table:
