@@ -68,3 +68,18 @@ def test_an_epoch_without_validation_shows_none(
         fit(compose(*short), tmp_path / "run")
     lines = [line for line in caplog.messages if line.startswith("Epoch ")]
     assert ["validation accuracy" in line for line in lines] == [False, True, False, True]
+
+
+def test_encoding_writes_them_where_nobody_sees_a_bar(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(progress_lines, "EVERY_OF_ENCODING", 0.0)
+    with caplog.at_level(logging.INFO), progress_lines.encoding_progress() as report:
+        for done in (500, 1000, 1500):
+            report("Reading train", done, None)
+        report("Counting", 1, 4)
+        report("Counting", 2, 4)
+    first, second, counted = caplog.messages
+    assert re.fullmatch(r"Reading train: 1,000 documents, [\d.]+[kM]? documents/s", first)
+    assert second.startswith("Reading train: 1,500 documents, ")
+    assert re.fullmatch(r"Counting: 2 of 4 documents, [\d.]+[kM]? documents/s, [\d.:]+( s)? left", counted)

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def encoding_progress() -> Iterator[Report]:
-    """Yield a callback ``(stage, done, total)`` that shows a bar for each stage as it comes."""
+    """Yield a callback ``(stage, done, total)`` that shows each stage in a bar, or writes lines."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
@@ -31,6 +31,7 @@ def encoding_progress() -> Iterator[Report]:
         TimeRemainingColumn(compact=True),
     )
     rows: dict[str, TaskID] = {}
+    lines: dict[str, ProgressLines] = {}
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
 
         def report(stage: str, done: int, total: int | None) -> None:
@@ -38,7 +39,11 @@ def encoding_progress() -> Iterator[Report]:
             if stage not in rows:
                 log.debug("%s", stage)
                 rows[stage] = bar.add_task(stage, total=total)
+                lines[stage] = ProgressLines(every=EVERY_OF_ENCODING)
+                lines[stage].begin(stage, total, "documents")
             bar.update(rows[stage], completed=done, total=total)
+            if not console.is_terminal and lines[stage].is_due(done):
+                lines[stage].write(done, f"{thousands(lines[stage].rate(done))} documents/s")
 
         yield report
 
@@ -47,6 +52,7 @@ REFRESH = 0.5  # seconds between two looks at the loss and the token count, whic
 
 EVERY = 300.0
 """Seconds between two lines: an hour of training is a dozen."""
+EVERY_OF_ENCODING = 60.0
 
 
 class ProgressLines:
@@ -54,15 +60,16 @@ class ProgressLines:
 
     Args:
         now: the time in seconds.
+        every: seconds between two lines; ``None`` for ``EVERY``.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self.now = now
+    def __init__(self, now: Callable[[], float] = time.monotonic, every: float | None = None) -> None:
+        self.now, self.every = now, every
         self.begin("", 0)
 
-    def begin(self, description: str, total: float) -> None:
-        """Start a piece of ``total`` batches."""
-        self.description, self.total = description, total
+    def begin(self, description: str, total: float | None, unit: str = "batches") -> None:
+        """Start a piece of ``total`` batches, or of nobody knows how many."""
+        self.description, self.total, self.unit = description, total, unit
         self.began = self.said = self.now()
         self.skipped: int | None = None
 
@@ -74,14 +81,19 @@ class ProgressLines:
         if self.skipped is None:
             self.skipped = done
             self.began = self.now()
-        return done > self.skipped and self.now() - self.said >= EVERY
+        return done > self.skipped and self.now() - self.said >= (EVERY if self.every is None else self.every)
+
+    def rate(self, done: int) -> float:
+        """Return how many were done in a second."""
+        return (done - (self.skipped or 0)) / max(1e-9, self.now() - self.began)
 
     def write(self, done: int, news: str = "") -> None:
         """Write the line of ``done`` batches."""
         self.said = self.now()
-        pace = (self.said - self.began) / (done - (self.skipped or 0))  # seconds a batch
-        left = duration(pace * (self.total - done))
-        parts = [f"{self.description}: {done:,} of {self.total:,.0f} batches", news, f"{left} left"]
+        of, left = "", ""
+        if self.total is not None:
+            of, left = f" of {self.total:,.0f}", f"{duration((self.total - done) / self.rate(done))} left"
+        parts = [f"{self.description}: {done:,}{of} {self.unit}", news, left]
         log.info(", ".join(part for part in parts if part))
 
 
