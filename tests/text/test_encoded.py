@@ -301,6 +301,18 @@ def test_splits_in_memory_are_pickled_whole():
         again[2]
 
 
+def test_ids_are_counted_a_chunk_at_a_time(monkeypatch):
+    monkeypatch.setattr("rnnlab.text.encoded.CHUNK", 4)
+    asked = []
+    real = np.bincount
+    monkeypatch.setattr(np, "bincount", lambda ids, **how: asked.append(len(ids)) or real(ids, **how))
+    split = EncodedSplit(
+        np.array([1, 2, 2, 0, 5, 1, 1, 2, 1], np.int32), np.array([0, 4, 9]), np.array([0, 1])
+    )
+    assert split.counts(7).tolist() == [1, 4, 3, 0, 0, 1, 0]
+    assert asked == [4, 4, 1]
+
+
 def test_progress_is_told():
     told = []
     corpus = TinyCorpus({"train": [("a", 0)] * 1200, "test": [("a", 0)]})

@@ -138,7 +138,7 @@ class TextData(TaskData):
         encoded = self.encoded
         name = self.splits()["train"][0]
         split, specials = encoded.splits[name], len(SPECIALS)
-        counts = np.bincount(split.tokens, minlength=len(encoded.vocabulary))[specials:]
+        counts = split.counts(len(encoded.vocabulary))[specials:]
         if counts.sum() > len(split.tokens) / 2:
             words, shares = encoded.vocabulary.tokens[specials:], counts / counts.sum()
             sizes = [float(shares @ list(map(size, words))) for size in (len, letters_of)]

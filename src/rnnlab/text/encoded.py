@@ -36,6 +36,7 @@ _SHAPE = {
     **{"files": {str: str}, "out_of_vocabulary": {str: (int, float)}, "label_sets?": [[int]]},
 }
 _LARGEST = 512 << 20  # bytes: a vocabulary of millions of tokens
+CHUNK = 1 << 20  # tokens
 _EVERY = 500  # documents between two calls of progress
 
 Progress = Callable[[str, int, int | None], None]
@@ -75,6 +76,13 @@ class EncodedSplit:
     def lengths(self) -> npt.NDArray[np.int64]:
         """Tokens of each document, shape (documents,); at least 1."""
         return np.diff(self.offsets)
+
+    def counts(self, vocabulary_size: int) -> npt.NDArray[np.int64]:
+        """Return how often each id occurs, ``(vocabulary_size,)``; a chunk at a time takes 8 bytes a token."""
+        counts = np.zeros(vocabulary_size, np.int64)
+        for start in range(0, len(self.tokens), CHUNK):
+            counts += np.bincount(self.tokens[start : start + CHUNK], minlength=vocabulary_size)
+        return counts
 
     def __len__(self) -> int:
         return len(self.labels)

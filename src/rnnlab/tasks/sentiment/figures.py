@@ -111,8 +111,7 @@ class SentimentFigures(TaskFigures):
         """Show the most frequent words' vectors, each with what the model makes of it alone."""
         encoded = self.data.encoded
         vectors = word_vectors(self.task.embedding, self.words)
-        train = encoded.splits["train"].tokens
-        counts = np.bincount(train, minlength=len(encoded.vocabulary))
+        counts = encoded.splits["train"].counts(len(encoded.vocabulary))
         ids = torch.arange(len(vectors), device=self.task.device).unsqueeze(1)
         with evaluating(self.task):
             logits = self.task(ids, torch.ones(len(vectors), dtype=torch.int64))
