@@ -78,7 +78,7 @@ class EncodedSplit:
         return np.diff(self.offsets)
 
     def counts(self, vocabulary_size: int) -> npt.NDArray[np.int64]:
-        """Return how often each id occurs, ``(vocabulary_size,)``; a chunk at a time takes 8 bytes a token."""
+        """Return how often each id occurs, ``(vocabulary_size,)``: 8 bytes a token, a chunk at a time."""
         counts = np.zeros(vocabulary_size, np.int64)
         for start in range(0, len(self.tokens), CHUNK):
             counts += np.bincount(self.tokens[start : start + CHUNK], minlength=vocabulary_size)
