@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
+from rnnlab.figures.drawing import rendered
 from rnnlab.training.fit import fit
 from tests.runs.conftest import SMALL, composed_of
 from tests.runs.conftest import command as command  # the fixture
@@ -36,8 +37,14 @@ def train(room: Path, name: str, *overrides: str) -> Path:
 
 
 def twins(room: Path, *overrides: str, logger: tuple[str, ...] = ()) -> Twins:
-    """Train with TensorBoard, its options being ``logger``, and without."""
-    return Twins(train(room, "logged", *overrides, *logger), train(room, "silent", *overrides, "logger=none"))
+    """Train with TensorBoard, its options being ``logger``, and without.
+
+    Figures are drawn, whichever module is the first to ask for the twins.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rnnlab.figures.drawing.rendered", rendered)
+        logged = train(room, "logged", *overrides, *logger)
+    return Twins(logged, train(room, "silent", *overrides, "logger=none"))
 
 
 @pytest.fixture(scope="session")
