@@ -96,7 +96,7 @@ class HydraSide:
             overrides = OverridesParser.create().parse_overrides(list(job.words))
             choices = [override for override in overrides if self.chooses(override)]
             found = copy.deepcopy(self.of_files(tuple(str(choice.input_line) for choice in choices)))
-            values = [override for override in overrides if override not in choices]
+            values = [override for override in overrides if not self.chooses(override)]
             ConfigLoaderImpl._apply_overrides_to_config(values, found)
             content: Any = OmegaConf.to_container(found, resolve=True, throw_on_missing=True)
         except (HydraException, OmegaConfBaseException) as error:
@@ -114,9 +114,9 @@ class HydraSide:
             found = self.context.config_loader.load_sweep_config(self.config, list(choices))
             with open_dict(found):
                 del found["hydra"]
-            self.composed = (
-                {**self.composed, choices: found} if len(self.composed) < KEPT else {choices: found}
-            )
+            if len(self.composed) == KEPT:
+                self.composed.clear()
+            self.composed[choices] = found
         return self.composed[choices]
 
     def lie_in(self, folder: Path) -> None:

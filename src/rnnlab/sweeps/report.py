@@ -66,9 +66,9 @@ def telling(
         value = values[job.name]
         return (True, 0.0) if value is None or math.isnan(value) else (False, sign * value)
 
-    done = [job for job in jobs if outcomes[job.name].did in ("finished", "already")]
-    others = [job for job in jobs if outcomes[job.name].did not in ("finished", "already")]
-    return sorted(done, key=rank)[:MOST] + others
+    done = {job.name for job in jobs if outcomes[job.name].did in ("finished", "already")}
+    best = sorted((job for job in jobs if job.name in done), key=rank)[:MOST]
+    return best + [job for job in jobs if job.name not in done]
 
 
 def failures(reasons: Mapping[str, str]) -> Table:

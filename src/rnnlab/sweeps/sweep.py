@@ -32,7 +32,7 @@ from rnnlab.terminal import console, shown
 from rnnlab.training.run_folder import RunFolder
 
 WAYS = ("grid", "optuna")
-MANY = 40  # jobs whose configurations take some ten seconds to compose
+MANY = 100  # jobs: configurations are composed for 3 seconds, or, if each chooses other files, for 25
 
 
 @dataclass(frozen=True)
