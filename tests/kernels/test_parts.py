@@ -1,6 +1,7 @@
 """What the scans are made of: rows in blocks, activation functions, compilation, memory."""
 
 import logging
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnlab.kernels import compiler
-from rnnlab.kernels.arena import room
+from rnnlab.kernels import room as rooms
 from rnnlab.kernels.compiler import numba
+from rnnlab.kernels.room import room
 from rnnlab.kernels.rows import rows_of
 from rnnlab.kernels.vectors import add_row, copy_row, place, place_in_matrix, sigmoid, tanh
 
@@ -162,3 +164,32 @@ def test_room_is_aligned_and_of_the_asked_shape(shape: tuple[int, ...]) -> None:
     assert tensor.numel() == 0 or tensor.data_ptr() % 64 == 0
     tensor.fill_(3)
     assert (tensor == 3).all()
+
+
+def test_freed_room_is_handed_on_and_no_two_share_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "_free", deque())
+    like, megabyte = torch.zeros(1), 2**18
+    smaller, larger = room(8 * megabyte, like=like), room(9, megabyte, like=like)
+    places = {smaller.data_ptr(), larger.data_ptr()}
+    assert len(places) == 2
+    window = smaller[1:].view(-1)  # whoever looks at a part of it holds all of it
+    del smaller
+    third = room(8 * megabyte, like=like)
+    assert third.data_ptr() not in places
+    del window, larger
+    again = [room(8 * megabyte, like=like), room(5 * megabyte, like=like)]
+    assert {tensor.data_ptr() for tensor in again} == places
+
+
+def test_room_keeps_no_more_blocks_than_were_in_use_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    free: deque[Any] = deque()
+    monkeypatch.setattr(rooms, "_free", free)
+    like = torch.zeros(1)
+    for size in range(2, 30):  # each larger than all before
+        tensors = [room(size * 2**20, like=like) for _ in range(3)]
+        del tensors
+        assert len(free) == 3
+    monkeypatch.setattr(rooms, "KEPT", 2**27)
+    tensor = room(2**20, like=like)
+    assert sum(map(len, free)) <= 2**27
+    del tensor

@@ -5,20 +5,17 @@ matrices of that size. So each thread that calls scans keeps one stretch of memo
 call so far has needed, from which every part of the scan cuts what it needs (measured: forward and backward
 together take 5 to 15 percent less time). Beyond ``MOST`` a call takes long enough not to feel the price, and
 memory is asked for anew.
-
-Memory for what is large and new at every call.
 """
 
-import math
 import threading
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from rnnlab.kernels.compiler import compiled
+from rnnlab.kernels.room import room
 from rnnlab.kernels.team import claim
 from rnnlab.kernels.tile import VECTOR_BYTES, lanes_of
 
@@ -76,22 +73,3 @@ def cut_matrix(arena: Any, rows: int, columns: int) -> Any:
 def cut_cube(arena: Any, matrices: int, rows: int, columns: int) -> Any:
     """Return an uninitialised ``(matrices, rows, columns)``, see ``cut``."""
     return cut(arena, matrices * rows * columns).reshape(matrices, rows, columns)
-
-
-_LARGE = 4 * 2**20
-_LINE = 64
-
-
-def room(*shape: int, like: Tensor) -> Tensor:
-    """Return an uninitialised tensor of the type of ``like``, in huge pages where it is large.
-
-    The system hands out large memory page by page as it is first touched. Linux gives NumPy's large arrays
-    pages of 2 MiB instead of 4 KiB; with those a forward pass of 31,000 tokens and 128 units takes two thirds
-    of the time.
-    """
-    size = math.prod(shape) * like.itemsize
-    if size < _LARGE:
-        return like.new_empty(shape)
-    memory = np.empty(size + _LINE, np.uint8)
-    skip = -memory.ctypes.data % _LINE
-    return torch.from_numpy(memory[skip : skip + size]).view(like.dtype).view(shape)

@@ -68,7 +68,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # and infinity keep their meaning. The numpy error model divides by zero without a check, so loops vectorise.
 _OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 
-_PLAIN = ("__init__", "ahead", "device_scan", "elman", "scans")
+_PLAIN = ("__init__", "ahead", "device_scan", "elman", "room", "scans")
 """Modules of this package in which nothing is compiled."""
 
 _PATIENCE = 120.0

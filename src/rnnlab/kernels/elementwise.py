@@ -30,8 +30,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnlab.kernels.arena import room
 from rnnlab.kernels.compiler import Kernel, compiled, compiled_apart, compiled_for, inlined, numbers_of, types
+from rnnlab.kernels.room import room
 from rnnlab.kernels.team import claim, openmp, team_of
 from rnnlab.kernels.vectors import prefetch_row, sigmoid, tanh, unowned
 

@@ -16,7 +16,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from rnnlab.kernels.arena import room
+from rnnlab.kernels.room import room
 
 Weights = tuple[Tensor, Tensor, Tensor, Tensor]
 

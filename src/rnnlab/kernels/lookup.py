@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rnnlab.kernels.arena import room
 from rnnlab.kernels.compiler import Kernel, compiled, numbers_of, types
+from rnnlab.kernels.room import room
 from rnnlab.kernels.team import claim, openmp, team_of
 from rnnlab.kernels.vectors import add_row, place_in_matrix
 

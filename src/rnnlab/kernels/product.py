@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from rnnlab.kernels.arena import cut_matrix
 from rnnlab.kernels.compiler import compiled
-from rnnlab.kernels.tile import TILE_ROWS, TILE_VECTORS, lanes_of, padded, tile
+from rnnlab.kernels.tile import TILE_VECTORS, lanes_of, padded, tile, tile_rows
 
 
 class Weights(NamedTuple):
@@ -158,12 +158,12 @@ def affine(out: Any, bias: Any, left: Any, inner: int, panels: Any) -> None:
         panels: the right factor ``(inner, width)``.
     """
     rows, width = out.shape
-    lanes = lanes_of(out)
+    lanes, tall = lanes_of(out), tile_rows(rows)
     for column in range(0, width, lanes * TILE_VECTORS):
         columns = min(lanes * TILE_VECTORS, width - column)
-        for row in range(0, rows, TILE_ROWS):
+        for row in range(0, rows, tall):
             tile(
-                min(TILE_ROWS, rows - row), columns // lanes, inner,
+                min(tall, rows - row), columns // lanes, inner,
                 out, row * width + column, width,
                 bias, column, 0,
                 left, row * left.shape[1], left.shape[1], 1,
@@ -175,12 +175,12 @@ def affine(out: Any, bias: Any, left: Any, inner: int, panels: Any) -> None:
 def add_product(out: Any, left: Any, inner: int, panels: Any) -> None:
     """``out += left @ right``, see ``affine``."""
     rows, width = out.shape
-    lanes = lanes_of(out)
+    lanes, tall = lanes_of(out), tile_rows(rows)
     for column in range(0, width, lanes * TILE_VECTORS):
         columns = min(lanes * TILE_VECTORS, width - column)
-        for row in range(0, rows, TILE_ROWS):
+        for row in range(0, rows, tall):
             tile(
-                min(TILE_ROWS, rows - row), columns // lanes, inner,
+                min(tall, rows - row), columns // lanes, inner,
                 out, row * width + column, width,
                 out, row * width + column, width,
                 left, row * left.shape[1], left.shape[1], 1,
@@ -198,12 +198,12 @@ def add_outer(out: Any, left: Any, right: Any) -> None:
         right: ``(tokens, width)``.
     """
     units, width = out.shape
-    lanes = lanes_of(out)
+    lanes, tall = lanes_of(out), tile_rows(units)
     for column in range(0, width, lanes * TILE_VECTORS):
         columns = min(lanes * TILE_VECTORS, width - column)
-        for row in range(0, units, TILE_ROWS):
+        for row in range(0, units, tall):
             tile(
-                min(TILE_ROWS, units - row), columns // lanes, len(left),
+                min(tall, units - row), columns // lanes, len(left),
                 out, row * width + column, width,
                 out, row * width + column, width,
                 left, row, 1, left.shape[1],

@@ -18,10 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnlab.kernels.arena import arena_for, room
+from rnnlab.kernels.arena import arena_for
 from rnnlab.kernels.compiler import numbers_of
 from rnnlab.kernels.entry import ScanKernels
 from rnnlab.kernels.product import Weights
+from rnnlab.kernels.room import room
 from rnnlab.kernels.rows import Rows, rows_of
 from rnnlab.kernels.team import openmp
 from rnnlab.kernels.tile import VECTOR_BYTES

@@ -14,8 +14,8 @@ from rnnlab.kernels.compiler import cgutils, compiled, intrinsic, ir, types, vec
 
 VECTOR_BYTES = vector_bytes()
 TILE_VECTORS = 2
-TILE_ROWS = 6 if VECTOR_BYTES == 32 else 8
-"""With the two vectors of the right factor, 12 sums fit AVX's 16 registers; 16 sums fit 32 registers."""
+TILE_ROWS = 6 if VECTOR_BYTES == 32 else 14
+"""With the two vectors of the right factor, 12 sums fit AVX's 16 registers, and 28 fit 32 registers."""
 
 _INDEX = ir.IntType(64)
 
@@ -32,6 +32,14 @@ def padded(size: int, like: Any) -> int:
     """Return ``size`` rounded up to whole vector registers."""
     lanes: int = VECTOR_BYTES // like.itemsize
     return (size + lanes - 1) // lanes * lanes
+
+
+@compiled
+def tile_rows(rows: int) -> int:
+    """Return how tall to make the tiles of so many rows: as few as can be, none much shorter than another."""
+    tiles = max(1, (rows + TILE_ROWS - 1) // TILE_ROWS)
+    tall: int = (rows + tiles - 1) // tiles
+    return tall
 
 
 @compiled
