@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from rnnlab import processors
 from rnnlab.processors import FEW_SPINS, SPINS
+from rnnlab.training import hardware
 
 SHOWS = """
 import os
@@ -78,3 +80,36 @@ def test_a_commands_threads_wait_as_said(
     said = shown.stdout.split()
     assert said[0] == spins
     assert threads is None or said[1] == threads
+
+
+@pytest.mark.parametrize(
+    ("name", "features", "is_faster"),
+    [
+        ("sapphirerapids", {"avx512bf16": True, "amx-bf16": True}, True),
+        ("emeraldrapids", {"avx512bf16": True, "amx-bf16": False}, False),
+        ("znver4", {"avx512bf16": True}, True),
+        ("znver3", {"avx512bf16": False}, False),
+        ("skylake", {}, False),
+        ("neoverse-v1", {"bf16": True}, True),
+    ],
+)
+def test_where_bfloat16_pays(
+    monkeypatch: pytest.MonkeyPatch, name: str, features: dict[str, bool], is_faster: bool
+) -> None:
+    monkeypatch.setattr("llvmlite.binding.get_host_cpu_name", lambda: name)
+    monkeypatch.setattr("llvmlite.binding.get_host_cpu_features", lambda: features)
+    assert processors.bfloat16_is_faster.__wrapped__() is is_faster
+
+
+@pytest.mark.parametrize("is_faster", [True, False])
+def test_a_run_in_mixed_precision_says_what_it_gains(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_faster: bool
+) -> None:
+    monkeypatch.setattr(hardware, "bfloat16_is_faster", lambda: is_faster)
+    with caplog.at_level("INFO", logger="rnnlab"):
+        hardware.tell_precision("bf16-mixed", torch.device("cpu"))
+        hardware.tell_precision("32-true", torch.device("cpu"))
+    (record,) = caplog.records
+    assert record.levelname == ("INFO" if is_faster else "WARNING")
+    assert ("trainer.precision=32-true is more exact" in record.message) is not is_faster
+    assert "recurrent scans that are rnnlab's own go on in float32" in record.message

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from rnnlab.encoder import backends
 from rnnlab.encoder.backends import takes_fused
 from rnnlab.encoder.recurrent import RecurrentEncoder
 from tests.kernels.layers import KINDS, Case, case_of, cell_of, fused, gradients, packed, scans_of
@@ -129,12 +130,17 @@ def test_narrow_inputs_of_mixed_precision_are_widened() -> None:
     [("gru", 128, True), ("tanh", 128, True), ("gru", 512, False), ("lstm", 128, False)],
 )
 def test_mixed_precision_takes_the_scans_where_they_are_faster(
-    kind: str, hidden_size: int, is_fused: bool
+    monkeypatch: pytest.MonkeyPatch, kind: str, hidden_size: int, is_fused: bool
 ) -> None:
+    monkeypatch.setattr(backends, "bfloat16_is_faster", lambda: True)
     for numbers in (torch.float32, torch.bfloat16):  # a layer below may hand up either
         inputs = torch.randn(2, 12, 4, dtype=numbers)
         with torch.autocast("cpu", torch.bfloat16):
             assert takes_fused(cell_of(kind), "auto", inputs, hidden_size, None) == is_fused
+    monkeypatch.setattr(backends, "bfloat16_is_faster", lambda: False)
+    with torch.autocast("cpu", torch.bfloat16):
+        narrow = torch.randn(2, 12, 4, dtype=torch.bfloat16)
+        assert takes_fused(cell_of(kind), "auto", narrow, hidden_size, None)
 
 
 @pytest.mark.parametrize(

@@ -290,7 +290,7 @@ class Cell(ABC):
             hidden_size: units of the layer.
             time: steps of the longest sequence.
             padding: share of the batch's positions that hold no token.
-            is_mixed: whether ``torch.autocast`` is on.
+            is_mixed: whether ``torch.autocast`` is on, and the processor faster in bfloat16.
         """
         return time >= FEW_STEPS and (not is_mixed or hidden_size <= LARGEST_MIXED)
 

@@ -23,6 +23,7 @@ from rnnlab.encoder.padding import put_back, taken_out
 from rnnlab.encoder.scans import Scans, StepScans, TorchScans
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.kernels.compiler import waiting
+from rnnlab.processors import bfloat16_is_faster
 
 
 class ElementwiseScans:
@@ -241,7 +242,8 @@ def takes_fused(cell: Cell, backend: str, inputs: Tensor, hidden_size: int, leng
     """Return whether the fused scans walk this batch.
 
     They run on a CPU in float32 or float64. ``auto`` takes them where they are the faster, which the cell
-    tells (``Cell.fused_is_faster``); in mixed precision, too, although they then compute in float32.
+    tells (``Cell.fused_is_faster``); in mixed precision, too, although they then compute in float32: always
+    where the processor is no faster in bfloat16.
     """
     if cell.fused is None or backend not in ("auto", "fused") or inputs.device.type != "cpu":
         return False
@@ -258,7 +260,7 @@ def takes_fused(cell: Cell, backend: str, inputs: Tensor, hidden_size: int, leng
         return False
     batch, time, _ = inputs.shape
     padding = 0.0 if lengths is None else 1 - int(lengths.sum()) / (batch * time)
-    return cell.fused_is_faster(hidden_size, time, padding, is_mixed)
+    return cell.fused_is_faster(hidden_size, time, padding, is_mixed and bfloat16_is_faster())
 
 
 def takes_device_scan(backend: str, inputs: Tensor) -> bool:

@@ -27,7 +27,7 @@ from rnnlab.training.checkpoints import AtomicCheckpointIO, RandomStates, Resuma
 from rnnlab.training.checks import build_trainer, check, rehearse
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.early_stopping import RememberedEarlyStopping
-from rnnlab.training.hardware import check_precision, device_name, take_cuda_graph, versions
+from rnnlab.training.hardware import check_precision, device_name, take_cuda_graph, tell_precision, versions
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.keeping import KeepBest, KeepLast
 from rnnlab.training.loggers import LoggerSettings, built_entries, closing, log_result, loggers
@@ -89,7 +89,9 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
             keep_freed_memory(blocks_of_one_shape=task.keeps_all_memory)
             trainer = assemble_trainer(config, task, folder, clock, stop, start and start.step)
         trainer.callbacks += watchers  # type: ignore[attr-defined]
-        check_precision(task, str(config["trainer"]["precision"]), trainer.strategy.root_device)
+        precision, device = str(config["trainer"]["precision"]), trainer.strategy.root_device
+        check_precision(task, precision, device)
+        tell_precision(precision, device)
         interruption.check()
         held.enter_context(only_worker(folder))
         begin(config, folder, resuming, task.metadata["origin"])

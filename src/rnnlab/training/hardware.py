@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from rnnlab.errors import ConfigError
-from rnnlab.processors import processors
+from rnnlab.processors import bfloat16_is_faster, processors
 from rnnlab.tasks.task import Task
 
 log = logging.getLogger(__name__)
@@ -158,6 +158,22 @@ def check_precision(task: Task, precision: str, device: torch.device) -> None:
             f"trainer.precision={precision}: this {device.type.upper()} can't do it for this encoder "
             f"({str(error).splitlines()[0]}). Use trainer.precision=32-true."
         ) from error
+
+
+def tell_precision(precision: str, device: torch.device) -> None:
+    """Say what mixed precision does on a CPU, and that it is slower, where it is."""
+    if precision not in AUTOCAST or device.type != "cpu":
+        return
+    scans = "the recurrent scans that are rnnlab's own go on in float32"
+    if precision == "bf16-mixed" and bfloat16_is_faster():
+        log.info("trainer.precision=%s: products of matrices in bfloat16; %s.", precision, scans)
+        return
+    log.warning(
+        "trainer.precision=%s: this processor multiplies it no faster than float32, so that "
+        "trainer.precision=32-true is more exact and as fast, or faster; %s.",
+        precision,
+        scans,
+    )
 
 
 def device_name(device: torch.device) -> str:
