@@ -101,6 +101,11 @@ def test_where_bfloat16_pays(
     assert processors.bfloat16_is_faster.__wrapped__() is is_faster
 
 
+def test_without_numba_whoever_asks_for_bfloat16_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    assert processors.bfloat16_is_faster.__wrapped__() is True
+
+
 @pytest.mark.parametrize("is_faster", [True, False])
 def test_a_run_in_mixed_precision_says_what_it_gains(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_faster: bool

@@ -2,9 +2,9 @@
 
 The system hands out large memory page by page as it is first touched, and clears each page before. With
 31,000 tokens and 128 units this is a fifth of the time of a forward and backward pass (measured on a virtual
-machine). So the block that a tensor occupied is kept when the tensor is freed, for the next one that fits
-into it. If none is large enough, a new one takes the place of the largest that is free: never are there more
-blocks than were in use at once.
+machine by the layers of ``scripts/benchmark.py kernels=true``). So the block that a tensor occupied is kept
+when the tensor is freed, for the next one that fits into it. If none is large enough, a new one takes the
+place of the largest that is free: never are there more blocks than were in use at once.
 
 Linux gives NumPy's large arrays pages of 2 MiB instead of 4 KiB; with those a forward pass of so many tokens,
 in memory that is new, takes two thirds of the time.
@@ -26,7 +26,7 @@ Block = npt.NDArray[np.uint8]
 LARGE = 4 * 2**20
 """Bytes from which memory is handed on; the C library keeps smaller pieces itself."""
 KEPT = 2**30
-"""Bytes that lie free at most."""
+"""Bytes that are left free, at most, when a tensor has got its own."""
 LINE = 64
 
 _free: deque[Block] = deque()  # appending is one step, also in the midst of another one's garbage collection

@@ -38,8 +38,7 @@ def padded(size: int, like: Any) -> int:
 def tile_rows(rows: int) -> int:
     """Return how tall to make the tiles of so many rows: as few as can be, none much shorter than another."""
     tiles = max(1, (rows + TILE_ROWS - 1) // TILE_ROWS)
-    tall: int = (rows + tiles - 1) // tiles
-    return tall
+    return max(1, (rows + tiles - 1) // tiles)
 
 
 @compiled
