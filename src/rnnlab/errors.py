@@ -28,6 +28,10 @@ class Diverged(RnnlabError):  # noqa: N818  as it is called
     """A training whose loss or weights are no numbers any more."""
 
 
+class ProcessDied(RnnlabError):  # noqa: N818  as it is called
+    """One of a run's processes has died, and the others can't go on without it."""
+
+
 class DamagedFileError(RunError):
     """A file that rnnlab wrote, or should have written, and that holds something else now."""
 

@@ -15,12 +15,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnlab import interruption
 from rnnlab.command_line import differences, register_resolvers
-from rnnlab.errors import DamagedFileError, RnnlabError, RunError
+from rnnlab.errors import DamagedFileError, ProcessDied, RnnlabError, RunError
 from rnnlab.interruption import Interrupted
 from rnnlab.named_classes import classes_in
 from rnnlab.processors import take_threads
 from rnnlab.sweeps.attempts import Attempts
 from rnnlab.sweeps.jobs import of_the_run
+from rnnlab.sweeps.ranks import Ranks, ranks_of
+from rnnlab.sweeps.requeue import queued_again
 from rnnlab.sweeps.trial_link import Pruned, TrialLink, linked
 from rnnlab.terminal import speak_as
 from rnnlab.training.origin import Origin, changed_since, origin_of
@@ -232,14 +234,27 @@ class SweepJob:
             if self.threads is not None:
                 take_threads(self.threads)
             try:
-                return self.locked(config, folder)
+                with queued_again():
+                    return self.by_rank(config, folder)
             except (Interrupted, KeyboardInterrupt):
                 if guest:
                     return Outcome("stopped")
                 raise
 
-    def locked(self, config: DictConfig, folder: RunFolder) -> Outcome:
-        """Do the job as the only process that does."""
+    def by_rank(self, config: DictConfig, folder: RunFolder) -> Outcome:
+        """Do the job, or what the first of its processes has decided about it."""
+        ranks = ranks_of(self.attempts.folder, folder.path.name)
+        if ranks is None:
+            return self.locked(config, folder)
+        if not ranks.is_first:
+            return self.told(config, folder, ranks)
+        try:
+            return self.locked(config, folder, ranks)
+        finally:
+            ranks.tell("nothing")
+
+    def locked(self, config: DictConfig, folder: RunFolder, ranks: Ranks | None = None) -> Outcome:
+        """Do the job as the only process that does, or the first of those that do together."""
         name = folder.path.name
         if folder.state().name == "running":
             return Outcome("elsewhere")
@@ -254,24 +269,33 @@ class SweepJob:
             stack.callback(self.attempts.end, name)
             if self.attempts.stopping():
                 return Outcome("stopped")
-            return self.told(config, folder)
+            return self.told(config, folder, ranks)
 
-    def told(self, config: DictConfig, folder: RunFolder) -> Outcome:
-        """Do the job and tell its outcome, whatever happens; a reason is left in its folder, too."""
+    def told(self, config: DictConfig, folder: RunFolder, ranks: Ranks | None) -> Outcome:
+        """Do the job and tell its outcome; the first of its processes leaves a reason in its folder.
+
+        Raises:
+            ProcessDied: if another of its processes did.
+        """
+        leads = ranks is None or ranks.is_first
         try:
-            return self.done(config, folder)
+            return self.done(config, folder, ranks) if leads else self.followed(config, folder, ranks)
         except Pruned:
             return Outcome("pruned")
+        except ProcessDied:  # the launcher tries again, as if this one had died
+            folder.error_file.unlink(missing_ok=True)
+            raise
         except (RnnlabError, OmegaConfBaseException) as error:
             why = str(error)
             log.error(why)
         except Exception as error:
             why = f"{type(error).__name__}: {error}"
             log.exception("A defect of rnnlab or of code that it was given ended %s.", folder.path.name)
-        folder.fail(why)
+        if leads:
+            folder.fail(why)
         return Outcome("failed", why)
 
-    def done(self, config: DictConfig, folder: RunFolder) -> Outcome:
+    def done(self, config: DictConfig, folder: RunFolder, ranks: Ranks | None) -> Outcome:
         """Do what is to be done about the job."""
         content: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         what = standing(folder, content, failed_before=self.attempts.since, owner=True)
@@ -285,6 +309,19 @@ class SweepJob:
         else:
             log.info("%s starts.", self.called(folder.path.name))
             clear(folder)
+        if ranks is not None:
+            ranks.tell(what.do)
+        with linked(self.trial):
+            self.work(config)
+        return Outcome("finished")
+
+    def followed(self, config: DictConfig, folder: RunFolder, ranks: Ranks) -> Outcome:
+        """Do what the first of the job's processes does about it."""
+        decision = ranks.heard()
+        if decision == "nothing":
+            return Outcome("elsewhere")
+        if decision == "resume":
+            config.resume = str(folder.path)
         with linked(self.trial):
             self.work(config)
         return Outcome("finished")

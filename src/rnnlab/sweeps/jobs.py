@@ -76,12 +76,15 @@ def twice(words: Sequence[str], earlier: Sequence[str]) -> ConfigError:
     )
 
 
-def composed(jobs: Sequence[Job], compose: Callable[[Job], dict[str, Any]]) -> Composed:
+def composed(
+    jobs: Sequence[Job], compose: Callable[[Job], dict[str, Any]], launcher: Mapping[str, Any]
+) -> Composed:
     """Compose every job.
 
     Args:
         jobs: of the sweep.
         compose: returns a job's resolved configuration, or raises ``ConfigError``.
+        launcher: the configuration of Hydra's launcher.
 
     Raises:
         ConfigError: if two jobs have the same configuration, or none can be composed.
@@ -91,7 +94,7 @@ def composed(jobs: Sequence[Job], compose: Callable[[Job], dict[str, Any]]) -> C
     for job in jobs:
         try:
             config = compose(job)
-            check_one_process(config.get("trainer", {}))
+            check_processes(config.get("trainer", {}), launcher)
             found.configs[job.name] = of_the_run(config)
         except ConfigError as error:
             found.refused[job.name], first = str(error), first or error
@@ -101,25 +104,48 @@ def composed(jobs: Sequence[Job], compose: Callable[[Job], dict[str, Any]]) -> C
     return found
 
 
-def check_one_process(trainer: Mapping[str, Any]) -> None:
-    """Check that a job runs in the process that it is given.
+STARTED_BY = {"devices": "tasks_per_node", "num_nodes": "nodes"}
+"""What SLURM's launcher calls what the Trainer calls its devices, a process each, and its machines."""
 
-    Lightning starts the others by the command line, and a sweep's would start the whole sweep.
+
+def check_processes(trainer: Mapping[str, Any], launcher: Mapping[str, Any]) -> None:
+    """Check that a job has as many processes as its launcher starts for it.
+
+    Lightning would start the others by the command line, and a sweep's starts the whole sweep.
 
     Args:
         trainer: the configuration's section.
+        launcher: the configuration of Hydra's launcher.
 
     Raises:
-        ConfigError: if it asks for several devices or nodes.
+        ConfigError: if it asks for other numbers of devices or nodes.
     """
-    for key in ("devices", "num_nodes"):
-        asked = trainer.get(key, 1)
-        named = asked if isinstance(asked, list) else [part for part in str(asked).split(",") if part]
-        if len(named) > 1 or (not isinstance(asked, list) and str(asked).isdigit() and int(asked) > 1):
+    is_slurm = str(launcher.get("_target_", "")).endswith(".SlurmLauncher")
+    for key, name in STARTED_BY.items():
+        asked, started = trainer.get(key, 1), launcher.get(name, 1) if is_slurm else 1
+        if count_of(asked) == started:
+            continue
+        if is_slurm:
             raise ConfigError(
-                f"trainer.{key}={asked}: a sweep's jobs take one device each. Start the runs one by one, "
-                "or take trainer.devices=1 and several jobs at once (hydra/launcher=joblib)."
+                f"trainer.{key}={asked}, hydra.launcher.{name}={started}: SLURM starts a process for each of a "
+                f"job's devices. Give both the same number."
             )
+        raise ConfigError(
+            f"trainer.{key}={asked}: a sweep's jobs take one device each, but on SLURM. Start the runs one by "
+            "one, or take trainer.devices=1 and several jobs at once (hydra/launcher=joblib)."
+        )
+
+
+def count_of(asked: Any) -> int:
+    """Return how many devices or nodes a Trainer is asked for; one where only the machine can tell.
+
+    >>> count_of(4), count_of("0,1"), count_of([2]), count_of("auto"), count_of(-1)
+    (4, 2, 1, 1, 1)
+    """
+    named = asked if isinstance(asked, list) else [part for part in str(asked).split(",") if part]
+    if len(named) == 1 and not isinstance(asked, list) and str(asked).isdigit():
+        return int(asked)
+    return max(1, len(named))
 
 
 def of_the_run(config: Mapping[str, Any]) -> dict[str, Any]:

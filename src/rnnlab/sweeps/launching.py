@@ -29,7 +29,12 @@ from rnnlab.unknown_choice import unknown_choice
 DEFAULTS: dict[str, dict[str, Any]] = {
     "LocalLauncher": {"timeout_min": 7 * 24 * 60},
     # A job that runs out of time goes on in a new one.
-    "SlurmLauncher": {"timeout_min": 24 * 60, "max_num_timeout": 3},
+    "SlurmLauncher": {
+        "timeout_min": 24 * 60,
+        "max_num_timeout": 3,
+        # Of a job's processes none waits for one that has died.
+        "setup": ["export SLURM_KILL_BAD_EXIT=1"],
+    },
 }
 """What suits trainings better than launchers' own defaults, such as submitit's end after an hour."""
 

@@ -175,7 +175,7 @@ def compose_all(jobs: Sequence[Job], hydra: HydraSide) -> Composed:
                 bar.advance(row)
                 return hydra.compose(job)
 
-            return composed(jobs, compose)
+            return composed(jobs, compose, hydra.config.hydra.launcher)
     except ConfigError as error:
         cause = error.__cause__.__cause__ if error.__cause__ else None
         if isinstance(cause, HydraException | OmegaConfBaseException) and str(cause):

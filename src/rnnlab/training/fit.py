@@ -33,7 +33,7 @@ from rnnlab.training.keeping import KeepBest, KeepLast
 from rnnlab.training.loggers import LoggerSettings, built_entries, closing, log_result, loggers
 from rnnlab.training.origin import origin_of, tell_if_changed
 from rnnlab.training.overhead import Unprofiled, keep_freed_memory, leave_out_empty_hooks
-from rnnlab.training.processes import begin, check_free, failure_noted, only_worker, quieten
+from rnnlab.training.processes import begin, check_free, failure_noted, of_slurm, only_worker, quieten
 from rnnlab.training.progress import TrainingProgress, encoding_progress
 from rnnlab.training.report import describe_task, final_table, where_it_goes
 from rnnlab.training.resume import check_epochs, check_same_corpus, check_same_vocabulary, tell_edited
@@ -225,7 +225,7 @@ def assemble_trainer(
             "default_root_dir": str(folder.path),
             "callbacks": callbacks(config, task, folder, clock, stop or StopCleanly(folder)),
             "logger": loggers(config, folder, done_steps),
-            "plugins": [AtomicCheckpointIO(folder)],
+            "plugins": [AtomicCheckpointIO(folder), *of_slurm()],
             "num_sanity_val_steps": 0,
         },
     )

@@ -7,18 +7,29 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 from lightning.fabric.utilities.rank_zero import _get_rank
 
 from rnnlab.atomic import remove_left_behind
-from rnnlab.errors import Diverged, RnnlabError
+from rnnlab.errors import Diverged, ProcessDied, RnnlabError
 from rnnlab.shortage import shortage
-from rnnlab.terminal import TerminalHandler
 from rnnlab.training.run_folder import RunFolder
 
 
 def is_first_process() -> bool:
     """Return whether this is the first of a run's processes, known before there is a trainer."""
     return not _get_rank()
+
+
+def of_slurm() -> list[SLURMEnvironment]:
+    """Return what tells the Trainer of SLURM, where SLURM has started this process; else nothing.
+
+    Lightning would find it itself, and with it take SIGUSR1: it saves a checkpoint in the middle of a step and
+    queues the job again, which goes on there ever after, whatever checkpoint is asked for.
+    """
+    if TorchElasticEnvironment.detect() or not SLURMEnvironment.detect():
+        return []
+    return [SLURMEnvironment(auto_requeue=False)]
 
 
 def check_free(folder: RunFolder) -> None:
@@ -61,14 +72,13 @@ def failure_noted(folder: RunFolder, kept: Callable[[], str]) -> Iterator[None]:
         kept: tells what is kept of the run, for an error that is the machine's or the numbers' and no defect.
 
     Raises:
-        RnnlabError: if the machine was short of something.
+        RnnlabError: if the machine was short of something, or another of the run's processes has died.
     """
     try:
         yield
     except Exception as error:
-        lacking = None if isinstance(error, RnnlabError) else shortage(error, folder.path) or lost(error)
-        told: Exception = error if lacking is None else RnnlabError(lacking)
-        if lacking is not None or isinstance(error, Diverged):
+        told = error if isinstance(error, RnnlabError) else of_the_machine(error, folder) or error
+        if told is not error or isinstance(error, Diverged):
             told = type(told)(f"{told}\n{kept()}")
         if is_first_process():
             folder.fail(str(told) if isinstance(told, RnnlabError) else f"{type(told).__name__}: {told}")
@@ -81,24 +91,24 @@ LOST = re.compile(r"Connection (closed|reset) by peer|[Rr]emote process exited|G
 """What the processes' ways to talk to one another, Gloo and NCCL, say when one of them is gone."""
 
 
-def lost(error: Exception) -> str | None:
-    """Return the sentence about a process that died beside this one; None where that is not the error."""
-    if not isinstance(error, RuntimeError) or LOST.search(str(error)) is None:
-        return None
-    return (
-        "Another process of this run has died, and without it this one can't go on. What ended it is said "
-        "above, or in the system's log: most often a lack of memory."
-    )
+def of_the_machine(error: Exception, folder: RunFolder) -> RnnlabError | None:
+    """Return what is to be told where memory, disk or another process failed; None where that is not the error."""
+    if isinstance(error, RuntimeError) and LOST.search(str(error)):
+        return ProcessDied(
+            "Another process of this run has died, and without it this one can't go on. What ended it is said "
+            "above, or in the system's log: most often a lack of memory."
+        )
+    lacking = shortage(error, folder.path)
+    return None if lacking is None else RnnlabError(lacking)
 
 
 def quieten() -> None:
     """Silence what Lightning, and a run's other processes, say on every run; warnings and errors stay."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    if not is_first_process():  # the first says the same; each has a log file of its own
+    if not is_first_process():  # the first says the same
         for handler in logging.getLogger().handlers:
-            if isinstance(handler, TerminalHandler):
-                handler.setLevel(logging.WARNING)
+            handler.setLevel(logging.WARNING)
     # Metrics are reduced over all processes by torchmetrics already.
     warnings.filterwarnings("ignore", message=".*It is recommended to use `self.log.*sync_dist=True.*")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
