@@ -46,12 +46,32 @@ def test_every_document_comes_once_in_equally_many_steps_within_the_limits(
     counted = [document for batch in batches for document in batch.documents[batch.valid]]
     assert sorted(counted) == list(range(len(lengths)))
     fillers = sum(int((~batch.valid).sum()) for batch in batches)
-    assert fillers == 0 or len(lengths) < len(batches)
+    assert fillers < processes or len(lengths) < len(batches)
     for documents, _ in batches:
         size, longest = len(documents), max(lengths[document] for document in documents)
         assert size >= 1
         assert batch_size is None or size <= batch_size
         assert max_tokens is None or size * longest <= max_tokens or size == 1
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    lengths=st.lists(st.integers(1, 30), min_size=1, max_size=200),
+    batch_size=st.integers(1, 8),
+    processes=st.integers(2, 4),
+    shuffle=st.booleans(),
+)
+def test_a_step_of_several_processes_has_the_documents_of_one_with_their_batches_together(
+    lengths: list[int], batch_size: int, processes: int, shuffle: bool
+) -> None:
+    one = BucketedBatches(lengths, batch_size * processes, shuffle=shuffle).batches(2)
+    plans = [
+        BucketedBatches(lengths, batch_size, shuffle=shuffle, rank=rank, processes=processes).batches(2)
+        for rank in range(processes)
+    ]
+    steps = zip(*plans, strict=True)
+    together = [[number for part in step for number in part.documents[part.valid].tolist()] for step in steps]
+    assert together == [batch.documents.tolist() for batch in one]
 
 
 @pytest.mark.smoke

@@ -73,7 +73,8 @@ def test_it_teaches_the_encoder_and_predicts_by_the_vectors_that_are_read() -> N
     assert isinstance(task.language_loss, LanguageLoss)
     assert task.language_loss.decoder.weight is task.embedding.weight
     parts = task.read(task.embedding(batch().inputs), LENGTHS)
-    task.language_loss(parts, batch().inputs, batch().valid).backward()
+    total, count = task.language_loss(parts, batch().inputs, batch().valid)
+    (total / count).backward()
     assert all(parameter.grad is not None for parameter in task.encoder.parameters())
     own = classifier(language_loss={"weight": 1.0, "tie_weights": False})
     assert own.language_loss is not None

@@ -1,8 +1,8 @@
 """SLURM's commands on one machine: what sbatch is given runs here, in real processes.
 
-Given as ``cluster_commands.py sbatch ...``, and so srun, sacct, scontrol and scancel; what it keeps lies in the folder
-that STAND_IN_CLUSTER names. There a job is a folder: ``state``, ``environment``, the processes of its ``tasks``,
-and ``requeue`` where it is to start again.
+Given as ``cluster_commands.py sbatch ...``, and so srun, sacct, scontrol and scancel; what it keeps lies in
+the folder that STAND_IN_CLUSTER names. There a job is a folder: ``state``, the numbers of its ``tasks``, and
+``requeue`` where it is to start again.
 """
 
 import json
@@ -59,7 +59,11 @@ def run(script: str, name: str, flags_text: str) -> None:
         output = Path(flags["output"].replace("%A", number).replace("%a", index).replace("%j", name))
         with output.open("a") as told:
             status = subprocess.run(
-                ["bash", script], env={**os.environ, **given, **counted}, stdout=told, stderr=told, check=False
+                ["bash", script],
+                env={**os.environ, **given, **counted},
+                stdout=told,
+                stderr=told,
+                check=False,
             ).returncode
         restarts += 1
     (job / "state").write_text("FAILED" if status else "COMPLETED")

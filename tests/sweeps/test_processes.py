@@ -92,7 +92,7 @@ def test_what_a_killed_invocation_leaves_is_taken_over_by_the_other(commanded: C
     assert "seed=1 resumed" in commanded.noted()
 
 
-@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "ray"])
 def test_a_process_that_dies_takes_no_other_job_with_it(launcher: str, commanded: Commanded) -> None:
     pytest.importorskip(f"hydra_plugins.hydra_{launcher.split('_')[0]}_launcher")
     words = [f"hydra/launcher={launcher}", "seed=1,14,13,2", "trainer.max_epochs=2", "sweep.at_once=4"]
@@ -103,10 +103,15 @@ def test_a_process_that_dies_takes_no_other_job_with_it(launcher: str, commanded
     assert "1 of 4 jobs failed" in told
 
 
-def test_ctrl_c_stops_the_jobs_of_other_processes(commanded: Commanded, held: Path) -> None:
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+@pytest.mark.parametrize(
+    ("launcher", "limit"), [("joblib", "hydra.launcher.n_jobs=2"), ("ray", "sweep.at_once=2")]
+)
+def test_ctrl_c_stops_the_jobs_of_other_processes(
+    launcher: str, limit: str, commanded: Commanded, held: Path
+) -> None:
+    pytest.importorskip(f"hydra_plugins.hydra_{launcher}_launcher")
     held.write_text("seed=1\nseed=2")
-    words = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=1,2,3,4", "trainer.max_epochs=2"]
+    words = [f"hydra/launcher={launcher}", limit, "seed=1,2,3,4", "trainer.max_epochs=2"]
     sweep = commanded.start(*words)
     wait_for(lambda: {"seed=1 held", "seed=2 held"} <= set(commanded.noted()))
     sweep.send_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Sweeps whose jobs SLURM runs, each in two processes; the cluster's commands are stand-ins, the processes real."""
+"""Sweeps whose jobs SLURM runs in two processes each: its commands are stand-ins, the processes real."""
 
 import json
 import os
@@ -86,7 +86,9 @@ def cluster(tmp_path: Path) -> Any:
     commands.mkdir()
     place.mkdir()
     for name in ("sbatch", "srun", "sacct", "scontrol", "scancel"):
-        (commands / name).write_text(f'#!/bin/sh\nexec {sys.executable} {cluster_commands.__file__} {name} "$@"\n')
+        (commands / name).write_text(
+            f'#!/bin/sh\nexec {sys.executable} {cluster_commands.__file__} {name} "$@"\n'
+        )
         (commands / name).chmod(0o755)
     path = f"{commands}{os.pathsep}{os.environ['PATH']}"
     found = Cluster(

@@ -10,8 +10,10 @@ import torch
 
 from rnnlab.errors import ConfigError
 from rnnlab.files.checkpoint_file import read_checkpoint
+from rnnlab.processors import processors
 from rnnlab.tasks.sentiment.metrics import MeanAUROC
 from rnnlab.training.fit import fit
+from rnnlab.training.hardware import check_devices
 from rnnlab.training.run_folder import RunFolder
 
 Compose = Callable[..., dict[str, Any]]
@@ -84,3 +86,10 @@ def test_a_class_that_does_not_occur_counts_for_nothing() -> None:
     auroc.reset()
     auroc.update(torch.full((2, 4), 0.25), torch.tensor([1, 1]))
     assert math.isnan(float(auroc.compute()))
+
+
+def test_more_processes_than_processors_are_asked_for_twice() -> None:
+    many = {"accelerator": "cpu", "devices": processors() + 1}
+    with pytest.raises(ConfigError, match=r"\+trainer\.strategy=ddp"):
+        check_devices(many)
+    check_devices({**many, "strategy": "ddp"})

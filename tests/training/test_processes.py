@@ -1,4 +1,4 @@
-"""Two processes train as one does with their batches together, and one that dies ends the other."""
+"""Several processes train as one does with their batches together, and one that dies ends the others."""
 
 import json
 import os
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 TRAIN = CONF.parent / "scripts" / "train.py"
 QUIET = ["trainer=cpu", "logger=none", "baselines=false", "scheduler=none", "trainer.max_epochs=2"]
 FEW = ["batches.validation=64", "batches.test=64"]
+ASKED_TWICE = ["+trainer.strategy=ddp"]  # four processes on a machine of two processors
 SMALL = ["model.hidden_size=8", "model.backend=torch"]
 TASKS = {
     "sentiment": [
@@ -30,6 +31,14 @@ TASKS = {
         *("task.embedding_size=8", "task.output_dropout=0", "task.input_dropout=0"),
     ],
     "memory": ["task=memory", "data=adding", "data.distance=10", "batches.train=256", *FEW],
+    "forecasting": [
+        *("task=forecasting", "data=made_series", "data.corpus.towns=2", "data.corpus.steps=400"),
+        *("data.look_back=24", "data.horizon=6", "task.dropout=0"),
+    ],
+    "speech": [
+        *("task=speech", "data=touch_tones", "data.corpus.train=64", "data.corpus.validation=16"),
+        *("data.corpus.test=16", "task.dropout=0"),
+    ],
 }
 
 
@@ -51,7 +60,7 @@ def start(place: Path, task: str, name: str, *words: str) -> "subprocess.Popen[s
 
 def metrics_of(place: Path, task: str, devices: int, batch_size: int) -> dict[str, Any]:
     name = f"{task}-{devices}"
-    sizes = [f"batches.batch_size={batch_size}", f"trainer.devices={devices}"]
+    sizes = [f"batches.batch_size={batch_size}", f"trainer.devices={devices}", *(devices > 1) * ASKED_TWICE]
     if task == "language_model":
         sizes.append(f"batches.evaluation_batch_size={batch_size}")
     run = start(place, task, name, *sizes)
@@ -62,13 +71,16 @@ def metrics_of(place: Path, task: str, devices: int, batch_size: int) -> dict[st
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_two_processes_reach_what_one_does(task: str, place: Path) -> None:
+def test_several_processes_reach_what_one_does(task: str, place: Path) -> None:
     batch = 64 if task == "sentiment" else 16  # all documents are in one pool, and so in the same steps
-    one, two = metrics_of(place, task, 1, batch), metrics_of(place, task, 2, batch // 2)
-    for split in ("validation", "test"):
-        assert set(one[split]) == set(two[split])
-        for name, value in one[split].items():
-            assert two[split][name] == pytest.approx(value, abs=1e-5, rel=1e-5), f"{split}/{name}"
+    one = metrics_of(place, task, 1, batch)
+    for devices in (2, 4):
+        several = metrics_of(place, task, devices, batch // devices)
+        for split in ("validation", "test"):
+            assert set(one[split]) == set(several[split])
+            for name, value in one[split].items():
+                told = f"{devices} processes: {split}/{name}"
+                assert several[split][name] == pytest.approx(value, abs=1e-5, rel=1e-5), told
 
 
 def wait_for(holds: Callable[[], bool]) -> None:

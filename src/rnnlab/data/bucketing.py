@@ -131,7 +131,7 @@ class BucketedBatches:
 
     def _dealt(self, batches: list[Documents]) -> list[list[PlannedBatch]]:
         """Bring ``batches`` to the epoch's number and group neighbours, one for each process."""
-        divided = _divided(batches, self._total)
+        divided = batches if self._max_tokens is None else _divided(batches, self._total)
         planned = [PlannedBatch(batch, np.ones(len(batch), dtype=np.bool_)) for batch in divided]
         filler = PlannedBatch(divided[0][:1], np.zeros(1, dtype=np.bool_))
         planned += [filler] * (self._total - len(planned))
@@ -143,14 +143,25 @@ class BucketedBatches:
 
     def _cut(self, documents: Documents) -> list[Documents]:
         """Cut documents, longest first, into batches within both limits."""
+        if self._max_tokens is None:
+            return self._cut_by_number(documents)
         batches, start = [], 0
         while start < len(documents):
-            count = len(documents) if self._batch_size is None else self._batch_size
-            if self._max_tokens is not None:
-                count = min(count, max(1, self._max_tokens // int(self._lengths[documents[start]])))
+            count = max(1, self._max_tokens // int(self._lengths[documents[start]]))
+            if self._batch_size is not None:
+                count = min(count, self._batch_size)
             batches.append(documents[start : start + count])
             start += count
         return batches
+
+    def _cut_by_number(self, documents: Documents) -> list[Documents]:
+        """Cut documents into steps, as one process would cut its larger batches, and share them."""
+        assert self._batch_size is not None
+        in_a_step = self._batch_size * self._processes
+        steps = (documents[start : start + in_a_step] for start in range(0, len(documents), in_a_step))
+        if self._processes == 1:
+            return list(steps)
+        return [part for step in steps for part in np.array_split(step, self._processes) if len(part)]
 
     def _documents_in_a_pool(self, max_padding: float) -> int:
         """Return the size of the smallest pools, in doubling steps, that pad no more than ``max_padding``."""
@@ -161,7 +172,9 @@ class BucketedBatches:
         in_a_batch = documents // len(self._cut_in_pools(order, documents))
         if self._max_tokens is None and self._batch_size is not None:
             in_a_batch = self._batch_size  # so that only the last pool has a batch that isn't full
-        pool = SMALLEST_POOL * max(1, in_a_batch)
+        pool = (
+            SMALLEST_POOL * max(1, in_a_batch) * self._processes
+        )  # as one process's of their batches together
         while (
             pool < documents and padding_share(self._cut_in_pools(order, pool), self._lengths) > max_padding
         ):

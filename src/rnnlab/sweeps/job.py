@@ -277,9 +277,9 @@ class SweepJob:
         Raises:
             ProcessDied: if another of its processes did.
         """
-        leads = ranks is None or ranks.is_first
+        leader = ranks if ranks is not None and not ranks.is_first else None
         try:
-            return self.done(config, folder, ranks) if leads else self.followed(config, folder, ranks)
+            return self.followed(config, folder, leader) if leader else self.done(config, folder, ranks)
         except Pruned:
             return Outcome("pruned")
         except ProcessDied:  # the launcher tries again, as if this one had died
@@ -291,7 +291,7 @@ class SweepJob:
         except Exception as error:
             why = f"{type(error).__name__}: {error}"
             log.exception("A defect of rnnlab or of code that it was given ended %s.", folder.path.name)
-        if leads:
+        if leader is None:
             folder.fail(why)
         return Outcome("failed", why)
 
@@ -310,7 +310,7 @@ class SweepJob:
             log.info("%s starts.", self.called(folder.path.name))
             clear(folder)
         if ranks is not None:
-            ranks.tell(what.do)
+            ranks.tell("resume" if what.do == "resume" else "start")
         with linked(self.trial):
             self.work(config)
         return Outcome("finished")

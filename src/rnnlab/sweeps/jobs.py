@@ -127,12 +127,12 @@ def check_processes(trainer: Mapping[str, Any], launcher: Mapping[str, Any]) -> 
             continue
         if is_slurm:
             raise ConfigError(
-                f"trainer.{key}={asked}, hydra.launcher.{name}={started}: SLURM starts a process for each of a "
-                f"job's devices. Give both the same number."
+                f"trainer.{key}={asked}, hydra.launcher.{name}={started}: SLURM starts a process for each "
+                f"of a job's devices. Give both the same number."
             )
         raise ConfigError(
-            f"trainer.{key}={asked}: a sweep's jobs take one device each, but on SLURM. Start the runs one by "
-            "one, or take trainer.devices=1 and several jobs at once (hydra/launcher=joblib)."
+            f"trainer.{key}={asked}: a sweep's jobs take one device each, but on SLURM. Start the runs one "
+            "by one, or take trainer.devices=1 and several jobs at once (hydra/launcher=joblib)."
         )
 
 

@@ -135,7 +135,10 @@ class HydraSide:
             run: Run = partial(self.processes.launch, self.context, self.config, task)
         else:
             take_defaults(self.config)
-            run = Plugins.instance().instantiate_launcher(self.context, task, self.config).launch
+            launcher = Plugins.instance().instantiate_launcher(self.context, task, self.config)
+            if hasattr(launcher, "ray_cfg"):
+                start_ray_once(launcher.ray_cfg.init)
+            run = launcher.launch
 
         def launch(jobs: Sequence[Job]) -> Sequence[Any]:
             words = [[*job.words, f"hydra.sweep.subdir={in_quotes(job.name)}"] for job in jobs]
@@ -192,6 +195,22 @@ class Processes:
         """End the processes, which are idle."""
         while self.idle:
             self.idle.pop().shutdown()
+
+
+STORE = 75 * 2**20
+"""Bytes of Ray's store of objects, which here are configurations: what its launcher takes, too."""
+
+
+def start_ray_once(settings: DictConfig) -> None:
+    """Start Ray, or find its cluster, once: its launcher would in the threads of several jobs at a time.
+
+    Args:
+        settings: what the launcher gives ``ray.init``.
+    """
+    from hydra_plugins.hydra_ray_launcher._launcher_util import start_ray
+
+    settings.setdefault("object_store_memory", STORE)
+    start_ray(settings)
 
 
 def take_defaults(config: DictConfig) -> None:

@@ -1,4 +1,4 @@
-"""The processes that SLURM starts for a job of several devices: the first decides, the others do as it does."""
+"""The processes that SLURM starts for a job of several devices: the first decides, the others follow."""
 
 import os
 import time
@@ -22,8 +22,8 @@ class Ranks:
     Attributes:
         rank: of this one, from 0.
         file: in which the first writes what is done about the job. It lies in the folder of the invocation
-            that launched the job, which goes when that invocation is dead, and is named by SLURM's job and how
-            often that was started: what was decided before it was requeued does not count.
+            that launched the job, which goes when that invocation is dead, and is named by SLURM's job and
+            how often that was started: what was decided before it was requeued does not count.
     """
 
     rank: int

@@ -248,6 +248,20 @@ class Task(lightning.LightningModule):
         sequences, steps = batch.inputs.shape[:2]
         return int(sequences * steps)
 
+    def step_mean(self, total: Tensor, count: Tensor) -> Tensor:
+        """Return a step's mean loss, from which several processes' gradients come out as one's would.
+
+        They are averaged, and the mean of means is not the mean where one process has fewer documents.
+
+        Args:
+            total: the sum of this process's losses.
+            count: of the documents, values or tokens that they are of.
+        """
+        processes = 1 if self._trainer is None else self.trainer.world_size
+        if processes > 1:
+            count = self.trainer.strategy.reduce(count.detach().to(total.dtype, copy=True), reduce_op="mean")
+        return total / count.clamp(min=1 / processes)
+
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the parameter groups for the optimizer: weight decay spares the biases."""
         return decayed_apart(self)

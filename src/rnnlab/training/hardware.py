@@ -84,10 +84,11 @@ def check_devices(trainer: Mapping[str, Any]) -> None:
         )
     devices, there = trainer.get("devices", 1), processors()
     count = int(devices) if str(devices).isdecimal() and len(str(devices)) < 10 else 1
-    if accelerator_of(trainer["accelerator"]) == "cpu" and count > there:
+    if accelerator_of(trainer["accelerator"]) == "cpu" and count > there and "strategy" not in trainer:
         raise ConfigError(
             f"trainer.devices={devices}: on a CPU each device is a process of its own, and there are "
-            f"{there} processors here. One process uses them all: trainer.devices=1."
+            f"{there} processors here. One process uses them all: trainer.devices=1. To have so many all the "
+            "same: +trainer.strategy=ddp."
         )
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.fabric.utilities.rank_zero import _get_rank
 
 from rnnlab.atomic import remove_left_behind
@@ -24,8 +25,8 @@ def is_first_process() -> bool:
 def of_slurm() -> list[SLURMEnvironment]:
     """Return what tells the Trainer of SLURM, where SLURM has started this process; else nothing.
 
-    Lightning would find it itself, and with it take SIGUSR1: it saves a checkpoint in the middle of a step and
-    queues the job again, which goes on there ever after, whatever checkpoint is asked for.
+    Lightning would find it itself, and with it take SIGUSR1: it saves a checkpoint in the middle of a step
+    and queues the job again, which goes on there ever after, whatever checkpoint is asked for.
     """
     if TorchElasticEnvironment.detect() or not SLURMEnvironment.detect():
         return []
@@ -92,11 +93,11 @@ LOST = re.compile(r"Connection (closed|reset) by peer|[Rr]emote process exited|G
 
 
 def of_the_machine(error: Exception, folder: RunFolder) -> RnnlabError | None:
-    """Return what is to be told where memory, disk or another process failed; None where that is not the error."""
+    """Return what is told where memory, disk or another process failed; None where that is not the error."""
     if isinstance(error, RuntimeError) and LOST.search(str(error)):
         return ProcessDied(
-            "Another process of this run has died, and without it this one can't go on. What ended it is said "
-            "above, or in the system's log: most often a lack of memory."
+            "Another process of this run has died, and without it this one can't go on. What ended it is "
+            "said above, or in the system's log: most often a lack of memory."
         )
     lacking = shortage(error, folder.path)
     return None if lacking is None else RnnlabError(lacking)

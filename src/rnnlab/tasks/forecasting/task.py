@@ -244,6 +244,8 @@ class Forecaster(Task):
     def following(self, tracker: Tracker, windows: Windows, batch: WindowBatch, parameters: Tensor) -> Tensor:
         """Return the quantiles of windows ``(batch, horizon, targets, levels)`` as a tracker moves them.
 
+        Of several processes each follows the windows of all, in the order in which one would.
+
         Args:
             tracker: has seen the windows before.
             windows: of which the batch is a part, each later than those before it.
@@ -252,10 +254,14 @@ class Forecaster(Task):
         """
         quantiles = self.raw_quantiles(parameters, batch.units)
         assert quantiles is not None
-        series, origins = windows.places(batch.windows.cpu().numpy())
-        parts = [part.cpu().numpy() for part in (quantiles.double(), batch.targets, batch.valid)]
-        moved = [tracker.follow(*window) for window in zip(series, origins, *parts, strict=True)]
-        found = torch.from_numpy(np.stack(moved)).to(parameters)
+        parts = (batch.windows, quantiles.double(), batch.targets, batch.valid)
+        own = tuple(part.cpu().numpy() for part in parts)
+        moved = []
+        for numbers, *rest in [own] if self._trainer is None else gathered(own, self.trainer):
+            rows = zip(*windows.places(numbers), *rest, strict=True)
+            moved.append(np.stack([tracker.follow(*window) for window in rows]))
+        rank = 0 if self._trainer is None else self.trainer.global_rank
+        found = torch.from_numpy(moved[rank]).to(parameters)
         return found.clamp(min=0) if self.network.loss.counts else found
 
     def raw_quantiles(self, parameters: Tensor, units: Tensor) -> Tensor | None:
@@ -281,7 +287,7 @@ class Forecaster(Task):
         """Return the mean loss of all values that count."""
         total, count = self.losses(self(batch.inputs, batch.ahead, batch.targets), batch)
         self.train_loss.update(total.detach(), count)
-        return total / count.clamp(min=1)
+        return self.step_mean(total, count)
 
     def validation_step(self, batch: WindowBatch, batch_index: int) -> dict[str, Any]:
         """Count the batch into the validation scores; return what was forecast."""

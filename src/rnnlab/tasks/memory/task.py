@@ -119,4 +119,4 @@ class MemoryTask(MeansTask):
             hits = self.hits(answers, batch.targets) * valid
             self.scores(stage)["loss"].update(losses.detach().sum(), total)
             self.scores(stage)["accuracy"].update(hits.sum(), total)
-        return losses.sum() / valid.sum().clamp(min=1)
+        return self.step_mean(losses.sum(), total)

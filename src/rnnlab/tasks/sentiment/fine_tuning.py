@@ -207,8 +207,8 @@ class LanguageLoss(nn.Module):
             cutoffs=cutoffs,
         )
 
-    def forward(self, parts: list[ReadDocuments], tokens: Tensor, valid: Tensor) -> Tensor:
-        """Return the loss ``()`` in nats a token.
+    def forward(self, parts: list[ReadDocuments], tokens: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sum of the losses ``()`` in nats, and of how many tokens.
 
         Args:
             parts: the batch as it was read.
@@ -226,7 +226,7 @@ class LanguageLoss(nn.Module):
             losses = self.decoder.losses(part.outputs.flatten(0, 1), targets)
             totals.append((losses * kept).sum())
             numbers.append(kept.sum())
-        return torch.stack(totals).sum() / torch.stack(numbers).sum().clamp(min=1)
+        return torch.stack(totals).sum(), torch.stack(numbers).sum()
 
 
 def following(tokens: Tensor, lengths: Tensor) -> Tensor:

@@ -300,17 +300,18 @@ class SentimentClassifier(FineTunedTask):
         parts = self.read(self.embedding(tokens), batch.lengths)
         logits = self.logits_of(parts)
         documents = batch.valid.sum()
-        # A filler document's loss is zero; dividing by all documents keeps the step's scale on every rank.
         losses = self.training_losses_of(logits, batch.targets)
         if self.class_weights is not None and self.exclusive:
             losses = losses * self.class_weights[batch.targets]
         total = (losses * batch.valid).sum()
-        loss = total / documents.clamp(min=1)
+        loss = self.step_mean(total, documents)
         with torch.no_grad():
             self.train_loss.update(total, documents)
             self.train_accuracy.update((self.right(logits, batch.targets) * batch.valid).sum(), documents)
         if self.language_loss is not None:
-            loss = loss + self.language_weight * self.language_loss(parts, tokens, batch.valid)
+            loss = loss + self.language_weight * self.step_mean(
+                *self.language_loss(parts, tokens, batch.valid)
+            )
         return loss
 
     def right(self, logits: Tensor, labels: Tensor) -> Tensor:

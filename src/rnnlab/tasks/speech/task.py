@@ -164,7 +164,7 @@ class SpeechRecognizer(MeansTask):
         losses = self.losses_of(self(batch.inputs, batch.lengths), batch) * batch.valid
         units = (beside(batch.target_lengths, batch.valid) * batch.valid).sum()
         self.scores("train")["loss"].update(losses.detach().sum(), units)
-        return losses.sum() / units.clamp(min=1)
+        return self.step_mean(losses.sum(), units)
 
     def validation_step(self, batch: SpeechBatch, batch_index: int) -> dict[str, Any]:
         """Count the batch into the validation scores; return what is ``told`` of its recordings."""
