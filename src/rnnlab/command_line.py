@@ -72,7 +72,7 @@ def run_hydra(
     mistakes: list[BaseException] = []
 
     def main() -> None:
-        sys.argv[1:] = with_runs_quoted(sys.argv[1:])
+        sys.argv[1:] = sweep_flag_first(with_runs_quoted(sys.argv[1:]))
         check_added(sys.argv[1:])
         job = hydra_job(work, mistakes)
         hydra.main(config_path=str(conf), config_name=config_name, version_base="1.3")(job)()
@@ -80,6 +80,15 @@ def run_hydra(
             raise error
 
     exit_by(main, explain=lambda error: explained(error, conf, config_name), only_shows=False)
+
+
+def sweep_flag_first(words: Sequence[str]) -> list[str]:
+    """Return a command's words with ``-m`` at the beginning: between overrides Hydra does not know it.
+
+    >>> sweep_flag_first(["model=gru", "-m", "seed=1,2"])
+    ['-m', 'model=gru', 'seed=1,2']
+    """
+    return sorted(words, key=lambda word: word not in ("-m", "--multirun"))
 
 
 def hydra_job(

@@ -275,3 +275,8 @@ def test_one_fold_is_no_more_jobs_than_asked_for(commanded: Commanded) -> None:
 def test_a_search_does_not_choose_among_folds(commanded: Commanded, capsys: Output) -> None:
     assert commanded.run("sweep=optuna", "folds=3", "optimizer.lr=interval(0.001,0.1)") == 2
     assert "Search with fold=1" in capsys.readouterr().err
+
+
+def test_the_flag_of_a_sweep_may_stand_among_its_words(commanded: Commanded) -> None:
+    assert commanded.run("seed=1,2", "-m", "trainer.max_epochs=1", many=False) == 0
+    assert commanded.jobs() == ["seed=1", "seed=2"]
