@@ -94,14 +94,14 @@ def test_a_gated_unit_stands_behind_the_layer() -> None:
     torch.testing.assert_close(encoder(inputs)[0], moved[..., :4] * torch.sigmoid(moved[..., 4:]))
 
 
-@pytest.mark.parametrize("width", [4, 6])
+@pytest.mark.parametrize("width", [8, 12])
 def test_it_is_the_sum_of_layers_of_normalised_inputs(width: int) -> None:
-    encoder = RecurrentEncoder(width, "gru", 4, 2, norm="layer", residual=True)
+    encoder = RecurrentEncoder(width, "gru", 8, 2, norm="layer", residual=True)
     with torch.no_grad():
         for norm in encoder.blocks.norms:
             norm.bias.normal_()
     inputs = torch.randn(3, 5, width)
-    layers = [RecurrentEncoder(size, "gru", 4) for size in (width, 4)]
+    layers = [RecurrentEncoder(size, "gru", 8) for size in (width, 8)]
     for number, layer in enumerate(layers):
         layer.load_plain_state_dict(
             {
@@ -110,7 +110,7 @@ def test_it_is_the_sum_of_layers_of_normalised_inputs(width: int) -> None:
                 if name.endswith(f"_l{number}")
             }
         )
-    first = layers[0](encoder.blocks.norms[0](inputs))[0] + (inputs if width == 4 else 0)
+    first = layers[0](encoder.blocks.norms[0](inputs))[0] + (inputs if width == 8 else 0)
     second = layers[1](encoder.blocks.norms[1](first))[0] + first
     torch.testing.assert_close(encoder(inputs)[0], encoder.blocks.norms[2](second))
 
@@ -139,6 +139,14 @@ def test_dropout_spares_the_sum_below_and_the_last_layer() -> None:
     torch.testing.assert_close(encoder(inputs)[0], first + top(first)[0])
 
 
+@pytest.mark.parametrize("norm", ["layer", "rms"])
+def test_two_numbers_keep_their_sizes(norm: str) -> None:
+    encoder = RecurrentEncoder(2, "gru", 8, norm=norm)
+    inputs = torch.randn(3, 5, 2)
+    assert (encoder(inputs)[0] - encoder(2 * inputs)[0]).abs().max() > 1e-3
+    assert [name for name, _ in encoder.blocks.named_parameters()][0].startswith("norms.1")
+
+
 def test_without_them_nothing_is_added_to_a_checkpoint() -> None:
     plain = RecurrentEncoder(4, "lstm", 4, 2)
     assert plain.blocks.are_bare
@@ -146,7 +154,7 @@ def test_without_them_nothing_is_added_to_a_checkpoint() -> None:
 
 
 def test_a_norm_is_tuned_with_the_layer_that_it_stands_on() -> None:
-    encoder = RecurrentEncoder(4, "lstm", 4, 3, norm="rms", gated=True)
+    encoder = RecurrentEncoder(8, "lstm", 4, 3, norm="rms", gated=True)
     numbers = [layer_number(name) for name, _ in encoder.named_parameters() if name.startswith("blocks")]
     assert numbers == [0, 0, 1, 2, 0, 1, 2]
 

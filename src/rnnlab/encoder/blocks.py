@@ -21,6 +21,8 @@ from rnnlab.encoder.trace import fine
 from rnnlab.errors import ConfigError, nearest
 
 EPSILON = 1e-5
+NARROW = 8
+"""Inputs of fewer features are not normalised: of two numbers nothing is left but which is the larger."""
 
 Change = Callable[[Tensor], Tensor]
 
@@ -48,7 +50,8 @@ class Blocks(nn.Module):
 
     Args:
         widths: of the inputs, and of each layer's outputs.
-        norm: of each layer's inputs and of the last outputs: "none", "layer" or "rms".
+        norm: of each layer's inputs, but for those of the first where they are narrow, and of the last
+            outputs: "none", "layer" or "rms".
         residual: whether a layer's inputs are added to its outputs.
         gated: whether a gated linear unit stands behind each layer.
 
@@ -67,6 +70,8 @@ class Blocks(nn.Module):
             )
         made = NORMS[norm]
         self.norms = nn.ModuleList() if made is None else nn.ModuleList(map(made, widths))
+        if self.norms and widths[0] < NARROW:
+            self.norms[0] = nn.Identity()
         self.units = nn.ModuleList(map(GatedUnit, widths[1:])) if gated else nn.ModuleList()
         self.residual = residual
 
