@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from rnnlab.encoder.recurrent import RecurrentEncoder
 from tests.kernels.layers import KINDS, all_of, case_of, scans_of
 
 LENGTHS = [40, 3, 25, 40, 18, 31, 2, 40, 9, 14, 40, 22, 35, 1, 40, 28, 6, 40, 12, 33] * 2
@@ -80,3 +81,24 @@ def _scanned(kind: str, case: object, rows: list[int]) -> list[torch.Tensor]:
     if torch.is_grad_enabled():
         results += torch.autograd.grad(outputs, inputs, slope)
     return results
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_gradients_that_vanish_are_zero_at_last_and_nobody_elses_are(count: int) -> None:
+    torch.manual_seed(0)
+    encoder = RecurrentEncoder(3, "rnn", 4, backend="fused")
+    with torch.no_grad():
+        for weight in encoder.parameters():
+            weight.mul_(0.1)
+    slow = RecurrentEncoder(3, "rnn", 4, backend="torch")
+    slow.load_state_dict(encoder.state_dict())
+    smallest = torch.finfo(torch.float32).tiny
+    slopes = []
+    torch.set_num_threads(count)
+    for network in (encoder, slow):
+        inputs = torch.randn(40, 300, 3, requires_grad=True)
+        network(inputs)[0][:, -1].sum().backward()
+        assert inputs.grad is not None
+        slopes.append(inputs.grad.abs())
+    assert not ((slopes[0] > 0) & (slopes[0] < smallest)).any()
+    assert ((slopes[1] > 0) & (slopes[1] < smallest)).any()  # and PyTorch goes on as before

@@ -11,7 +11,7 @@ from torch.optim import SGD
 from torch.utils.data import DataLoader
 
 from rnnlab.tasks.task import Task
-from rnnlab.training.overhead import STEP_HOOKS, leave_out_empty_hooks
+from rnnlab.training.overhead import STEP_HOOKS, leave_out_empty_hooks, tiny_as_zero
 
 
 class Counts(Callback):
@@ -82,3 +82,14 @@ def test_text_set_the_quick_way_is_set_and_modules_stay_modules() -> None:
     assert not list(task.parameters())
     task.word = nn.Linear(1, 2)  # type: ignore[assignment]
     assert [name for name, _ in task.named_children()] == ["word"]
+
+
+def test_tiny_numbers_are_zero_in_a_training_alone() -> None:
+    tiny = torch.tensor(1e-40)
+    assert tiny * 1 > 0
+    with tiny_as_zero():
+        assert tiny * 1 == 0
+        with tiny_as_zero():
+            pass
+        assert tiny * 1 == 0
+    assert tiny * 1 > 0

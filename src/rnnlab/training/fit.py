@@ -32,7 +32,7 @@ from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.keeping import KeepBest, KeepLast
 from rnnlab.training.loggers import LoggerSettings, built_entries, closing, log_result, loggers
 from rnnlab.training.origin import origin_of, tell_if_changed
-from rnnlab.training.overhead import Unprofiled, keep_freed_memory, leave_out_empty_hooks
+from rnnlab.training.overhead import Unprofiled, keep_freed_memory, leave_out_empty_hooks, tiny_as_zero
 from rnnlab.training.processes import begin, check_free, failure_noted, of_slurm, only_worker, quieten
 from rnnlab.training.progress import TrainingProgress, encoding_progress
 from rnnlab.training.report import describe_task, final_table, where_it_goes
@@ -79,7 +79,7 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
             tell_if_changed(folder, config)
         return folder.metrics()
     stop = StopCleanly(folder)
-    with stop.listening(), ExitStack() as held:
+    with stop.listening(), tiny_as_zero(), ExitStack() as held:
         interruption.check()  # a signal that came while torch was imported
         if resuming:
             held.enter_context(only_worker(folder))
