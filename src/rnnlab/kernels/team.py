@@ -74,7 +74,7 @@ def claim(typing_context, counter, amount):  # type: ignore[no-untyped-def]
 
 
 def _team_call(work: Any) -> Any:
-    """Return the call that has ``work`` done, by this thread or a team; it returns how many threads failed."""
+    """Return the call that has ``work`` done, by this thread or a team; it returns how many failed."""
 
     @intrinsic
     def call(typing_context, team, threads, arguments):  # type: ignore[no-untyped-def]
@@ -125,7 +125,7 @@ def _member(context: Any, builder: Any, shared: Any, overload: Any, called: Any)
 
 @contextmanager
 def _flushing(builder: Any) -> Iterator[None]:
-    """Have what is written within take numbers below the normal ones for zero, where the processor is x86's."""
+    """Have what is written within take numbers below the normal ones for zero, on x86."""
     if not _IS_X86:
         yield
         return
