@@ -125,13 +125,14 @@ def test_jobs_of_two_processes_are_what_two_processes_are(cluster: Cluster) -> N
 
 
 @pytest.mark.slow
-def test_a_job_that_is_warned_goes_on_where_it_was(cluster: Cluster) -> None:
+@pytest.mark.parametrize("warning", ["USR1", "USR2"])
+def test_a_job_that_is_warned_goes_on_where_it_was(warning: str, cluster: Cluster) -> None:
     words = ["trainer.max_epochs=60"]
     cluster.give("trainer.devices=2", "hydra.run.dir=alone", *words)
     sweep = cluster.start("-m", *TWO, "seed=1,2", *words)
     try:
         wait_for(lambda: bool(list(cluster.folder.glob("logs/sweeps/*/*/*/seed=1/progress.json"))), sweep)
-        cluster.signal("USR2")
+        cluster.signal(warning)
         said, _ = sweep.communicate(timeout=PATIENCE)
     finally:
         sweep.kill()

@@ -11,6 +11,7 @@ from rnnlab import interruption
 from rnnlab.interruption import Interrupted
 
 WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)
+"""What clusters warn by; submitit listens to one of them, which it asks of the cluster."""
 AFTER_ANOTHER = 5.0
 """Seconds that a process which another one has stopped waits for the warning that reaches all of them."""
 
@@ -30,20 +31,23 @@ def queued_again() -> Iterator[None]:
         yield
         return
     before = {number: signal.getsignal(number) for number in WARNINGS}
-    handlers = {number: handler for number, handler in before.items() if callable(handler)}
-    for number in handlers:
+    queue_again = next((handler for handler in before.values() if callable(handler)), None)
+    if queue_again is None:
+        yield
+        return
+    for number in WARNINGS:
         signal.signal(number, heed)
     try:
         yield
     except Interrupted as stop:
-        by = asked_too(stop.by) if handlers else stop.by
-        if by in handlers:
+        by = asked_too(stop.by)
+        if by in WARNINGS:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is queued again is told to end
-            handlers[signal.Signals(by)](by, None)
+            queue_again(by, None)
         raise
     finally:
-        for number in handlers:
-            signal.signal(number, before[number])
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def heed(number: int, frame: FrameType | None = None) -> None:
