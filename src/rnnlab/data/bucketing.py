@@ -159,8 +159,6 @@ class BucketedBatches:
         assert self._batch_size is not None
         in_a_step = self._batch_size * self._processes
         steps = (documents[start : start + in_a_step] for start in range(0, len(documents), in_a_step))
-        if self._processes == 1:
-            return list(steps)
         return [part for step in steps for part in np.array_split(step, self._processes) if len(part)]
 
     def _documents_in_a_pool(self, max_padding: float) -> int:
@@ -172,9 +170,7 @@ class BucketedBatches:
         in_a_batch = documents // len(self._cut_in_pools(order, documents))
         if self._max_tokens is None and self._batch_size is not None:
             in_a_batch = self._batch_size  # so that only the last pool has a batch that isn't full
-        pool = (
-            SMALLEST_POOL * max(1, in_a_batch) * self._processes
-        )  # as one process's of their batches together
+        pool = SMALLEST_POOL * max(1, in_a_batch) * self._processes
         while (
             pool < documents and padding_share(self._cut_in_pools(order, pool), self._lengths) > max_padding
         ):

@@ -131,12 +131,13 @@ class HydraSide:
 
     def launcher(self, task: SweepJob) -> Launch:
         """Return the launcher that the configuration names, which runs ``task`` for each job."""
-        if str(self.config.hydra.launcher._target_).endswith(".JoblibLauncher"):
+        kind = str(self.config.hydra.launcher._target_).rpartition(".")[2]
+        if kind == "JoblibLauncher":
             run: Run = partial(self.processes.launch, self.context, self.config, task)
         else:
             take_defaults(self.config)
-            launcher = Plugins.instance().instantiate_launcher(self.context, task, self.config)
-            if hasattr(launcher, "ray_cfg"):
+            launcher: Any = Plugins.instance().instantiate_launcher(self.context, task, self.config)
+            if kind == "RayLauncher":
                 start_ray_once(launcher.ray_cfg.init)
             run = launcher.launch
 

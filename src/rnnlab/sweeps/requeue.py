@@ -10,8 +10,8 @@ from types import FrameType
 from rnnlab import interruption
 from rnnlab.interruption import Interrupted
 
-WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)
-"""What clusters warn by; submitit listens to one of them, which it asks of the cluster."""
+WARNINGS = [known for known in signal.Signals if known.name in ("SIGUSR1", "SIGUSR2")]
+"""What clusters warn by; submitit listens to one of them, which it asks of the cluster. Windows has none."""
 AFTER_ANOTHER = 5.0
 """Seconds that a process which another one has stopped waits for the warning that reaches all of them."""
 

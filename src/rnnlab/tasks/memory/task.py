@@ -99,7 +99,7 @@ class MemoryTask(MeansTask):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the mean loss of the sequences that count."""
-        return self.count(batch, "train")
+        return self.step_mean(*self.count(batch, "train"))
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Count the batch into the validation scores."""
@@ -109,8 +109,8 @@ class MemoryTask(MeansTask):
         """Count the batch into the test scores."""
         self.count(batch, "test")
 
-    def count(self, batch: Batch, stage: str) -> Tensor:
-        """Add the batch to the scores of ``stage`` and return its mean loss."""
+    def count(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
+        """Add the batch to the scores of ``stage``; return the sum of its losses and their number."""
         answers = self(batch.inputs, batch.lengths)
         valid = batch.valid.to(answers.dtype)
         losses = self.losses_of(answers, batch.targets) * valid
@@ -119,4 +119,4 @@ class MemoryTask(MeansTask):
             hits = self.hits(answers, batch.targets) * valid
             self.scores(stage)["loss"].update(losses.detach().sum(), total)
             self.scores(stage)["accuracy"].update(hits.sum(), total)
-        return self.step_mean(losses.sum(), total)
+        return losses.sum(), total
