@@ -343,7 +343,7 @@ class ElementwiseCell(Cell):
     looks_back: bool = False
     """Whether the second half of what :meth:`project` gives belongs to the token read next. Its state
     ``previous`` hands it on from one window of a text to the next."""
-    fused: str | None = "rnnlab.kernels.elementwise.REAL"
+    fused: str | None = "rnnlab.kernels.elementwise_gates.REAL"
     """The dotted name of its :class:`rnnlab.kernels.elementwise.ElementwiseKernels`."""
 
     def division(self, width: int) -> int | None:

@@ -45,7 +45,7 @@ class Lru(ElementwiseCell):
     is_complex = True
     year = 2023
     colour = "#332288"
-    fused = "rnnlab.kernels.elementwise.COMPLEX"
+    fused = "rnnlab.kernels.elementwise_gates.COMPLEX"
 
     def __init__(self, r_min: float = 0.0, r_max: float = 1.0, max_phase: float = 2 * math.pi) -> None:
         if not 0 <= r_min < r_max <= 1:

@@ -30,7 +30,7 @@ class MinGru(ElementwiseCell):
     remembering_gate = "update"
     year = 2024
     colour = "#882255"
-    fused = "rnnlab.kernels.elementwise.MINGRU"
+    fused = "rnnlab.kernels.elementwise_gates.MINGRU"
 
     def terms(self, given: Tensor, weights: Weights) -> Terms:
         """Return z and ``(1 - z) * n``."""

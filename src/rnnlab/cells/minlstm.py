@@ -27,7 +27,7 @@ class MinLstm(ElementwiseCell):
     remembering_gate = "forget"
     year = 2024
     colour = "#AA4499"
-    fused = "rnnlab.kernels.elementwise.MINLSTM"
+    fused = "rnnlab.kernels.elementwise_gates.MINLSTM"
 
     def terms(self, given: Tensor, weights: Weights) -> Terms:
         """Return the shares of the past and of the candidate, the second times the candidate."""

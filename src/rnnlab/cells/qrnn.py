@@ -57,7 +57,7 @@ class Qrnn(ElementwiseCell):
     @property
     def fused(self) -> str | None:  # type: ignore[override]
         """Zoneout changes a gate between its sigmoid and its use."""
-        return "rnnlab.kernels.elementwise." + ("REAL" if self.zoneout else "QRNN")
+        return "rnnlab.kernels.elementwise_gates." + ("REAL" if self.zoneout else "QRNN")
 
     def in_training(self) -> "Qrnn":
         """Return the cell that draws what stays."""

@@ -28,6 +28,7 @@ class Sru(ElementwiseCell):
     remembering_gate = "forget"
     year = 2018
     colour = "#661100"
+    fused = "rnnlab.kernels.elementwise_gates.SRU"
 
     def terms(self, given: Tensor, weights: Weights) -> Terms:
         """Return f and ``(1 - f) * n``."""

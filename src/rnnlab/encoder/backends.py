@@ -144,7 +144,7 @@ def elementwise_module() -> Any:
 
 
 def kernels_named(name: str) -> Any:
-    """Return a kind of scan, such as ``rnnlab.kernels.elementwise.MINGRU``."""
+    """Return a kind of scan, such as ``rnnlab.kernels.elementwise_gates.MINGRU``."""
     elementwise_module()
     module, _, attribute = name.rpartition(".")
     return getattr(importlib.import_module(module), attribute)
