@@ -18,6 +18,7 @@ from rnnlab.kernels.compiler import compiled
 from rnnlab.kernels.room import room
 from rnnlab.kernels.team import claim
 from rnnlab.kernels.tile import VECTOR_BYTES, lanes_of
+from rnnlab.kernels.vectors import unowned
 
 MOST = 64 * 2**20
 """Bytes kept at most, for each type of numbers."""
@@ -48,6 +49,12 @@ def arena_for(like: Tensor) -> Arena:
         arena = arenas[name] = Arena(room(wanted, like=like.detach()).numpy(), np.zeros(1, np.int64))
     arena.used[0] = 0
     return arena
+
+
+@compiled
+def uncounted_arena(arena: Any) -> Any:
+    """Return the arena as one of which nobody counts the pieces, see ``vectors.unowned``."""
+    return Arena(unowned(arena.numbers), unowned(arena.used))
 
 
 @compiled

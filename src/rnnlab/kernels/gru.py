@@ -12,11 +12,10 @@ of a gate taken before its activation function::
 
 from typing import Any
 
-from rnnlab.kernels.compiler import compiled
+from rnnlab.kernels.compiler import compiled, compiled_apart
 from rnnlab.kernels.entry import ScanKernels, backward_kernel, forward_kernel
 from rnnlab.kernels.product import add_product, affine
-from rnnlab.kernels.rows import flat
-from rnnlab.kernels.vectors import sigmoid, tanh
+from rnnlab.kernels.vectors import flat, sigmoid, tanh
 
 RESET, UPDATE, NEW, RECALL = 0, 1, 2, 3
 PLANES, STATES = 4, 1
@@ -39,7 +38,7 @@ def step(planes: Any, states: Any, here: Any, hidden: int, panels: Any) -> None:
     _gates(flat(reset), flat(update), flat(new), flat(recall), flat(before), flat(after))
 
 
-@compiled
+@compiled_apart
 def _gates(reset: Any, update: Any, new: Any, recall: Any, before: Any, after: Any) -> None:
     """From what r, z and n are computed of, m and h to r, z, n and h', number by number."""
     for i in range(len(reset)):
@@ -73,7 +72,7 @@ def step_back(
     add_product(h_slope, recall_slope, hidden, panels.recurrent[2])
 
 
-@compiled
+@compiled_apart
 def _gates_back(
     reset: Any, update: Any, new: Any, recall: Any, before: Any,
     reset_slope: Any, update_slope: Any, new_slope: Any, recall_slope: Any, h_slope: Any,

@@ -13,11 +13,11 @@ On the way back, with d for the gradient of the loss, and d of a gate taken befo
 
 from typing import Any
 
-from rnnlab.kernels.compiler import compiled
+from rnnlab.kernels.compiler import compiled, compiled_apart
 from rnnlab.kernels.entry import ScanKernels, backward_kernel, forward_kernel
 from rnnlab.kernels.product import add_product
-from rnnlab.kernels.rows import clear, flat
-from rnnlab.kernels.vectors import sigmoid, tanh
+from rnnlab.kernels.rows import clear
+from rnnlab.kernels.vectors import flat, sigmoid, tanh
 
 INPUT, FORGET, CANDIDATE, OUTPUT = 0, 1, 2, 3
 PLANES, STATES = 4, 2
@@ -43,7 +43,7 @@ def step(planes: Any, states: Any, here: Any, hidden: int, panels: Any) -> None:
     )  # fmt: skip
 
 
-@compiled
+@compiled_apart
 def _gates(
     inlet: Any, forget: Any, candidate: Any, outlet: Any, c_before: Any, c_after: Any, h_after: Any
 ) -> None:
@@ -82,7 +82,7 @@ def step_back(
         add_product(h_slope, planes_slope[gate, slots], hidden, panels.recurrent[gate])
 
 
-@compiled
+@compiled_apart
 def _gates_back(
     inlet: Any, forget: Any, candidate: Any, outlet: Any, c_before: Any, c_after: Any,
     inlet_slope: Any, forget_slope: Any, candidate_slope: Any, outlet_slope: Any, h_slope: Any, c_slope: Any,

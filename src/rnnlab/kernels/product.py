@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from rnnlab.kernels.arena import cut_matrix
 from rnnlab.kernels.compiler import compiled
 from rnnlab.kernels.tile import TILE_VECTORS, lanes_of, padded, tile, tile_rows
+from rnnlab.kernels.vectors import unowned
 
 
 class Weights(NamedTuple):
@@ -43,6 +44,17 @@ class Panels(NamedTuple):
     recurrent: Any
     input_bias: Any
     recurrent_bias: Any
+
+
+@compiled
+def uncounted_panels(panels: Any) -> Any:
+    """Return the panels as arrays that nobody counts, see ``vectors.unowned``."""
+    return Panels(
+        unowned(panels.inputs),
+        unowned(panels.recurrent),
+        unowned(panels.input_bias),
+        unowned(panels.recurrent_bias),
+    )
 
 
 @compiled

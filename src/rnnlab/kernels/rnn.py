@@ -14,8 +14,8 @@ from typing import Any
 from rnnlab.kernels.compiler import compiled_for
 from rnnlab.kernels.entry import ScanKernels, backward_kernel, forward_kernel
 from rnnlab.kernels.product import add_product
-from rnnlab.kernels.rows import clear, flat
-from rnnlab.kernels.vectors import relu, relu_slope, tanh, tanh_slope
+from rnnlab.kernels.rows import clear
+from rnnlab.kernels.vectors import flat, relu, relu_slope, tanh, tanh_slope
 
 PLANES, STATES = 1, 1
 INPUT_PLANES = RECURRENT_PLANES = (0,)

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnlab.kernels.compiler import compiled
-from rnnlab.kernels.vectors import add_row, copy_row, place, place_in_matrix
+from rnnlab.kernels.vectors import add_row, copy_row, flat, place, place_in_matrix, unowned
 
 Integers = npt.NDArray[np.int64]
 
@@ -66,6 +66,12 @@ def _blocks(lengths: Integers) -> int:
     rows = max(8 if is_ragged else 16, -(-batch // max(32, 2 * cores)))
     wanted = max(-(-batch // rows), min((2 if is_ragged else 1) * cores, -(-batch // 4)))
     return min(batch, -(-wanted // cores) * cores) if wanted > cores else wanted
+
+
+@compiled
+def uncounted_rows(rows: Any) -> Any:
+    """Return the rows as arrays that nobody counts, see ``vectors.unowned``."""
+    return Rows(unowned(rows.order), unowned(rows.lengths), unowned(rows.blocks), unowned(rows.tokens))
 
 
 @compiled
@@ -196,12 +202,6 @@ def clear_padding(rows: Any, first: int, last: int, batch: Any) -> None:
     """Write zeros behind the ends of a block's rows of ``batch (batch, time, size)``."""
     for row in range(first, last):
         clear(batch[rows.order[row], rows.lengths[row] :])
-
-
-@compiled
-def flat(matrix: Any) -> Any:
-    """Return the numbers of ``(rows, columns)`` as one row: one long loop is faster than many short ones."""
-    return matrix.reshape(-1)
 
 
 @compiled
