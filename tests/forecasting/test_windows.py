@@ -125,3 +125,20 @@ def test_a_batch_holds_what_the_series_say() -> None:
         read = its.values[origin - LOOK_BACK : origin, :3]
         assert (batch.inputs[row, :, -3:].numpy() == ~np.isnan(read)).all()
         assert not batch.inputs[row].isnan().any()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_new_series_has_its_own_scale_and_training_s_for_what_all_share(keep: bool) -> None:
+    made = corpus(past=True)
+    features = data_of(made).features
+    new = replace(made.series[0], name="new", values=made.series[0].values * 10, static=np.array([7.0]))
+    other = replace(made.series[1], name="other", values=made.series[1].values + 5, static=np.array([-7.0]))
+    borders = [made.borders(its) for its in (new, other)]
+    alone, beside = (
+        features.of_others([new], borders[:1], keep),
+        features.of_others([new, other], borders, keep),
+    )
+    assert np.array_equal(alone.on_scale(new, 0), beside.on_scale(new, 0), equal_nan=True)
+    assert (alone.scaling.scale[0, :3] > 5 * features.scaling.scale[0, :3]).all()
+    for part in ("location", "scale"):
+        assert np.array_equal(getattr(beside.scaling, part)[1, 3:], getattr(features.scaling, part)[0, 3:])

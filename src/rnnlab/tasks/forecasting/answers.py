@@ -67,7 +67,8 @@ class Asked(NamedTuple):
 class TrainedForecaster(TrainedModel):
     """A forecaster that answers; see :class:`TrainedModel` for what it is made of.
 
-    A series of the training's name has its scale of then; any other has that of all its known values.
+    A series of the training's name has its scale of then; any other has that of all its known values. What
+    is known ahead of time, or the same in all rows of a series, is on the scale of training in either.
     """
 
     task: Forecaster

@@ -102,6 +102,9 @@ class Features:
     def of_others(self, series: Sequence[Series], borders: Sequence[Borders], keep: bool) -> "Features":
         """Return the features of other series: known ones keep their scale, others get that of their own.
 
+        What all series share, as the covariates known ahead of time, keeps its scale in either case: so no
+        series' forecast depends on which others it is asked with.
+
         Args:
             series: the others.
             borders: of each; what lies before ``train`` decides the scale.
@@ -109,6 +112,9 @@ class Features:
         """
         settings = (self.columns, self.calendar, self.kind, self.frequency, self.reading)
         found = replace(Features.fitted(series, borders, *settings), marks=self.marks)
+        own = len(self.columns.targets) + len(self.columns.past)
+        for part in ("location", "scale", "constant"):
+            getattr(found.scaling, part)[:, own:] = getattr(self.scaling, part)[0, own:]
         numbers = {name: number for number, name in enumerate(self.names)} if keep else {}
         for place, its in enumerate(series):
             if its.name in numbers:
