@@ -195,6 +195,19 @@ def test_a_table_and_a_frame_are_forecast_alike(
     assert (frame["sold"] <= frame["sold_0.9"]).all()
 
 
+def test_names_of_series_are_no_formulas_where_that_is_asked(
+    run: Path, tmp_path: Path, command: Callable[..., int]
+) -> None:
+    table = tmp_path / "formulas.csv"
+    write_shops(table, names="=")
+    for answer in ("explain=true", "explain=false"):
+        for safe in (True, False):
+            output = tmp_path / f"{answer}_{safe}.csv"
+            words = [f"input={table}", f"output={output}", answer, f"safe_cells={str(safe).lower()}"]
+            assert command("predict", f"run={run}", *words) == 0
+            assert {row["shop"] for row in csv.DictReader(output.open())} == {"'=" if safe else "="}
+
+
 def test_bands_follow_the_errors_of_a_table_s_own_past(run: Path) -> None:
     pandas = pytest.importorskip("pandas")
     whole = pandas.read_csv("shops.csv")
@@ -238,6 +251,7 @@ def test_what_is_asked_wrongly_is_told(
         (("predict", "input=shops.csv", output, "horizon=0"), "horizon=0: expected a whole number from 1"),
         (("predict", "input=shops.csv", output, "horizon=9"), "the model forecasts 4 steps"),
         (("predict", "input=shops.csv", output, "explain=true", "label=gold"), "Did you mean sold?"),
+        (("predict", "input=shops.csv", output, "explain=true", "horizon=9"), "horizon=… is for a forecast"),
         (("predict", "text=a"), "can't tell classes: take one of task=sentiment. This one forecasts"),
         (("generate", "prompt=a"), "task=forecasting, which can't write"),
         (("evaluate", "labels=a,b"), "task=forecasting tells no classes"),

@@ -46,7 +46,7 @@ def answer(
     Raises:
         RnnlabError: for whatever the user can mend.
     """
-    check_together(text, input, output, explain, label, quotes)
+    check_together(text, input, output, explain, label, quotes, horizon)
     if weight is not None and not together:
         raise ConfigError("weight=… is for together=true: it is the simple method's share.")
     if together and explain:
@@ -62,7 +62,7 @@ def answer(
     if input is not None and output is not None and (explain or not model.tells_classes):
         source = Path(input)
         rows = model.file_explanations(source, label) if explain else model.file_answers(source, horizon)
-        write_rows(rows, Path(output), overwrite, source)
+        write_rows(rows, Path(output), overwrite, source, SafeCells(None if safe_cells else ()))
         return
     if horizon is not None:
         raise model.refusal("forecast", "forecasting")
@@ -98,6 +98,7 @@ def check_together(
     explain: bool,
     label: str | None,
     quotes: bool | None = None,
+    horizon: int | None = None,
 ) -> None:
     """Check that the arguments make sense together.
 
@@ -110,6 +111,8 @@ def check_together(
         raise ConfigError("quotes=… is for input=…, a table.")
     if explain and text is None and input is None:
         raise ConfigError('explain=true needs text="…", the one text to explain, or input=… with series.')
+    if horizon is not None and explain:
+        raise ConfigError("horizon=… is for a forecast; explain=true explains the mean over all its steps.")
     if label is not None and not explain:
         raise ConfigError("label=… is for explain=true.")
     if output is not None and not explain and input is None:
@@ -118,7 +121,9 @@ def check_together(
         )
 
 
-def write_rows(rows: Iterator[dict[str, Any]], target: Path, overwrite: bool, source: Path) -> None:
+def write_rows(
+    rows: Iterator[dict[str, Any]], target: Path, overwrite: bool, source: Path, safe: SafeCells
+) -> None:
     """Write the answer to a whole table; the file appears when all is written.
 
     Raises:
@@ -128,7 +133,7 @@ def write_rows(rows: Iterator[dict[str, Any]], target: Path, overwrite: bool, so
     check_output(target, overwrite, source)
     form, count = format_of(target), 0
     with written_beside(target) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
-        write = row_writer(file, form, SafeCells())
+        write = row_writer(file, form, safe)
         for row in rows:
             write(row)
             count += 1
