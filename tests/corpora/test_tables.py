@@ -169,7 +169,7 @@ def test_the_fingerprint_follows_content_and_settings(tmp_path: Path) -> None:
         ("x.tsv", "text,label\na,b\n", r"separated by commas: name it \.csv"),
         ("x.csv", "text,label,text\na,b,c\n", "line 1: 2 columns are named 'text'"),
         ("x.csv", "text,label\na,x\nb,\n", r"line 3: label is empty.*data\.corpus\.label_column=null"),
-        ("x.csv", "text,label\na,x\nb,  \n", "line 3: label is empty"),
+        ("x.csv", "text,label\na,x|y\nb,  \n", r"line 3: label is empty.*data\.corpus\.label_separator='\|'"),
         ("x.csv", "text,label\na,x\n\nb\n", "line 4: 1 fields, but line 1 names 2 columns"),
         ("x.csv", "text,label\na, b,x\n", r"line 2: 3 fields, but line 1 names 2 columns \(text, label\)"),
         ("x.csv", "text,label\na,x\nb,x\n", "all 2 rows have the label 'x'; a classifier needs two classes"),

@@ -197,9 +197,11 @@ class RowReader:
         label = tidied(value)
         if not is_missing(label) or label in self.classes:
             return label
-        keep = (
-            f" If {label!r} is a class, name all classes: {self.prefix}labels=[{label},…]." if label else ""
-        )
+        keep = ""
+        if label:
+            keep = f" If {label!r} is a class, name all classes: {self.prefix}labels=[{label},…]."
+        elif self.separator is None:
+            keep = f" If rows may have several labels or none, set {self.prefix}label_separator='|'."
         raise DataError(
             f"{path}, line {line}: {self.label_column} is {repr(label) if label else 'empty'}, so there is "
             f"no label. Give the row one, remove it, or set {self.prefix}label_column=null to read all as "
