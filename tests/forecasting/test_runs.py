@@ -15,7 +15,7 @@ import torch
 
 import rnnlab
 from rnnlab.benchmarks.child_process import PeakMemory
-from rnnlab.errors import RnnlabError, RunError
+from rnnlab.errors import ConfigError, RnnlabError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.training.fit import fit, prepare
 from rnnlab.training.resume import put, resumed_config
@@ -195,6 +195,13 @@ def test_a_table_and_a_frame_are_forecast_alike(
     assert (frame["sold"] <= frame["sold_0.9"]).all()
 
 
+@pytest.mark.parametrize("horizon", [2.0, "2", True, 0])
+def test_a_horizon_is_a_whole_number(run: Path, horizon: Any) -> None:
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(ConfigError, match=f"horizon={horizon!r}: expected a whole number from 1"):
+        rnnlab.load(run, device="cpu").forecast(pandas.read_csv("shops.csv"), horizon)
+
+
 def test_names_of_series_are_no_formulas_where_that_is_asked(
     run: Path, tmp_path: Path, command: Callable[..., int]
 ) -> None:
@@ -255,6 +262,8 @@ def test_what_is_asked_wrongly_is_told(
         (("predict", "text=a"), "can't tell classes: take one of task=sentiment. This one forecasts"),
         (("generate", "prompt=a"), "task=forecasting, which can't write"),
         (("evaluate", "labels=a,b"), "task=forecasting tells no classes"),
+        (("evaluate", "data=made_series", "data.look_back=3"), "data.look_back is the model's"),
+        (("evaluate", "data=made_series", "data.horizon=2"), "data.horizon is the model's"),
         (("export", "format=torchscript"), "task=forecasting has no such export"),
     ):
         script, *more = words

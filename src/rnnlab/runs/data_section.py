@@ -163,6 +163,8 @@ class ScoredText(Corpus):
                 yield Document(line.removesuffix("\n").removesuffix("\r"))
 
 
+OF_THE_MODEL = ("data.look_back", "data.horizon")
+"""Keys of data that are the size of a model trained on it."""
 TEXTS = (".txt", ".text")
 """What the names of texts end in; a table's ending says how it is read."""
 
@@ -180,13 +182,16 @@ def data_section(
         labels: names that are classes of a table whatever they look like, separated by commas.
 
     Raises:
-        ConfigError: if there is no such data, or a key has nothing to belong to.
+        ConfigError: if there is no such data, or a key has nothing to belong to, or is the model's.
         HydraException: if a key of a named configuration is unknown.
     """
     if name is None:
         if keys:
             raise ConfigError(f"{keys[0]} needs data=…, the configuration whose key it is.")
         return None
+    for key in (word.partition("=")[0] for word in keys):
+        if key in OF_THE_MODEL:
+            raise ConfigError(f"{key} is the model's, which was trained with it: leave it out.")
     choices = sorted(path.stem for path in (conf / "data").glob("*.yaml"))
     if name in choices:
         register_resolvers()

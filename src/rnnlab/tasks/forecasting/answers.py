@@ -322,8 +322,8 @@ class TrainedForecaster(TrainedModel):
         """
         if horizon is None:
             return self.horizon
-        if horizon < 1:
-            raise ConfigError(f"horizon={horizon}: expected a whole number from 1.")
+        if isinstance(horizon, bool) or not isinstance(horizon, (int, np.integer)) or horizon < 1:
+            raise ConfigError(f"horizon={horizon!r}: expected a whole number from 1.")
         if horizon > self.horizon:
             raise ConfigError(
                 f"horizon={horizon}: the model forecasts {self.horizon} steps. Train one with "
