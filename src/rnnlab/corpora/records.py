@@ -133,14 +133,14 @@ def _fields(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _json_lines(path: Path) -> Records:
-    first = next(_objects(path), None)
-    if first is None:
+    names = tuple(dict.fromkeys(name for _, found in _objects(path) for name in found))
+    if not names:
         raise DataError(f"{path} is empty.")
 
     def read(columns: Sequence[str]) -> Iterator[tuple[int, Sequence[object]]]:
         return ((line, [found.get(column) for column in columns]) for line, found in _objects(path))
 
-    return Records(str(path), "line", tuple(first[1]), read)
+    return Records(str(path), "line", names, read)
 
 
 def _objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
@@ -149,7 +149,7 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
             continue
         try:
             found = json.loads(content)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{path}, line {line}: not a line of JSON ({error}).") from error
         if not isinstance(found, dict):
             raise DataError(f'{path}, line {line}: not a JSON object, such as {{"time": "2020-01-01"}}.')
