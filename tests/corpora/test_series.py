@@ -150,6 +150,15 @@ def test_times_are_read_as_they_are_written(tmp_path: Path, times: tuple[str, st
     assert [told(time) for time in series.times] == ["2019-12-31", "2020-01-01"]
 
 
+def test_days_and_counters_are_whole_numbers_of_json(tmp_path: Path) -> None:
+    for first, second, unit in ((20240131, 20240201, "D"), (9999999, 10000000, "step"), (5, 6, "step")):
+        lines = (json.dumps({"time": time, "y": 1}) for time in (first, second))
+        corpus = table(tmp_path, "\n".join(lines), "x.jsonl")
+        assert str(corpus.frequency) == unit
+    with pytest.raises(DataError, match=r"line 2: time is 20241301, a whole number, after rows with a time"):
+        _ = table(tmp_path, '{"time": 20240131, "y": 1}\n{"time": 20241301, "y": 1}', "x.jsonl").series
+
+
 def test_times_can_be_counted(tmp_path: Path) -> None:
     corpus = table(tmp_path, "time,y\n3,1\n5,2\n7,3\n9,4\n")
     assert str(corpus.frequency) == "2step"
@@ -245,9 +254,17 @@ def test_jsonl_is_refused_with_its_line(tmp_path: Path) -> None:
         '{"time": "2020-01-02", "y": [1]}': r"y is '\[1\]', not a number",
         '{"time": "2020-01-02", "y": 1%s}' % ("0" * 400): "y is '10+', not a number",
         '{"time": "2020-01-02", "y": Infinity}': "y is infinite",
+        '{"time": "2020-01-02", "y": 1%s}' % ("0" * 5000): "not a line of JSON",
     }.items():
         with pytest.raises(DataError, match=rf"x\.jsonl, line 2: {message}"):
             _ = table(tmp_path, f"{first}\n{wrong}\n", "x.jsonl").series
+
+
+def test_jsonl_s_columns_are_those_of_all_lines(tmp_path: Path) -> None:
+    days = [{"time": "2020-01-01", "y": 1}, {"time": "2020-01-02", "y": 2, "z": 3}]
+    corpus = table(tmp_path, "\n".join(map(json.dumps, days)), "x.jsonl")
+    assert corpus.columns.targets == ("y", "z")
+    assert np.array_equal(corpus.series[0].values, [[1, np.nan], [2, 3]], equal_nan=True)
 
 
 def hundred(name: str = "", first: str = "2020-01-01") -> Series:

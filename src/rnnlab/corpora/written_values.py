@@ -9,6 +9,8 @@ import numpy as np
 WORDS = {"true": 1.0, "false": 0.0, **dict.fromkeys(("", "na", "n/a", "nan", "null", "none"), np.nan)}
 """What stands for a number in any case of letters; NaN where a value is missing."""
 COUNTED = "a whole number"
+DAYS = range(1600_00_00, 2200_00_00)
+"""Whole numbers that may write days; those beyond count, as seconds and rows do."""
 _EPOCH = datetime(1970, 1, 1)
 _EPOCH_UTC = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -59,7 +61,7 @@ def _moment(value: str | int | datetime, form: str | None) -> tuple[int, str]:
     elif form is not None:
         parsed = datetime.strptime(str(value), form)
     elif isinstance(value, int):
-        parsed = value
+        parsed = _day_in(value) or value
     elif value.removeprefix("-").isdigit():
         parsed = datetime.strptime(value, "%Y%m%d") if len(value) == 8 else int(value)
     else:
@@ -71,6 +73,16 @@ def _moment(value: str | int | datetime, form: str | None) -> tuple[int, str]:
     if parsed.tzinfo is None:
         return (parsed - _EPOCH) // timedelta(microseconds=1), "a time without offset"
     return (parsed - _EPOCH_UTC) // timedelta(microseconds=1), "a time with an offset from UTC"
+
+
+def _day_in(number: int) -> datetime | None:
+    """Return the day that a number writes, as 20160701 does; None where it writes none."""
+    if number not in DAYS:
+        return None
+    try:
+        return datetime(number // 10_000, number // 100 % 100, number % 100)
+    except ValueError:
+        return None
 
 
 def number_in(value: object, column: str) -> float:
