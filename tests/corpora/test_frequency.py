@@ -28,6 +28,30 @@ def test_months_keep_their_day_or_are_all_last_days() -> None:
     assert [told(time) for time in starts] == ["2016-01-01", "2016-02-01", "2016-03-01"]
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "day"),
+    [("M", "2001-02", 27), ("M", "2001-04", 29), ("M", "2001-02", 29), ("Q", "2001-06", 29)],
+)
+def test_a_short_first_month_s_last_day_is_a_day_if_other_months_say_so(
+    name: str, first: str, day: int
+) -> None:
+    frequency = Frequency.named(name)
+    months = np.datetime64(first) + np.arange(14) * frequency.count
+    lasts = (months + 1).astype("datetime64[D]") - 1
+    days = np.minimum(months.astype("datetime64[D]") + day, lasts).astype("datetime64[us]")
+    assert inferred(days[:12]) == frequency
+    places, fits = frequency.places(days, frequency.origin(days))
+    assert fits.all()
+    assert np.array_equal(places - places[0], np.arange(14))
+    assert np.array_equal(frequency.grid(days[:12], 14), days)
+
+
+def test_a_month_s_other_day_is_off_the_grid() -> None:
+    days = np.array(["2001-02-28", "2001-03-28", "2001-04-30"], "datetime64[us]")
+    month = Frequency(1, "M")
+    assert month.places(days, month.origin(days))[1].tolist() == [True, True, False]
+
+
 def test_what_is_off_the_grid_is_told() -> None:
     times = np.array(["2016-01-01", "2016-01-02", "2016-01-02T12:00", "2016-01-04"], "datetime64[us]")
     places, fits = Frequency(1, "D").places(times, times[0])

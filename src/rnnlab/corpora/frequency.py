@@ -84,6 +84,26 @@ class Frequency:
         steps, rest = divmod(whole, self.count)
         return steps if not rest and 1 < steps <= LONGEST_SEASON else 1
 
+    def origin(self, times: Times) -> Any:
+        """Return the time from which the steps of a series are counted, one of its own.
+
+        Mostly the first. But the last day of a short month tells no day of others: such are counted from a
+        time that does, unless all are last days.
+
+        Args:
+            times: at least one, ascending.
+        """
+        if self.unit != MONTH:
+            return times[0]
+        tells_day = _to_month_s_end(times) > np.timedelta64(FIXED["D"], "us")
+        return times[np.argmax(tells_day)]
+
+    def grid(self, times: Times, steps: int) -> Times:
+        """Return the times of so many steps ``(steps,)`` from the first of a series' times on."""
+        origin = self.origin(times)
+        first, _ = self.places(times[:1], origin)
+        return self.times(origin, first + np.arange(steps))
+
     def places(self, times: Times, first: Any) -> tuple[Places, npt.NDArray[np.bool_]]:
         """Return where times lie on the grid that begins at ``first``, and which of them lie on it exactly.
 
@@ -98,7 +118,7 @@ class Frequency:
             fits = np.is_busday(days) & (times - days == origin - start)
         elif self.unit == MONTH:
             units = (times.astype("datetime64[M]") - origin.astype("datetime64[M]")).astype(np.int64)
-            fits = (times == _months_after(origin, units)) | (_in_month(times) == _in_month(origin))
+            fits = times == _months_after(origin, units)
         else:
             length = FIXED.get(self.unit, 1)
             units, rest = np.divmod((times - origin).astype(np.int64), length)
@@ -135,7 +155,7 @@ def inferred(times: Times) -> Frequency | None:
     if distance >= 28 * FIXED["D"]:
         months = np.diff(times.astype("datetime64[M]")).astype(np.int64)
         monthly = Frequency(max(1, _most_frequent(months)), MONTH)
-        if monthly.places(times, times[0])[1].all():
+        if monthly.places(times, monthly.origin(times))[1].all():
             return monthly
     is_long = days[-1] - days[0] > np.timedelta64(7, "D")
     if distance == FIXED["D"] and is_long and bool(np.is_busday(days).all()):

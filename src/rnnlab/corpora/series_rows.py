@@ -155,7 +155,7 @@ def _series(
         raise DataError(
             f"{rows.place(int(part[0]))}: no value of {', '.join(columns.targets)}{_of(rows, part)}."
         )
-    times: Times = frequency.times(rows.times[part[0]], np.arange(len(values)))
+    times = frequency.grid(rows.times[part], len(values))
     _check_known_ahead(rows, part, places, values, times, columns)
     return Series(name, times, values, static, int(known[-1]) + 1)
 
@@ -165,7 +165,8 @@ def _places(
 ) -> npt.NDArray[np.int64]:
     """Return the steps of a series' rows, counted from its first; gaps only where they are asked for."""
     times = rows.times[part]
-    places, fits = frequency.places(times, times[0])
+    places, fits = frequency.places(times, frequency.origin(times))
+    places -= places[0]
     if not fits.all():
         at = int(np.flatnonzero(~fits)[0])
         raise DataError(

@@ -300,7 +300,7 @@ class TrainedForecaster(TrainedModel):
                 f"last {self.look_back:,}: give it more of the past."
             )
         rows = series.length + self.horizon
-        times = self.features.frequency.times(series.times[0], np.arange(rows))
+        times = self.features.frequency.grid(series.times, rows)
         values = np.full((rows, series.values.shape[1]), np.nan)
         values[: min(rows, len(series.values))] = series.values[:rows]
         future = self.features.columns.future
