@@ -194,9 +194,15 @@ def test_times_can_be_counted(tmp_path: Path) -> None:
             {},
             r"line 3: time is 2020-01-02T00:00\+01:00, a time with an offset from UTC, after rows with",
         ),
+        (
+            "time,y\n2024-03-30T00:00+01:00,1\n2024-03-31T00:00+01:00,2\n2024-04-01T00:00+02:00,3\n",
+            {"frequency": "D"},
+            r"line 4: 2024-03-31 22:00 UTC is no whole number of steps of D from 2024-03-29 23:00 UTC\. "
+            r".*: write such days without an offset\.$",
+        ),
         ("time,y\n2020-01-01,1\n", {}, r"line 2: a single time tells no frequency"),
         ("time,y\n1,1\n2,1\n", {"frequency": "D"}, r"line 2: D does not fit its times"),
-        (DAILY, {"frequency": "W"}, r"line 3: 2020-01-02 is no whole number of steps of W after 2020-01-01"),
+        (DAILY, {"frequency": "W"}, r"line 3: 2020-01-02 is no whole number of steps of W from 2020-01-01"),
         (DAILY, {"time": "tme"}, r"no column 'tme'\. Did you mean time\? Set data\.corpus\.time"),
         (DAILY, {"targets": "x"}, r"no column 'x'.*Set data\.corpus\.targets"),
         (DAILY.replace(",", ";"), {}, r"no column 'time'\. Its columns seem to be separated by semicolons"),

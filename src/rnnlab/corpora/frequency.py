@@ -84,6 +84,11 @@ class Frequency:
         steps, rest = divmod(whole, self.count)
         return steps if not rest and 1 < steps <= LONGEST_SEASON else 1
 
+    @property
+    def is_of_days(self) -> bool:
+        """Whether a step is one or several days, weeks or months."""
+        return self.unit in ("D", "W", MONTH, BUSINESS_DAY)
+
     def origin(self, times: Times) -> Any:
         """Return the time from which the steps of a series are counted, one of its own.
 
@@ -166,8 +171,8 @@ def inferred(times: Times) -> Frequency | None:
     return Frequency(distance // FIXED[unit], unit) if unit else None
 
 
-def told(time: Any) -> str:
-    """Return a time as a person writes it, without parts that are zero.
+def told(time: Any, in_utc: bool = False) -> str:
+    """Return a time as a person writes it, without parts that are zero; perhaps with the zone that it is of.
 
     >>> told(np.datetime64("2016-07-01T05:00:00.000000")), told(np.datetime64("2016-07-01T00:00", "us"))
     ('2016-07-01 05:00', '2016-07-01')
@@ -177,7 +182,7 @@ def told(time: Any) -> str:
     text = str(time.astype("datetime64[us]")).replace("T", " ")
     for ending in (".000000", ":00", " 00:00"):
         text = text.removesuffix(ending)
-    return text
+    return f"{text} UTC" if in_utc else text
 
 
 def _most_frequent(distances: npt.NDArray[np.int64]) -> int:

@@ -71,6 +71,7 @@ class Series:
         values: ``(rows, columns)`` in the order of :attr:`Columns.moving`, NaN where a value is missing.
         static: ``(static,)``.
         length: steps up to the last one with a target. Rows behind it say what is known ahead of time.
+        in_utc: whether the times were written with offsets; they are those of UTC then.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Series:
     values: npt.NDArray[np.float64]
     static: npt.NDArray[np.float64]
     length: int
+    in_utc: bool = False
 
     @property
     def called(self) -> str:

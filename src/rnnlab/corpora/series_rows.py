@@ -68,10 +68,15 @@ class _Rows:
     numbers: Any = field(default_factory=lambda: array("d"))
     lines: Any = field(default_factory=lambda: array("q"))
     sources: Any = field(default_factory=lambda: array("q"))
+    in_utc: bool = False
 
     def place(self, row: int) -> str:
         """Return where a row stands."""
         return self.tables[int(self.sources[row])].place(int(self.lines[row]))
+
+    def told(self, time: Any) -> str:
+        """Return a time for a message."""
+        return told(time, self.in_utc)
 
     def seal(self, are_dates: bool) -> "_Rows":
         """Turn what grew into arrays."""
@@ -97,7 +102,7 @@ def _gathered(tables: Sequence[Records], columns: Columns, reading: Reading) -> 
                 rows.numbers.extend(map(number_in, values, names))
             except ValueError as error:
                 raise DataError(f"{table.place(number)}: {error}") from error
-    rows.names = list(codes)
+    rows.names, rows.in_utc = list(codes), clock.in_utc
     return rows.seal(clock.are_dates)
 
 
@@ -130,8 +135,8 @@ def _in_order(rows: _Rows, part: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]
     if len(twice):
         first, second = (rows.place(int(part[at])) for at in (twice[0], twice[0] + 1))
         raise DataError(
-            f"{second}: {told(times[twice[0]])} comes twice{_of(rows, part)}, also in {first}. Remove one of "
-            "them, or name the column that tells series apart in data.corpus.id."
+            f"{second}: {rows.told(times[twice[0]])} comes twice{_of(rows, part)}, also in {first}. Remove "
+            "one of them, or name the column that tells series apart in data.corpus.id."
         )
     return part
 
@@ -157,7 +162,7 @@ def _series(
         )
     times = frequency.grid(rows.times[part], len(values))
     _check_known_ahead(rows, part, places, values, times, columns)
-    return Series(name, times, values, static, int(known[-1]) + 1)
+    return Series(name, times, values, static, int(known[-1]) + 1, rows.in_utc)
 
 
 def _places(
@@ -165,23 +170,30 @@ def _places(
 ) -> npt.NDArray[np.int64]:
     """Return the steps of a series' rows, counted from its first; gaps only where they are asked for."""
     times = rows.times[part]
-    places, fits = frequency.places(times, frequency.origin(times))
+    origin = frequency.origin(times)
+    places, fits = frequency.places(times, origin)
     places -= places[0]
     if not fits.all():
         at = int(np.flatnonzero(~fits)[0])
+        to_do = "Correct the time, or set another data.corpus.frequency."
+        if rows.in_utc and frequency.is_of_days:
+            to_do += (
+                " Times with an offset are taken as UTC, in which the days of a clock with summer time are "
+                "not equally long: write such days without an offset."
+            )
         raise DataError(
-            f"{rows.place(int(part[at]))}: {told(times[at])} is no whole number of steps of "
-            f"{frequency} after {told(times[0])}{_of(rows, part)}. Set data.corpus.frequency."
+            f"{rows.place(int(part[at]))}: {rows.told(times[at])} is no whole number of steps of "
+            f"{frequency} from {rows.told(origin)}{_of(rows, part)}. {to_do}"
         )
     distances = np.diff(places)
     holes = np.flatnonzero(distances > 1)
     if len(holes) and gaps == "refuse":
         at, missing = int(holes[0]), int((distances[holes] - 1).sum())
         raise DataError(
-            f"{rows.place(int(part[at + 1]))}: {told(times[at + 1])} follows {told(times[at])}, but steps "
-            f"are {frequency} apart ({len(holes):,} gaps, {missing:,} steps missing{_of(rows, part)}). Set "
-            "data.corpus.gaps=mask to take them for missing values, data.corpus.gaps=last to repeat the last "
-            "values, or data.corpus.frequency if steps are further apart."
+            f"{rows.place(int(part[at + 1]))}: {rows.told(times[at + 1])} follows {rows.told(times[at])}, "
+            f"but steps are {frequency} apart ({len(holes):,} gaps, {missing:,} steps missing{_of(rows, part)}). "
+            "Set data.corpus.gaps=mask to take them for missing values, data.corpus.gaps=last to repeat the "
+            "last values, or data.corpus.frequency if steps are further apart."
         )
     return places
 
@@ -216,7 +228,7 @@ def _check_known_ahead(
         step, column = wrong[0]
         place = rows.place(int(part[max(0, np.searchsorted(places, step, side="right") - 1)]))
         raise DataError(
-            f"{place}: {columns.future[column]} is missing at {told(times[step])}{_of(rows, part)}, but "
+            f"{place}: {columns.future[column]} is missing at {rows.told(times[step])}{_of(rows, part)}, but "
             "data.corpus.future names it as known ahead of time. Fill it in, set data.corpus.gaps=last where "
             "whole steps are missing, or name it in data.corpus.past."
         )

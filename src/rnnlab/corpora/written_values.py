@@ -8,7 +8,7 @@ import numpy as np
 
 WORDS = {"true": 1.0, "false": 0.0, **dict.fromkeys(("", "na", "n/a", "nan", "null", "none"), np.nan)}
 """What stands for a number in any case of letters; NaN where a value is missing."""
-COUNTED = "a whole number"
+COUNTED, WITH_OFFSET = "a whole number", "a time with an offset from UTC"
 DAYS = range(1600_00_00, 2200_00_00)
 """Whole numbers that may write days; those beyond count, as seconds and rows do."""
 _EPOCH = datetime(1970, 1, 1)
@@ -25,6 +25,11 @@ class Clock:
     def are_dates(self) -> bool:
         """Whether they are dates, not whole numbers."""
         return self.kind != COUNTED
+
+    @property
+    def in_utc(self) -> bool:
+        """Whether they had offsets, and were turned into times of UTC."""
+        return self.kind == WITH_OFFSET
 
     def read(self, value: object) -> int:
         """Return a time; one with an offset becomes that of UTC.
@@ -72,7 +77,7 @@ def _moment(value: str | int | datetime, form: str | None) -> tuple[int, str]:
         return parsed, COUNTED
     if parsed.tzinfo is None:
         return (parsed - _EPOCH) // timedelta(microseconds=1), "a time without offset"
-    return (parsed - _EPOCH_UTC) // timedelta(microseconds=1), "a time with an offset from UTC"
+    return (parsed - _EPOCH_UTC) // timedelta(microseconds=1), WITH_OFFSET
 
 
 def _day_in(number: int) -> datetime | None:
