@@ -2,6 +2,7 @@
 
 import copy
 import csv
+import dataclasses
 import json
 import re
 import sys
@@ -15,7 +16,7 @@ import torch
 
 import rnnlab
 from rnnlab.benchmarks.child_process import PeakMemory
-from rnnlab.errors import ConfigError, RnnlabError, RunError
+from rnnlab.errors import ConfigError, DataError, RnnlabError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.training.fit import fit, prepare
 from rnnlab.training.resume import put, resumed_config
@@ -193,6 +194,44 @@ def test_a_table_and_a_frame_are_forecast_alike(
         assert [float(row[name]) for row in rows] == pytest.approx(ours[name].tolist())
     assert (frame["sold_0.1"] <= frame["sold"]).all()
     assert (frame["sold"] <= frame["sold_0.9"]).all()
+
+
+def test_times_with_an_offset_come_back_with_one(
+    run: Path, tmp_path: Path, command: Callable[..., int]
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    model, frame = rnnlab.load(run, device="cpu"), pandas.read_csv("shops.csv", parse_dates=["time"])
+    expected = model.forecast(frame).time.dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin")
+    local = frame.assign(time=frame.time.dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin"))
+    assert str(model.forecast(local).time.dt.tz) == "Europe/Berlin"
+    assert list(model.forecast(local).time) == list(expected)
+    assert set(expected) < set(model.explain_forecast(local).time)
+    written = local.assign(time=local.time.map(lambda time: time.isoformat()))
+    assert list(model.forecast(written).time) == list(expected)
+    written.to_csv(tmp_path / "local.csv", index=False)
+    for explain in ("false", "true"):
+        output = tmp_path / f"{explain}.csv"
+        words = [f"input={tmp_path / 'local.csv'}", f"output={output}", f"explain={explain}"]
+        assert command("predict", f"run={run}", *words) == 0
+        assert list(csv.DictReader(output.open()))[-1]["time"] == "2024-01-07 19:00:00+00:00"
+
+
+@pytest.mark.parametrize("kind", ["int64", "float64"])
+@pytest.mark.parametrize("trained_on", [("1", "2"), ("1.0", "2.0")])
+def test_series_named_by_numbers_are_known_and_come_back_as_such(
+    run: Path, kind: str, trained_on: tuple[str, str]
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    model, frame = rnnlab.load(run, device="cpu"), pandas.read_csv("shops.csv")
+    expected = model.forecast(frame)
+    model.features = dataclasses.replace(model.features, names=trained_on)
+    numbered = frame.assign(shop=frame.shop.map({"a": 1, "b": 2}).astype(kind))
+    found = model.forecast(numbered)
+    assert found.sold.tolist() == expected.sold.tolist()
+    assert found.shop.dtype == kind
+    assert model.explain_forecast(numbered).shop.dtype == kind
+    with pytest.raises(DataError, match="row 1: shop is empty"):
+        model.forecast(numbered.assign(shop=float("nan")))
 
 
 @pytest.mark.parametrize("horizon", [2.0, "2", True, 0])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from rnnlab.corpora.frequency import Frequency, Times, inferred, told
 from rnnlab.corpora.records import Records
 from rnnlab.corpora.series import Columns, Reading, Series
-from rnnlab.corpora.written_values import Clock, number_in
+from rnnlab.corpora.written_values import Clock, number_in, series_name
 from rnnlab.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -114,10 +114,10 @@ def _values(
     for number, record in table.read(asked):
         if reading.id is None:
             yield number, table.series, record[0], record[1:]
-        elif record[1] is None or not str(record[1]).strip():
-            raise DataError(f"{table.place(number)}: {reading.id} is empty, so that its series is not known.")
+        elif name := series_name(record[1]):
+            yield number, name, record[0], record[2:]
         else:
-            yield number, str(record[1]).strip(), record[0], record[2:]
+            raise DataError(f"{table.place(number)}: {reading.id} is empty, so that its series is not known.")
 
 
 def _in_order(rows: _Rows, part: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -189,11 +189,12 @@ def _places(
     holes = np.flatnonzero(distances > 1)
     if len(holes) and gaps == "refuse":
         at, missing = int(holes[0]), int((distances[holes] - 1).sum())
+        before, after = (rows.told(time) for time in times[at : at + 2])
         raise DataError(
-            f"{rows.place(int(part[at + 1]))}: {rows.told(times[at + 1])} follows {rows.told(times[at])}, "
-            f"but steps are {frequency} apart ({len(holes):,} gaps, {missing:,} steps missing{_of(rows, part)}). "
-            "Set data.corpus.gaps=mask to take them for missing values, data.corpus.gaps=last to repeat the "
-            "last values, or data.corpus.frequency if steps are further apart."
+            f"{rows.place(int(part[at + 1]))}: {after} follows {before}, but steps are {frequency} apart "
+            f"({len(holes):,} gaps, {missing:,} steps missing{_of(rows, part)}). Set "
+            "data.corpus.gaps=mask to take them for missing values, data.corpus.gaps=last to repeat the last "
+            "values, or data.corpus.frequency if steps are further apart."
         )
     return places
 

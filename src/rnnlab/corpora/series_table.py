@@ -50,7 +50,8 @@ class SeriesTable(SeriesCorpus):
 
         Args:
             files: the tables; without ``id`` each is a series, named as its file if there are several.
-            time: name of the column of times. Times with an offset become those of UTC.
+            time: name of the column of times. Times with an offset become those of UTC, and are
+                written so in forecasts.
             id: name of the column that tells series apart.
             targets: columns to forecast; None takes all that are named nowhere else.
             past: columns of covariates that are known up to now.

@@ -90,6 +90,12 @@ def _day_in(number: int) -> datetime | None:
         return None
 
 
+def series_name(value: object) -> str:
+    """Return the name of a series as text; empty where it is missing."""
+    is_missing = value is None or type(value).__name__ == "NAType" or value != value
+    return "" if is_missing else str(value).strip()
+
+
 def number_in(value: object, column: str) -> float:
     """Return a number; NaN where it is missing.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +16,7 @@ from rnnlab.corpora.records import Records, records_of_file, records_of_frame
 from rnnlab.corpora.series import Borders, Reading, Series
 from rnnlab.corpora.series_rows import read_series
 from rnnlab.corpora.series_table import check_columns
+from rnnlab.corpora.written_values import series_name
 from rnnlab.errors import ConfigError, DataError, RunError, nearest
 from rnnlab.signals.windows import Windows, offsets_of
 from rnnlab.tasks.answers import OpenedRun, TrainedModel
@@ -42,12 +43,14 @@ class Forecast(NamedTuple):
         times: of the horizon ``(horizon,)``.
         point: ``(horizon, targets)``.
         quantiles: ``(horizon, targets, levels)``; no levels where the model says none.
+        in_utc: whether the times are those of UTC, as the table wrote its own with offsets.
     """
 
     series: str
     times: Times
     point: npt.NDArray[np.float64]
     quantiles: npt.NDArray[np.float64]
+    in_utc: bool
 
 
 class Asked(NamedTuple):
@@ -103,8 +106,9 @@ class TrainedForecaster(TrainedModel):
             horizon: steps, at most those that the model was trained for; None for all.
 
         Returns:
-            A row for each series and step: the series' name where there is a column of names, the time, and
-            for each target its forecast and (``OT_0.1``...) its quantiles.
+            A row for each series and step: the series' name where there is a column of names, as the frame
+            has it; the time, in the frame's zone where it has one; and for each target its forecast and
+            (``OT_0.1``...) its quantiles.
 
         Raises:
             ConfigError: if the horizon is none, or longer than the model's.
@@ -112,12 +116,14 @@ class TrainedForecaster(TrainedModel):
         """
         import pandas
 
-        found = list(self.forecasts(records_of_frame(frame), horizon))
-        reading = self.reading_of(records_of_frame(frame))
-        columns: dict[str, Any] = {}
+        table = records_of_frame(frame)
+        found = list(self.forecasts(table, horizon))
+        reading = self.reading_of(table)
+        given, columns = names_given(table, reading), dict[str, Any]()
         if reading.id is not None:
-            columns[reading.id] = np.repeat([one.series for one in found], [len(one.times) for one in found])
-        columns[reading.time] = np.concatenate([one.times for one in found])
+            columns[reading.id] = [given[one.series] for one in found for _ in one.times]
+        times = np.concatenate([one.times for one in found])
+        columns[reading.time] = in_zone(times, table, reading.time) if found[0].in_utc else times
         values = np.concatenate([numbers_of(one) for one in found])
         named = zip(self.names, values.T, strict=True)
         return pandas.DataFrame({**columns, **dict(named)})
@@ -129,7 +135,7 @@ class TrainedForecaster(TrainedModel):
         for found in self.forecasts(table, horizon):
             for time, values in zip(found.times, numbers_of(found).tolist(), strict=True):
                 known = {} if reading.id is None else {reading.id: found.series}
-                written = as_written(time, reading.time_format)
+                written = as_written(time, reading.time_format, found.in_utc)
                 yield {**known, reading.time: written, **dict(zip(self.names, values, strict=True))}
 
     def file_explanations(self, file: Path, target: str | None = None) -> Iterator[dict[str, Any]]:
@@ -139,7 +145,7 @@ class TrainedForecaster(TrainedModel):
         for series, rows in self.explanations(table, target, None):
             for time, column, share in rows:
                 known = {} if reading.id is None else {reading.id: series.name}
-                written = as_written(time, reading.time_format)
+                written = as_written(time, reading.time_format, series.in_utc)
                 yield {**known, reading.time: written, "column": column, "share": share}
 
     def explain_forecast(self, frame: Any, target: str | None = None, step: int | None = None) -> Any:
@@ -164,11 +170,13 @@ class TrainedForecaster(TrainedModel):
 
         table = records_of_frame(frame)
         reading = self.reading_of(table)
-        parts = []
+        given, parts = names_given(table, reading), []
         for series, rows in self.explanations(table, target, step):
             part = pandas.DataFrame(rows, columns=[reading.time, "column", "share"])
+            if series.in_utc:
+                part[reading.time] = in_zone(part[reading.time], table, reading.time)
             if reading.id is not None:
-                part.insert(0, reading.id, series.name)
+                part.insert(0, reading.id, given[series.name])
             parts.append(part)
         return pandas.concat(parts, ignore_index=True)
 
@@ -213,7 +221,7 @@ class TrainedForecaster(TrainedModel):
             for row, number in enumerate(numbers.tolist()):
                 its = asked.series[number]
                 times = its.times[its.length : its.length + steps]
-                yield Forecast(its.name, times, point[row], quantiles[row])
+                yield Forecast(its.name, times, point[row], quantiles[row], its.in_utc)
 
     def followed(self, asked: Asked, number: int) -> Tensor:
         """Return a series' quantiles ``(horizon, targets, levels)`` as the errors of its own past move them.
@@ -307,10 +315,10 @@ class TrainedForecaster(TrainedModel):
         unknown = np.argwhere(np.isnan(values[:, len(series.values[0]) - len(future) :]))
         if len(unknown):
             step, column = unknown[0]
+            at, end = (told(time, series.in_utc) for time in (times[step], times[-1]))
             raise DataError(
-                f"{series.called}: {future[column]} is not known at {told(times[step])}, and the model reads "
-                f"it for all {self.horizon:,} steps ahead, to {told(times[-1])}: add rows with it, their "
-                "targets empty."
+                f"{series.called}: {future[column]} is not known at {at}, and the model reads it for all "
+                f"{self.horizon:,} steps ahead, to {end}: add rows with it, their targets empty."
             )
         return replace(series, times=times, values=values)
 
@@ -347,8 +355,22 @@ def shares_of(shares: Tensor, times: Times, columns: Sequence[str]) -> list[tupl
     ]
 
 
-def as_written(time: Any, form: str | None) -> str | int:
-    """Return a time as a table has it.
+def names_given(table: Records, reading: Reading) -> dict[str, Any]:
+    """Return what a table's column of names holds for each series: numbers, perhaps; nothing without one."""
+    asked = [] if reading.id is None else [reading.id]
+    return {series_name(value): value for _, values in table.read(asked) for value in values}
+
+
+def in_zone(times: Any, table: Records, column: str) -> Any:
+    """Return times of UTC, for a frame, in the zone of a table's first time; in UTC if that has none."""
+    import pandas
+
+    _, (first,) = next(iter(table.read([column])))
+    return pandas.DatetimeIndex(times).tz_localize("UTC").tz_convert(getattr(first, "tzinfo", None) or "UTC")
+
+
+def as_written(time: Any, form: str | None, in_utc: bool = False) -> str | int:
+    """Return a time as a table has it; with the offset 0 where it is one of UTC.
 
     >>> as_written(np.datetime64("2018-06-26T20:00", "us"), None), as_written(7, None)
     ('2018-06-26 20:00:00', 7)
@@ -356,4 +378,6 @@ def as_written(time: Any, form: str | None) -> str | int:
     if not isinstance(time, np.datetime64):
         return int(time)
     moment: datetime = time.astype("datetime64[us]").astype(datetime)
+    if in_utc:
+        moment = moment.replace(tzinfo=timezone.utc)
     return moment.strftime(form) if form else moment.isoformat(sep=" ")

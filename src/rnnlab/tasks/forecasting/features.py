@@ -115,10 +115,11 @@ class Features:
         own = len(self.columns.targets) + len(self.columns.past)
         for part in ("location", "scale", "constant"):
             getattr(found.scaling, part)[:, own:] = getattr(self.scaling, part)[0, own:]
-        numbers = {name: number for number, name in enumerate(self.names)} if keep else {}
+        numbers = {whole(name): number for number, name in enumerate(self.names)} if keep else {}
+        numbers.update((name, number) for number, name in enumerate(self.names) if keep)
         for place, its in enumerate(series):
-            if its.name in numbers:
-                number = numbers[its.name]
+            number = numbers.get(its.name, numbers.get(whole(its.name)))
+            if number is not None:
                 for part in ("location", "scale", "constant"):
                     getattr(found.scaling, part)[place] = getattr(self.scaling, part)[number]
                 found.naive[place] = self.naive[number]
@@ -168,6 +169,16 @@ class Features:
             naive=naive,
             marks=bool(content["marks"]),
         )
+
+
+def whole(name: str) -> str:
+    """Return a series' name without the fraction which a data frame adds to whole numbers.
+
+    >>> whole("12.0"), whole("12.05"), whole("v2.0")
+    ('12', '12.05', 'v2.0')
+    """
+    number = name.removesuffix(".0")
+    return number if number.removeprefix("-").isdigit() else name
 
 
 def raw(series: Series) -> Numbers:
