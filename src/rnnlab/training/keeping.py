@@ -3,7 +3,8 @@
 Three places in a training at which a checkpoint holds all there is, so that it goes on exactly there.
 
 ``MID_EPOCH``: after an optimizer step that neither a validation nor the end of the epoch follows.
-``BEFORE_VALIDATION``: after the steps before a validation; what it has counted so far is done again.
+``BEFORE_VALIDATION``: after the steps before a validation; what it has counted so far is done again. One in
+the middle of a step, whose gradients are still being accumulated, is no such place.
 ``BETWEEN_EPOCHS``: when an epoch's validation, schedules and early stopping are done, and the next has not
 begun.
 
@@ -64,6 +65,14 @@ def validation_may_follow(trainer: lightning.Trainer, batch_index: int) -> bool:
     counts_through = trainer.check_val_every_n_epoch is None
     batches = (trainer.fit_loop.total_batch_idx if counts_through else batch_index) + 1
     return batches % every == 0
+
+
+def is_accumulating(trainer: lightning.Trainer) -> bool:
+    """Return whether a validation falls into an optimizer step whose batches are not all done.
+
+    Their gradients are in no checkpoint: such a validation is no place to go on from.
+    """
+    return trainer.fit_loop.epoch_loop._should_accumulate()
 
 
 TOGETHER = 20
@@ -217,7 +226,7 @@ class KeepLast(Checkpoint):
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Stop or save before a validation."""
-        if is_training(trainer):
+        if is_training(trainer) and not is_accumulating(trainer):
             self.arrive(trainer, BEFORE_VALIDATION)
 
     def on_validation_batch_end(
@@ -230,7 +239,7 @@ class KeepLast(Checkpoint):
         dataloader_idx: int = 0,
     ) -> None:
         """Stop in the middle of a validation; it will be done again."""
-        if is_training(trainer):
+        if is_training(trainer) and not is_accumulating(trainer):
             self.stop_if_asked(trainer, BEFORE_VALIDATION)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
