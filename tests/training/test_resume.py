@@ -244,6 +244,31 @@ def test_a_signal_in_an_epochs_last_step_stops_before_its_validation(
     assert_same_end(sentiment.whole, tmp_path / "run")
 
 
+@pytest.mark.parametrize("arranged", ["at_step", "in_validation"])
+def test_a_signal_about_a_validation_within_a_step_waits_for_the_step(
+    arranged: str, sentiment: Example, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    words = ["trainer.accumulate_grad_batches=4", "trainer.val_check_interval=2"]
+    fit(sentiment.config(*words), tmp_path / "whole")
+    request.getfixturevalue(arranged)(0, signal.SIGTERM)
+    with pytest.raises(Interrupted, match="in the validation after step 1 of epoch 1"):
+        fit(sentiment.config(*words), tmp_path / "run")
+    sentiment.go_on(tmp_path / "run", *words)
+    assert_same_end(tmp_path / "whole", tmp_path / "run")
+
+
+def test_weights_in_double_precision_are_not_rounded_on_the_way(
+    sentiment: Example, at_step: Happen, tmp_path: Path
+) -> None:
+    word = "trainer.precision=64-true"
+    fit(sentiment.config(word), tmp_path / "whole")
+    at_step(4, signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        fit(sentiment.config(word), tmp_path / "run")
+    sentiment.go_on(tmp_path / "run", word)
+    assert_same_end(tmp_path / "whole", tmp_path / "run")
+
+
 class Signalled(Callback):
     """A signal comes after the training was set up."""
 

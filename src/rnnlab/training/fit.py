@@ -90,6 +90,8 @@ def fit(config: dict[str, Any], path: Path, watchers: Sequence[Callback] = ()) -
             trainer = assemble_trainer(config, task, folder, clock, stop, start and start.step)
         trainer.callbacks += watchers  # type: ignore[attr-defined]
         precision, device = str(config["trainer"]["precision"]), trainer.strategy.root_device
+        # Lightning does so only after it has loaded a checkpoint's weights, which would be rounded.
+        trainer.precision_plugin.convert_module(task)
         check_precision(task, precision, device)
         tell_precision(precision, device)
         interruption.check()
