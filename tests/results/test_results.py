@@ -83,6 +83,13 @@ def test_csv_has_every_number_in_full(logs: Path, command: Command) -> None:
     assert rnn["tokens_per_second"] == ""
 
 
+def test_folders_may_have_the_names_of_jobs(logs: Path, command: Command) -> None:
+    job = (logs / "rnn1").rename(logs / "rnn seed=1")
+    status, out, _ = command(job, "format=csv")
+    assert status == 0
+    assert len(rows_of(out)) == 1
+
+
 def test_csv_opens_in_pandas(logs: Path, command: Command) -> None:
     pandas = pytest.importorskip("pandas")
     _, out, _ = command(logs, "format=csv")

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from rnnlab.command_line import exit_by
 from rnnlab.errors import ConfigError
@@ -38,12 +39,23 @@ class Arguments:
     overwrite: bool = option("whether the outputs may exist", False)
 
 
+def is_place(word: str) -> bool:
+    """Return whether a word names a folder: the jobs of a sweep have ``=`` in their names, too.
+
+    >>> is_place("logs"), is_place("logs/sweeps/rnn seed=1"), is_place("where=tags=paper")
+    (True, True, False)
+    """
+    key, equals, _ = word.partition("=")
+    return not equals or "/" in key or Path(word).is_dir()
+
+
 def show(words: list[str]) -> None:
     """Take the words apart and do what they ask."""
     asked = {"--help", "-h"} & set(words)
-    places = [word for word in words if "=" not in word and word not in asked]
-    where = [word.removeprefix("where=") for word in words if word.startswith("where=")]
-    others = [word for word in words if "=" in word and not word.startswith("where=")]
+    places = [word for word in words if is_place(word) and word not in asked]
+    settings = [word for word in words if not is_place(word)]
+    where = [word.removeprefix("where=") for word in settings if word.startswith("where=")]
+    others = [word for word in settings if not word.startswith("where=")]
     options = asdict(parsed(Arguments, [*asked, *others]))
     del options["where"]
     if not places:
