@@ -29,7 +29,7 @@ SENTIMENT = {
     "trainer.devices": [1000, 0],
     "trainer.num_nodes": [0, -1, 2],
     "trainer.accelerator": ["tpu", "abacus", "gpu"],
-    "trainer.precision": [7, "32-false"],
+    "trainer.precision": [7, "32-false", 16, "bf16"],
     "trainer.strategy": ["nonsense"],
     "trainer.gradient_clip_val": [-1, ".nan", ".inf", "much"],
     "trainer.gradient_clip_algorithm": ["nonsense"],

@@ -23,6 +23,7 @@ from rnnlab.training.hardware import (
     check_accelerator,
     check_cuda_graph,
     check_devices,
+    check_precision_name,
     check_scored,
 )
 from rnnlab.training.loggers import check_keys
@@ -60,6 +61,7 @@ def check(config: Mapping[str, Any]) -> None:
     check_accelerator(config["trainer"]["accelerator"])
     check_devices(config["trainer"])
     check_cuda_graph(config["trainer"])
+    check_precision_name(config["trainer"])
     if config["optimizer"].get("lr") == 0:
         log.warning("optimizer.lr=0: nothing is learnt, the weights stay as they begin.")
 

@@ -21,6 +21,8 @@ OF_SEVERAL_MACHINES = ("NODE_RANK", "GROUP_RANK", "SLURM_NTASKS", "OMPI_COMM_WOR
 """Variables by which clusters, and torchrun, tell each machine of a training which it is."""
 CUDA_GRAPH = "cuda_graph"
 """The key of the section ``trainer`` that is no argument of Lightning's Trainer."""
+MEANT = {"16": "16-mixed", "bf16": "bf16-mixed"}
+"""Lightning's short names of precisions, and what they mean: one name each is enough for all that ask."""
 AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
 
@@ -134,6 +136,22 @@ def note_that_no_gpu_is_there() -> None:
     """
     if not torch.cuda.is_available():
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
+
+
+def check_precision_name(trainer: Mapping[str, Any]) -> None:
+    """Check that mixed precision is called by its full name.
+
+    Args:
+        trainer: the configuration's section.
+
+    Raises:
+        ConfigError: if it isn't, with that name.
+    """
+    meant = MEANT.get(str(trainer["precision"]))
+    if meant is not None:
+        raise ConfigError(
+            f"trainer.precision={trainer['precision']}: here that is trainer.precision={meant}."
+        )
 
 
 def check_precision(task: Task, precision: str, device: torch.device) -> None:
