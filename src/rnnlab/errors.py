@@ -36,6 +36,10 @@ class DamagedFileError(RunError):
     """A file that rnnlab wrote, or should have written, and that holds something else now."""
 
 
+SHORTENED = 3
+"""Letters from which on the beginning of a name tells it."""
+
+
 def nearest(word: str, choices: Iterable[str], count: int = 3, listed: Iterable[str] | None = None) -> str:
     """Return a sentence that names the choices closest to ``word``, or lists them where none is close.
 
@@ -47,11 +51,15 @@ def nearest(word: str, choices: Iterable[str], count: int = 3, listed: Iterable[
 
     >>> nearest("hiden_size", ["hidden_size", "layers"])
     'Did you mean hidden_size?'
+    >>> nearest("acc", ["accuracy", "loss"])
+    'Did you mean accuracy?'
     >>> nearest("zzz", ["gru", "lstm"])
     'Choose from: gru, lstm.'
     """
     known = sorted(set(choices))
     close = difflib.get_close_matches(word, known, n=count, cutoff=0.6)
+    if not close and len(word) >= SHORTENED:
+        close = [choice for choice in known if choice.startswith(word)][:count]
     if close:
         return f"Did you mean {' or '.join(close)}?"
     return f"Choose from: {', '.join(known if listed is None else sorted(set(listed)))}."

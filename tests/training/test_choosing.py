@@ -146,6 +146,7 @@ def test_a_class_of_more_than_two_may_choose(compose: Compose, tmp_path: Path) -
     ("word", "message"),
     [
         ("callbacks.checkpoint.monitor=acuracy", "Did you mean accuracy"),
+        ("callbacks.checkpoint.monitor=acc", "Did you mean accuracy?"),
         ("callbacks.early_stopping.monitor=validation/f1/odd", "Did you mean validation/f1"),
         ("callbacks.checkpoint.monitor=test/accuracy", "only a metric of the validation split"),
         ("callbacks.checkpoint.monitor=train/loss", "only a metric of the validation split"),
@@ -153,6 +154,7 @@ def test_a_class_of_more_than_two_may_choose(compose: Compose, tmp_path: Path) -
         ("callbacks.checkpoint.mode=most", "checkpoint.mode=most: expected min or max"),
         ("callbacks.early_stopping.mode=0", "early_stopping.mode=0: expected min or max"),
         ("callbacks.checkpoint.monitor=mcc", "say where it is best: callbacks.checkpoint.mode=min or"),
+        ("callbacks.checkpoint.monitor=mcc", "Choose from: accuracy, auroc, f1, loss. Of one"),
         ("task.class_weights=balancd", "Did you mean balanced"),
         ("task.class_weights=[1,2,3]", "expected a number for each of 2 classes: bad, good"),
         ("task.class_weights=[1,0]", "expected numbers above 0"),

@@ -6,7 +6,7 @@ torch: sweeps and tables ask, too.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -64,13 +64,14 @@ class Choice:
         return new.value > old.value if self.mode == "max" else new.value < old.value
 
 
-def choice_of(settings: Mapping[str, Any], own: Choice, where: str) -> Choice:
+def choice_of(settings: Mapping[str, Any], own: Choice, where: str, known: Collection[str] = ()) -> Choice:
     """Return the choice that a section of the configuration makes.
 
     Args:
         settings: with ``monitor``, None for ``own``'s, and ``mode``, None for the way the metric is known.
         own: what chooses where the section says nothing.
         where: the section, for errors.
+        known: the names of what the task's validation logs; none where they are not known.
 
     Raises:
         ConfigError: if the mode is neither, or has to be said.
@@ -88,14 +89,15 @@ def choice_of(settings: Mapping[str, Any], own: Choice, where: str) -> Choice:
     if mode is None:
         mode = own.mode if monitor == own.monitor else MODES.get(monitor.removeprefix(SPLIT).split("/")[0])
     if mode is None:
+        names = [metric.removeprefix(SPLIT) for metric in known] or MODES
         raise ConfigError(
-            f"{where}.monitor={name}: no task of rnnlab's has such a metric. {nearest(str(name), MODES)} "
+            f"{where}.monitor={name}: no task of rnnlab's has such a metric. {nearest(str(name), names)} "
             f"Of one of your own, say where it is best: {where}.mode=min or {where}.mode=max."
         )
     return Choice(monitor, cast(Mode, mode))
 
 
-def check_monitor(monitor: str, metrics: Iterable[str], where: str = "callbacks") -> None:
+def check_monitor(monitor: str, metrics: Iterable[str], where: str = "callbacks.checkpoint.monitor") -> None:
     """Check that a validation has a metric.
 
     Raises:

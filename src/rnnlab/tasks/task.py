@@ -191,10 +191,11 @@ class Task(lightning.LightningModule):
         Raises:
             ConfigError: if the task has no such metric, or its mode has to be said.
         """
-        choice = choice_of(settings, Choice(self.monitor, self.mode), where)
-        if "validation_metrics" in vars(type(self)):  # a class derived from it may log others, too
-            named = f"{where}.monitor={settings.get('monitor')}"
-            check_monitor(choice.monitor, self.validation_metrics(), named)
+        tells_all = "validation_metrics" in vars(type(self))  # a class derived from it may log others, too
+        known = self.validation_metrics() if tells_all else ()
+        choice = choice_of(settings, Choice(self.monitor, self.mode), where, known)
+        if tells_all:
+            check_monitor(choice.monitor, known, f"{where}.monitor={settings.get('monitor')}")
         return choice
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -47,7 +47,9 @@ class RememberedEarlyStopping(EarlyStopping):
             ConfigError: if there is no such metric.
         """
         if not self._should_skip_check(trainer):
-            check_monitor(self.monitor, trainer.callback_metrics, "callbacks.early_stopping")
+            inherited = self.monitor == getattr(pl_module, "monitor", None)
+            section = "checkpoint" if inherited else "early_stopping"
+            check_monitor(self.monitor, trainer.callback_metrics, f"callbacks.{section}.monitor")
         super().on_validation_end(trainer, pl_module)
 
     def _run_early_stopping_check(self, trainer: lightning.Trainer) -> None:
