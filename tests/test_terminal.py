@@ -78,6 +78,7 @@ def test_a_file_gets_plain_lines(
     assert begun
     assert Path(begun[1]).parents[1] == Path(begun[2])  # so that a run's name there has its model's
     assert begun.start() < told.out.index("Epoch 1/1")
+    assert f"Next:\n  tensorboard --logdir {begun[2]}\n" in told.out
     assert not re.search(r"[\x1b\r\b]", told.out + told.err)
     assert "Epoch 1/1: train loss" in told.out
 
@@ -98,6 +99,7 @@ def test_a_terminal_gets_a_bar_and_in_the_end_where_things_are(
     places = dict(re.findall(r"^(Run folder|Best checkpoint|Metrics) +(\S+)\s*$", told, re.MULTILINE))
     assert len(places) == 3
     assert all((tmp_path / place).exists() for place in places.values())
+    assert "tensorboard" not in told  # logger=none
     run = places["Run folder"]
     assert re.findall(rf"^  (\w+) .*run={run}|^  (\w+) .*resume={run}", told, re.MULTILINE)
 

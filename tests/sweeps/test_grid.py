@@ -38,6 +38,8 @@ def test_damaged_figures_are_told_and_the_other_jobs_are_shown(
 def test_finished_jobs_are_skipped_and_new_ones_added(commanded: Commanded, capsys: Output) -> None:
     assert commanded.run("model=rnn,gru", "trainer.max_epochs=2") == 0
     assert commanded.jobs() == ["gru", "rnn"]
+    assert "tensorboard" not in capsys.readouterr().out  # these jobs draw no curves
+    (commanded.sweep().path / "rnn" / "events.out.tfevents.1").touch()
     assert commanded.run("trainer.max_epochs=2", "model=lstm,rnn,gru") == 0
     assert commanded.jobs() == ["gru", "lstm", "rnn"]
     assert [line for line in commanded.noted() if line.endswith("started")] == [
@@ -45,7 +47,9 @@ def test_finished_jobs_are_skipped_and_new_ones_added(commanded: Commanded, caps
         "gru started",
         "lstm started",
     ]
-    assert capsys.readouterr().out.count("finished before") == 2
+    said = capsys.readouterr().out
+    assert said.count("finished before") == 2
+    assert "tensorboard --logdir" in said
     told = yaml.safe_load(commanded.sweep().facts_file.read_text())
     assert told["jobs"]["lstm"] == ["trainer.max_epochs=2", "model=lstm"]
     assert (told["swept"], told["monitor"], told["mode"]) == (["model"], "validation/accuracy", "max")

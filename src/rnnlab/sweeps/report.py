@@ -48,7 +48,8 @@ def report(
     if any(outcome.did in ("finished", "already") for outcome in outcomes.values()):
         console.print("Next:", style="bold")
         console.print(f"  {command('results', shown(folder.path))}", markup=False)
-        console.print(f"  {typed(['tensorboard', '--logdir', shown(folder.path)])}", markup=False)
+        if any(folder.run(job).has_curves for job in jobs):
+            console.print(f"  {typed(['tensorboard', '--logdir', shown(folder.path)])}", markup=False)
 
 
 def telling(

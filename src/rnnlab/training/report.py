@@ -108,7 +108,7 @@ def next_commands(task: Task, folder: RunFolder) -> list[str]:
     asking = [("evaluate", f"run={shown(folder.path)}"), *task.questions(folder.path)]
     going_on = ["train", f"resume={shown(folder.path)}", *trust, *longer(config, folder)]
     return [
-        watching(folder),
+        *[watching(folder)] * folder.has_curves,
         *(command(*words, *trust) for words in asking),
         command(*going_on),
     ]

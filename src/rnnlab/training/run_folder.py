@@ -116,6 +116,11 @@ class RunFolder:
         return before if before.is_dir() else self.path
 
     @property
+    def has_curves(self) -> bool:
+        """Whether there is anything for TensorBoard to show."""
+        return any(self.curves.glob("events.out.tfevents*"))
+
+    @property
     def lock_file(self) -> Path:
         """Held by the process that works on the run."""
         return self.path / "run.lock"
