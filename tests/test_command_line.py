@@ -67,6 +67,21 @@ def test_a_mistake_ends_with_status_2_and_no_traceback(word: str, message: str, 
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+def test_a_signal_while_the_work_imports_leaves_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "slow_to_import.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)")
+    code = (
+        "import sys\nfrom rnnlab.command_line import run_hydra\nfrom rnnlab.folders import conf_folder\n"
+        "from rnnlab.training.resume import run_folder\n"
+        "sys.path.append('.')\nsys.argv = ['train.py', 'data=csv', 'data.corpus.train=none.csv']\n"
+        "work = lambda *_: __import__('slow_to_import')\n"
+        "run_hydra(work, conf_folder(), 'train', {'rnnlab.run_folder': run_folder})"
+    )
+    command = [sys.executable, "-B", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "Stopped by SIGINT before anything began.\n")
+    assert not list(tmp_path.rglob("train.log"))
+
+
 def test_whoever_asks_for_a_runs_folder_is_told_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

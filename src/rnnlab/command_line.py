@@ -12,6 +12,8 @@ import signal
 import sys
 import textwrap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,17 +109,20 @@ def hydra_job(
         register_resolvers()  # a launcher may have sent this job to a process of its own
         with read_write(settings):  # who asks once more, as Lightning for a further process, is told the same
             settings.run.dir = settings.runtime.output_dir
+        folder, name = Path(settings.runtime.output_dir), settings.job.name
+        is_single = settings.mode is RunMode.RUN
+        own = listening(unbegun=partial(remove_unbegun, folder, name)) if is_single else nullcontext()
         try:
-            if settings.mode is RunMode.RUN:
+            if is_single:
                 check_no_sweep(settings.overrides.task)
             config: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-            with told_when_short():  # of other errors Hydra prints a line of its own
-                return work(config, Path(settings.runtime.output_dir), list(settings.overrides.task))
+            with own, told_when_short():  # of other errors Hydra prints a line of its own
+                return work(config, folder, list(settings.overrides.task))
         except (RnnlabError, OmegaConfBaseException, Interrupted) as error:
-            if settings.mode is RunMode.MULTIRUN:
+            if not is_single:
                 raise
             mistakes.append(error)
-            remove_if_only_logged(Path(settings.runtime.output_dir), settings.job.name)
+            remove_if_only_logged(folder, name)
             return None
 
     return job
@@ -181,11 +186,22 @@ def can_fuse(precision: str) -> bool:
     return not str(precision).endswith("-mixed")
 
 
+def is_only_logged(folder: Path, job: str) -> bool:
+    """Return whether nothing but the log was written in a run folder: nothing was done there."""
+    return [path.name for path in folder.glob("*")] == [f"{job}.log"]
+
+
 def remove_if_only_logged(folder: Path, job: str) -> None:
-    """Remove a run folder in which nothing but the log was written: nothing was done there."""
-    if [path.name for path in folder.glob("*")] == [f"{job}.log"]:
+    """Remove a run folder in which nothing was done."""
+    if is_only_logged(folder, job):
         logging.shutdown()
         shutil.rmtree(folder)
+
+
+def remove_unbegun(folder: Path, job: str) -> None:
+    """Do the same within a handler of signals, where no lock of the log's may be taken."""
+    if is_only_logged(folder, job):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def exit_by(

@@ -46,10 +46,13 @@ class Listener:
         told: returns what ends the work.
         pass_on: hands the signal, the first or a later one, on to other processes. It is called within the
             handler: nothing there may take a lock or raise.
+        unbegun: takes away what was made for work that is still being imported, and so has not begun. It is
+            called within the handler, too.
     """
 
     told: Callable[[], Interrupted] | None = None
     pass_on: Callable[[int, bool], None] | None = None
+    unbegun: Callable[[], None] | None = None
 
 
 @dataclass
@@ -68,6 +71,7 @@ def listening(
     told: Callable[[], Interrupted] | None = None,
     pass_on: Callable[[int, bool], None] | None = None,
     *,
+    unbegun: Callable[[], None] | None = None,
     owns_process: bool = False,
 ) -> Iterator[None]:
     """Note the signals in this context; outside the main thread, where none arrives, do nothing.
@@ -77,6 +81,7 @@ def listening(
     Args:
         told: see :class:`Listener`.
         pass_on: see :class:`Listener`.
+        unbegun: see :class:`Listener`.
         owns_process: whether a second signal may end this process: a command's own, not a notebook's.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -84,7 +89,7 @@ def listening(
         return
     before = {number: signal.signal(number, note) for number in SIGNALS}
     owned, _wish.owns_process = _wish.owns_process, _wish.owns_process or owns_process
-    _wish.listeners.append(Listener(told, pass_on))
+    _wish.listeners.append(Listener(told, pass_on, unbegun))
     try:
         yield
     finally:
@@ -149,6 +154,9 @@ def is_starting(frame: FrameType | None) -> bool:
 
 def end_unbegun(number: int, frame: FrameType | None = None) -> None:
     """End the process in which nothing has begun: the handler."""
+    for listener in _wish.listeners:
+        if listener.unbegun is not None:
+            listener.unbegun()
     say(f"Stopped by {signal.Signals(number).name} before anything began.")
     os._exit(ENDED_BY_SIGNAL + number)
 
