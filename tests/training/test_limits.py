@@ -15,6 +15,7 @@ from rnnlab.tasks.sentiment.metrics import MeanAUROC
 from rnnlab.training.fit import fit
 from rnnlab.training.hardware import check_devices
 from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.scoring import LIMITS
 
 Compose = Callable[..., dict[str, Any]]
 QUICK = ("baselines=false", "logger=none", "callbacks.early_stopping.patience=null")
@@ -65,6 +66,15 @@ def test_a_training_without_a_validation_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         fit(compose(*QUICK, *words), tmp_path / "run")
+
+
+@pytest.mark.parametrize(("split", "key"), LIMITS.items())
+def test_a_share_below_one_batch_is_told_before_training(
+    split: str, key: str, compose: Compose, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=rf"trainer\.{key}=0\.01: of the \d+ batches of the {split} split"):
+        fit(compose(*QUICK, f"trainer.{key}=0.01"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_no_patience_at_all_still_trains(compose: Compose, tmp_path: Path) -> None:

@@ -514,6 +514,9 @@ def test_a_finished_run_has_nothing_left_to_do_but_more_epochs(
         assert sentiment.go_on(run) == metrics
     with pytest.raises(ConfigError, match="the run has done 2 epochs already"):
         sentiment.go_on(run, "trainer.max_epochs=1")
+    with pytest.raises(ConfigError, match=r"limit_test_batches=0\.01: of the 1 batches"):
+        sentiment.go_on(run, "trainer.limit_test_batches=0.01")
+    assert RunFolder(run).metrics() == metrics
     sentiment.go_on(run, "trainer.max_epochs=3")
     assert read_checkpoint(RunFolder(run).last)["epoch"] == 3
     assert RunFolder(run).config()["trainer"]["max_epochs"] == 3

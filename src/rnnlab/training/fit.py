@@ -38,7 +38,7 @@ from rnnlab.training.progress import TrainingProgress, encoding_progress
 from rnnlab.training.report import describe_task, final_table, where_it_goes
 from rnnlab.training.resume import check_epochs, check_same_corpus, check_same_vocabulary, tell_edited
 from rnnlab.training.run_folder import RunFolder, kept_configuration
-from rnnlab.training.scoring import evaluate
+from rnnlab.training.scoring import LIMITS, check_part, evaluate
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +138,8 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
     for warning in data.warnings():
         log.warning(warning)
     log.info(data.describe_batches())
+    for split in LIMITS:
+        check_part(data, split, config["trainer"])
     if advice := data.advice():
         log.warning(advice)
     with nullcontext() if start is None else no_larger_than(start.content["state_dict"], start.file):

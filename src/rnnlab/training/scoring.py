@@ -20,6 +20,10 @@ KEPT = (
 """Of the run's trainer, what its scoring needs, too."""
 
 
+LIMITS = {"train": "limit_train_batches", "validation": "limit_val_batches", "test": "limit_test_batches"}
+"""Of each split, the trainer's key that takes a part of it."""
+
+
 class AskedToStop(Callback):
     """Ends a scoring after any batch, if that was asked for: it can be done again."""
 
@@ -47,10 +51,12 @@ def evaluate(
         callbacks: what watches.
 
     Raises:
-        ConfigError: if the split is neither, or the trainer's devices are not there.
+        ConfigError: if the split is neither, the part of it is no batch, or the trainer's devices are not
+            there.
     """
     if split not in ("validation", "test"):
         raise ConfigError(f"split={split}: evaluate on validation or test.")
+    check_part(data, split, trainer)
     options = {key: trainer[key] for key in KEPT if key in trainer}
     options["accelerator"] = accelerator_of(options["accelerator"])
     try:
@@ -66,3 +72,26 @@ def evaluate(
     run = runner.validate if split == "validation" else runner.test
     (found,) = run(task, datamodule=data, verbose=False)
     return {name.removeprefix(f"{split}/"): float(value) for name, value in found.items()}
+
+
+def check_part(data: TaskData, split: str, trainer: Mapping[str, Any]) -> None:
+    """Check that the part of a split that a trainer takes is a batch at least.
+
+    Args:
+        data: prepared.
+        split: ``train``, ``validation`` or ``test``.
+        trainer: the configuration's section.
+
+    Raises:
+        ConfigError: if it is less, naming the key.
+    """
+    key = LIMITS[split]
+    share = trainer.get(key, 1.0)
+    if not isinstance(share, float) or share == 1.0:
+        return
+    batches = len(data.train_dataloader() if split == "train" else data.loader_of(split))
+    if int(share * batches) < 1:
+        raise ConfigError(
+            f"trainer.{key}={share}: of the {batches} batches of the {split} split that is none. "
+            f"One of them: trainer.{key}=1."
+        )
