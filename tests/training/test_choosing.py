@@ -125,10 +125,17 @@ def test_early_stopping_may_look_at_another_metric(compose: Compose, tmp_path: P
     assert any("validation/auroc" in name for name in state)
 
 
-def test_a_run_that_goes_on_may_choose_by_another_metric(compose: Compose, tmp_path: Path) -> None:
-    fit(compose(*QUICK), tmp_path / "run")
-    words = ("trainer.max_epochs=4", "callbacks.checkpoint.monitor=loss", f"resume={tmp_path / 'run'}")
-    fit(compose(*QUICK, *words), tmp_path / "run")
+def test_a_run_that_goes_on_may_choose_by_another_metric(
+    compose: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics = fit(compose(*QUICK), tmp_path / "run")
+    words = ("callbacks.checkpoint.monitor=loss", f"resume={tmp_path / 'run'}")
+    chosen = "best.ckpt was chosen by the max of validation/accuracy"
+    with pytest.raises(ConfigError, match=f"{chosen}, and no epoch is left"):
+        fit(compose(*QUICK, *words), tmp_path / "run")
+    assert RunFolder(tmp_path / "run").metrics() == metrics
+    fit(compose(*QUICK, *words, "trainer.max_epochs=4"), tmp_path / "run")
+    assert chosen in caplog.text
     state = torch.load(RunFolder(tmp_path / "run").last, weights_only=True)["callbacks"]
     kept = next(each for name, each in state.items() if "KeepBest" in name)
     assert kept["score"] == kept["metrics"]["loss"]

@@ -29,7 +29,7 @@ from rnnlab.training.clock import TrainingClock
 from rnnlab.training.early_stopping import RememberedEarlyStopping
 from rnnlab.training.hardware import check_precision, device_name, take_cuda_graph, tell_precision, versions
 from rnnlab.training.interruption import StopCleanly
-from rnnlab.training.keeping import KeepBest, KeepLast
+from rnnlab.training.keeping import KeepBest, KeepLast, check_choice
 from rnnlab.training.loggers import LoggerSettings, built_entries, closing, log_result, loggers
 from rnnlab.training.origin import origin_of, tell_if_changed
 from rnnlab.training.overhead import Unprofiled, keep_freed_memory, leave_out_empty_hooks, tiny_as_zero
@@ -151,6 +151,7 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
     task.metadata |= {"corpus": corpus, "origin": origin_of(config, data.corpus, began)}
     if start is not None:
         check_same_vocabulary(start.content["rnnlab"], task.metadata)
+        check_choice(start.content, Choice(task.monitor, task.mode), config["trainer"])
         tell_edited(start.content["rnnlab"], config)
     return data, task
 

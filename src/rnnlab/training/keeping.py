@@ -13,6 +13,7 @@ finds the place again. It does so for the first. For the other two the counts ar
 there, as Lightning itself would still have to count on when a callback gets to save.
 """
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
@@ -28,6 +29,8 @@ from rnnlab.tasks.choosing import SPLIT, Choice, Score
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
 
 Place = Literal["mid-epoch", "before validation", "between epochs"]
 MID_EPOCH, BEFORE_VALIDATION, BETWEEN_EPOCHS = get_args(Place)
@@ -118,8 +121,13 @@ class KeepBest(Checkpoint):
         self.metrics: dict[str, float] = {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best score so far, and the metrics with it."""
-        return {"score": self.score and self.score.value, "metrics": dict(self.metrics)}
+        """Return the best score so far, the metrics with it, and which of them chose."""
+        return {
+            "score": self.score and self.score.value,
+            "metrics": dict(self.metrics),
+            "monitor": self.choice.monitor,
+            "mode": self.choice.mode,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the best score so far, of the metric that chooses now."""
@@ -141,6 +149,31 @@ class KeepBest(Checkpoint):
             if name.startswith(SPLIT)
         }
         trainer.save_checkpoint(self.folder.best, weights_only=True)
+
+
+def check_choice(content: Mapping[str, Any], choice: Choice, trainer: Mapping[str, Any]) -> None:
+    """Check that a run which goes on by another choice has something left to choose from; warn of it.
+
+    Args:
+        content: the checkpoint that it goes on from.
+        choice: what chooses now.
+        trainer: the configuration's section.
+
+    Raises:
+        ConfigError: if its training is at its end: the best checkpoint would stay that of the other choice.
+    """
+    kept = content.get("callbacks", {}).get(KeepBest.__qualname__, {})
+    before = kept.get("monitor", choice.monitor), kept.get("mode", choice.mode)  # an earlier rnnlab kept none
+    if before == (choice.monitor, choice.mode):
+        return
+    chosen = f"best.ckpt was chosen by the {before[1]} of {before[0]}"
+    epochs, steps = trainer["max_epochs"], trainer.get("max_steps", -1)
+    if (epochs is not None and 0 <= epochs <= content["epoch"]) or 0 <= steps <= content["global_step"]:
+        raise ConfigError(
+            f"callbacks.checkpoint: {chosen}, and no epoch is left from which {choice.monitor} could choose. "
+            f"Leave monitor and mode as they were, or train on: trainer.max_epochs={content['epoch'] + 1}."
+        )
+    log.warning("callbacks.checkpoint: %s. Only epochs from now on are chosen by %s.", chosen, choice.monitor)
 
 
 class KeepLast(Checkpoint):
