@@ -14,6 +14,8 @@ from rnnlab.processors import processors
 from rnnlab.tasks.sentiment.metrics import MeanAUROC
 from rnnlab.training.fit import fit
 from rnnlab.training.hardware import check_devices
+from rnnlab.training.report import longer
+from rnnlab.training.resume import resumed_config
 from rnnlab.training.run_folder import RunFolder
 from rnnlab.training.scoring import LIMITS
 
@@ -45,9 +47,26 @@ def test_steps_may_be_limited_over_several_epochs(
 def test_a_run_limited_by_steps_goes_on(compose: Compose, tmp_path: Path) -> None:
     words = (*QUICK, "trainer.limit_train_batches=3", "trainer.max_epochs=-1")
     fit(compose(*words, "+trainer.max_steps=4"), tmp_path / "run")
-    longer = {**compose(*words, "+trainer.max_steps=8"), "resume": str(tmp_path / "run")}
-    fit(longer, tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+
+    def go_on(*words: str) -> None:
+        fit(resumed_config(compose(*words), folder, words), folder.path)
+
+    with pytest.raises(ConfigError, match=r"trainer\.max_steps=3: the run has done 4 steps already"):
+        go_on("+trainer.max_steps=3")
+    (word,) = longer(folder.config()["trainer"], folder.progress())
+    go_on(word)
     assert steps_of(tmp_path / "run") == 8
+
+
+def test_a_run_that_its_time_has_ended_goes_on(compose: Compose, tmp_path: Path) -> None:
+    limits = ("+trainer.min_epochs=1", "+trainer.max_time=00:00:00:00")
+    fit(compose("baselines=false", "logger=none", *limits), tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    words = longer(folder.config()["trainer"], folder.progress())
+    assert words == ["++trainer.max_time=null", "callbacks.early_stopping.patience=null"]
+    fit(resumed_config(compose(*words), folder, words), folder.path)
+    assert read_checkpoint(folder.last)["epoch"] == 2
 
 
 @pytest.mark.parametrize(

@@ -106,22 +106,36 @@ def next_commands(task: Task, folder: RunFolder) -> list[str]:
     config = folder.config()
     trust = [word for word in [trust_needed(config)] if word]
     asking = [("evaluate", f"run={shown(folder.path)}"), *task.questions(folder.path)]
-    going_on = ["train", f"resume={shown(folder.path)}", *trust, *longer(config, folder)]
+    more = longer(config["trainer"], folder.progress())
+    going_on = [("train", f"resume={shown(folder.path)}", *more)] if more else []
     return [
         *[watching(folder)] * folder.has_curves,
-        *(command(*words, *trust) for words in asking),
-        command(*going_on),
+        *(command(*words, *trust) for words in [*asking, *going_on]),
     ]
 
 
-def longer(config: Mapping[str, Any], folder: RunFolder) -> list[str]:
-    """Return the words that train a finished run for twice as long; none where steps limit it."""
-    epochs = config["trainer"]["max_epochs"]
+def longer(trainer: Mapping[str, Any], progress: Mapping[str, Any]) -> list[str]:
+    """Return the words that train a finished run on: none where nothing limits it but its time.
+
+    Args:
+        trainer: the configuration's section.
+        progress: how far its last checkpoint is.
+
+    >>> longer({"max_epochs": 3}, {"epoch": 3})
+    ['trainer.max_epochs=6']
+    >>> longer({"max_epochs": 9, "max_steps": 20}, {"epoch": 2, "step": 20})
+    ['++trainer.max_steps=40']
+    """
+    epochs, steps = trainer["max_epochs"], trainer.get("max_steps", -1)
+    if 0 < steps <= progress.get("step", 0):
+        return [f"++trainer.max_steps={2 * steps}"]
     if epochs is None or epochs < 1:
         return []
-    # What early stopping has ended, it would end again at once.
-    ended_early = folder.progress().get("epoch", epochs) < epochs
-    return [f"trainer.max_epochs={2 * epochs}", *["callbacks.early_stopping.patience=null"] * ended_early]
+    if progress.get("epoch", epochs) >= epochs:
+        return [f"trainer.max_epochs={2 * epochs}"]
+    # What early stopping or the time has ended, it would end again at once; either may have been it.
+    limit = "++trainer.max_time=null" if trainer.get("max_time") else f"trainer.max_epochs={2 * epochs}"
+    return [limit, "callbacks.early_stopping.patience=null"]
 
 
 def part_of_it(limit: int | float) -> str:

@@ -26,8 +26,9 @@ AUTO = "auto"
 
 # What may change without changing what the run computed so far.
 HARMLESS = (
-    *("trainer.max_epochs", "trainer.accelerator", "trainer.log_every_n_steps"),
-    *("trainer.limit_test_batches", "callbacks", "logger", "baselines", "resume", "sweep", "trust", "hydra"),
+    *("trainer.max_epochs", "trainer.max_steps", "trainer.max_time", "trainer.accelerator"),
+    *("trainer.log_every_n_steps", "trainer.limit_test_batches"),
+    *("callbacks", "logger", "baselines", "resume", "sweep", "trust", "hydra"),
 )
 
 # Choices that set keys outside of the section that they are called by.
@@ -154,6 +155,16 @@ def check_epochs(done: int, asked: int | None) -> None:
     """
     if asked is not None and 0 <= asked < done:
         raise ConfigError(f"trainer.max_epochs={asked}: the run has done {done} epochs already.")
+
+
+def check_steps(done: int, asked: int) -> None:
+    """Check that no fewer optimizer steps are asked for than are done.
+
+    Raises:
+        ConfigError: if they are.
+    """
+    if 0 <= asked < done:
+        raise ConfigError(f"trainer.max_steps={asked}: the run has done {done} steps already.")
 
 
 def check_same_corpus(metadata: Mapping[str, Any], corpus: Any) -> None:
