@@ -34,6 +34,13 @@ def test_a_class_alone_is_kept() -> None:
     assert found == ["model._target_"]
 
 
+def test_a_class_is_shown_rather_than_its_fingerprint() -> None:
+    own = [{"model._target_": f"own.{name}", "fingerprint.code": name.lower()} for name in ("Conv", "Gate")]
+    assert differing_keys(own) == ["model._target_"]
+    edited = [*own, {"model._target_": "own.Gate", "fingerprint.code": "other"}]
+    assert "fingerprint.code" in differing_keys(edited)
+
+
 def test_one_setting_in_two_places_is_shown_once() -> None:
     twice = [{"data.distance": n, "data.corpus.distance": n, "seed": n} for n in (1, 2)]
     assert differing_keys(twice) == ["data.distance"]
