@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from rnnlab.corpora.memory_problems import FirstToken
+from rnnlab.data.batch import Batch
 from rnnlab.data.bucketing import BucketedBatches, PlannedBatch
 from rnnlab.data.loader import FirstBatches, ResumableLoader
 from rnnlab.data.streams import StreamLoader, TokenStream
+from rnnlab.data.task_data import sequences_in
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.memory.data import MemoryLoader
 
@@ -155,3 +157,12 @@ def test_the_places_of_earlier_versions_are_found(
     resumed.load_state_dict(state)
     for batch, due in zip(resumed, list(whole)[2:], strict=True):
         assert torch.equal(batch.inputs, due.inputs)
+
+
+def test_sequences_are_counted_and_not_the_steps_that_are_told_something() -> None:
+    lengths = torch.tensor([3, 1, 2])
+    each = torch.tensor([[True, True, True], [False, False, False], [True, True, False]])
+    batch = Batch(torch.zeros(3, 3), lengths, torch.zeros(3, 3), each)
+    assert sequences_in(batch) == 2
+    assert sequences_in(batch._replace(valid=each.any(dim=1))) == 2
+    assert sequences_in(batch._replace(valid=None)) == 3  # type: ignore[arg-type]

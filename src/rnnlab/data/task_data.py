@@ -148,8 +148,7 @@ class TaskData(lightning.LightningDataModule):
 
     def size_of(self, split: str) -> int:
         """Return how many sequences, or documents, a prepared split has."""
-        loader = self.loader_of(split)
-        return sum(len(batch.inputs) if batch.valid is None else int(batch.valid.sum()) for batch in loader)
+        return sum(sequences_in(batch) for batch in self.loader_of(split))
 
     def loader_of(self, split: str) -> ResumableLoader[Any, Any]:
         """Return the loader of ``validation`` or ``test``."""
@@ -169,6 +168,12 @@ class TaskData(lightning.LightningDataModule):
         """Return the training batches."""
         loader = self.train_loader()
         return loader if self.overfit is None else FirstBatches(loader, self.overfit)
+
+
+def sequences_in(batch: Any) -> int:
+    """Return how many sequences of a batch count: of ``valid (batch, time)`` those with a step that does."""
+    rows = len(batch.inputs)
+    return rows if batch.valid is None else int(batch.valid.reshape(rows, -1).any(dim=1).sum())
 
 
 def plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
