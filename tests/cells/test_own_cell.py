@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 import rnnlab
+from rnnlab.cells.cell import Cell, State, Step, Weights
 from rnnlab.diagnostics.record import read_records
+from rnnlab.encoder.dry_pass import check_step
 from rnnlab.encoder.recurrent import RecurrentEncoder
 from rnnlab.encoder.regularised import RegularisedEncoder
 from rnnlab.encoder.trace import traced
@@ -44,6 +47,43 @@ class MinimalGRU(Cell):  # its gate and its candidate see the inputs alone (Feng
         return Step((update * hidden + (1 - update) * candidate,), {"update": update})
 """
 CELL = "minimal_gru.MinimalGRU"
+
+
+class Bare(Cell):
+    """A step without a Step."""
+
+    def step(self, given: Tensor, states: State, weights: Weights) -> Any:
+        return torch.tanh(given + states[0] @ weights["weight_hh"].T)
+
+
+class NoTuple(Bare):
+    def step(self, given: Tensor, states: State, weights: Weights) -> Step:
+        return Step(super().step(given, states, weights))
+
+
+class Narrow(Bare):
+    def step(self, given: Tensor, states: State, weights: Weights) -> Step:
+        return Step((super().step(given, states, weights)[:, :3],))
+
+
+class OtherOutput(Bare):
+    def step(self, given: Tensor, states: State, weights: Weights) -> Step:
+        return Step((super().step(given, states, weights),), reading=lambda state: state[:, :2])
+
+
+class NoSuchGate(Bare):
+    remembering_gate = "forget"
+
+
+class OneName(Bare):
+    blocks = "hidden"  # type: ignore[assignment]
+
+
+class Chancy(Cell):
+    def step(self, given: Tensor, states: State, weights: Weights) -> Step:
+        return Step((torch.rand_like(states[0]),))
+
+
 SMALL = [
     *("task.embedding_size=4", "model.hidden_size=6", "trainer=cpu", "baselines=false", "logger=none"),
     *("optimizer.lr=0.01", "trainer.max_epochs=2", f"model.cell={CELL}"),
@@ -146,6 +186,30 @@ def test_it_starts_as_it_is_told() -> None:
     ):
         with pytest.raises(ConfigError, match=message):
             RecurrentEncoder(5, CELL, 6, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Bare", r"step returned a tensor \(2, 6\); expected a Step"),
+        ("NoTuple", r"states are a tensor \(2, 6\); expected a tuple of 1: hidden \(2, 6\)"),
+        ("Narrow", r"a tuple of 1: a tensor \(2, 3\); expected a tuple of 1: hidden \(2, 6\)"),
+        ("OtherOutput", r"output is a tensor \(2, 2\); expected \(2, 6\)"),
+        ("NoSuchGate", "remembering_gate is 'forget'; expected one of its blocks: hidden"),
+        ("OneName", r"blocks is 'hidden'; expected a tuple of names.*\(\"hidden\",\)"),
+    ],
+)
+def test_what_breaks_the_contract_is_told_before_a_training(name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=f"model.cell: {name}.*{message}"):
+        RecurrentEncoder(5, f"{__name__}.{name}", 6, forget_bias=1.0 if name == "NoSuchGate" else None)
+
+
+def test_the_dry_step_draws_no_random_number() -> None:
+    torch.manual_seed(3)
+    encoder = RecurrentEncoder(5, f"{__name__}.Chancy", 6)
+    after = torch.get_rng_state()
+    check_step(encoder.cell, encoder.stack()[0][0].weights, 5, 6)
+    assert torch.equal(torch.get_rng_state(), after)
 
 
 def test_diagnostics_see_its_states_and_gate() -> None:

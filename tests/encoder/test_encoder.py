@@ -41,6 +41,31 @@ class RunningMean(nn.Module):
         return sums / counts * real, torch.stack((sums[:, -1], counts[:, -1]), dim=1)
 
 
+class NoState(RunningMean):
+    def forward(self, inputs: Tensor, lengths: Any = None, state: Any = None) -> Any:
+        return inputs
+
+
+class OtherWidth(RunningMean):
+    def forward(self, inputs: Tensor, lengths: Any = None, state: Any = None) -> Any:
+        outputs, after = super().forward(inputs, lengths, state)
+        return outputs[:, :, :4], after
+
+
+class OtherState(RunningMean):
+    def forward(self, inputs: Tensor, lengths: Any = None, state: Any = None) -> Any:
+        outputs, after = super().forward(inputs, lengths, state)
+        return outputs, (after, after)
+
+
+class Stateless(RunningMean):
+    def initial_state(self, batch: int) -> Any:
+        return ()
+
+    def forward(self, inputs: Tensor, lengths: Any = None, state: Any = None) -> Any:
+        return torch.dropout(inputs, 0.5, train=True), ()
+
+
 @pytest.mark.parametrize("cell", PLAIN)
 def test_plain_parameters_come_and_go(cell: str) -> None:
     plain = PLAIN[cell](5, 7, num_layers=2, bidirectional=True, batch_first=True)
@@ -205,6 +230,30 @@ def test_a_state_of_one_tensor_is_a_tuple_for_everybody_else() -> None:
 def test_what_is_no_encoder_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"torch\.nn\.GRU is no encoder: it lacks output_size"):
         build_encoder({"_target_": "torch.nn.GRU", "hidden_size": 3}, input_size=5)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("NoState", r"returned a tensor \(2, 1, 5\); expected two things: \(outputs, state\)"),
+        ("OtherWidth", r"returned outputs that are a tensor \(2, 1, 4\).*expected \(2, 1, 5\)"),
+        (
+            "OtherState",
+            r"returned a state that is a tuple of 2: .*; expected .* of initial_state: a tensor \(2, 2, 5\)",
+        ),
+    ],
+)
+def test_an_encoder_that_breaks_the_contract_is_refused(name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} {message}"):
+        build_encoder({"_target_": f"{__name__}.{name}"}, input_size=5)
+
+
+def test_the_first_look_at_an_encoder_changes_nothing() -> None:
+    before = torch.get_rng_state()
+    encoder = build_encoder({"_target_": f"{__name__}.Stateless"}, input_size=5)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert isinstance(encoder, Stateless)
+    assert encoder.training
 
 
 @pytest.mark.parametrize("cell", PLAIN)

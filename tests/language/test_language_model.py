@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
 
 from rnnlab.data.streams import StreamBatch
 from rnnlab.errors import ConfigError, RnnlabError
 from rnnlab.tasks.language_model.task import LanguageModel
-from tests.language.streams import GRU, language_model, loader, scores, trainer
+from tests.language.streams import GRU, MEMORYLESS, Memoryless, language_model, loader, scores, trainer
 
 AWD = {
     "_target_": "rnnlab.encoder.regularised.RegularisedEncoder",
@@ -100,6 +101,20 @@ def test_dropout_is_locked_where_asked(locked: bool) -> None:
 def test_a_bidirectional_encoder_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"model\.bidirectional=false"):
         language_model(model={**GRU, "bidirectional": True})
+
+
+class LooksAhead(Memoryless):
+    """Reads the next token, too."""
+
+    def forward(self, inputs: Tensor, lengths: Any = None, state: Any = None) -> tuple[Tensor, Tensor]:
+        ahead = torch.cat([inputs[:, 1:], inputs[:, -1:]], dim=1)
+        return super().forward(inputs + ahead, lengths, state)
+
+
+def test_an_encoder_of_ones_own_that_looks_ahead_is_refused() -> None:
+    language_model(model=MEMORYLESS)
+    with pytest.raises(ConfigError, match="LooksAhead says is_bidirectional = False, and its outputs change"):
+        language_model(model={"_target_": f"{__name__}.LooksAhead"})
 
 
 @pytest.mark.parametrize("name", ["word_dropout", "input_dropout", "output_dropout"])

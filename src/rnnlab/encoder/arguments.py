@@ -10,6 +10,7 @@ from torch import Tensor
 from rnnlab.build import taken_by
 from rnnlab.cells import cell_class, cell_named
 from rnnlab.cells.cell import Cell
+from rnnlab.encoder.dry_pass import check_names
 from rnnlab.errors import ConfigError, nearest
 
 
@@ -113,7 +114,7 @@ def built_cell(encoder: type, name: str, nonlinearity: str, options: Mapping[str
         options: handed on as they are.
 
     Raises:
-        ConfigError: if there is no such cell, or it has no such option.
+        ConfigError: if there is no such cell, it has no such option, or one of your own breaks the contract.
     """
     cls = cell_class(name)
     known, takes_any = taken_by(cls)
@@ -127,7 +128,9 @@ def built_cell(encoder: type, name: str, nonlinearity: str, options: Mapping[str
         names = (known | taken_by(encoder)[0]) - {"input_size", "nonlinearity", "options"}
         lines = [f"model.{key}: {cls.name} has no such option. {nearest(key, names)}" for key in unknown]
         raise ConfigError("\n".join(lines))
-    return cell_named(name, chosen)
+    cell = cell_named(name, chosen)
+    check_names(cell)
+    return cell
 
 
 def check_sizes(**sizes: object) -> None:

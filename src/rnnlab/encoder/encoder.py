@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rnnlab.build import build
 from rnnlab.cells.cell import State
+from rnnlab.encoder.dry_pass import check_pass
 from rnnlab.errors import ConfigError
 
 
@@ -71,14 +72,19 @@ class Encoder(Protocol):
     nothing. Padded positions of the outputs are zero.
 
     A state is a tuple of tensors. An encoder of your own whose ``initial_state`` is a single tensor is handed
-    that, and :func:`build_encoder` makes a tuple of what it returns.
+    that, and :func:`build_encoder` makes a tuple of what it returns. One without a state returns ``()``.
+
+    Attributes:
+        output_size: features of an output.
+        is_bidirectional: true where an output depends on later tokens; ``pooling=last`` then takes the second
+            half of the features to be read from the end.
     """
 
     output_size: int
     is_bidirectional: bool
 
     def initial_state(self, batch: int) -> State:
-        """Return the state before the first token of ``batch`` sequences."""
+        """Return the state before the first token of ``batch`` sequences, ``()`` where there is none."""
         ...
 
     def __call__(
@@ -92,7 +98,7 @@ def build_encoder(model: Mapping[str, Any], input_size: int) -> Encoder:
     """Build the encoder that the ``model`` config names, for tokens of ``input_size`` features.
 
     Raises:
-        ConfigError: if it can't be built, or what was built is no encoder.
+        ConfigError: if it can't be built, or what was built is no encoder or breaks the contract.
     """
     encoder = build(model, nn.Module, "model", input_size=input_size)
     if not isinstance(encoder, Encoder):
@@ -101,6 +107,7 @@ def build_encoder(model: Mapping[str, Any], input_size: int) -> Encoder:
             f"model._target_={model['_target_']} is no encoder: it lacks {', '.join(lacking)}. "
             "See rnnlab.encoder.encoder.Encoder for what a task asks of one."
         )
+    check_pass(encoder, input_size)
     if isinstance(encoder.initial_state(1), Tensor):
         encoder.register_forward_pre_hook(_state_taken_out, with_kwargs=True)
         encoder.register_forward_hook(_state_in_tuple)

@@ -22,6 +22,7 @@ from rnnlab.encoder.arguments import (
 )
 from rnnlab.encoder.backends import check_backend, scans_for
 from rnnlab.encoder.blocks import Blocks
+from rnnlab.encoder.dry_pass import check_step
 from rnnlab.encoder.scans import Scans, TorchScans, packed_pass
 from rnnlab.encoder.trace import EncoderTrace, LayerTrace, fine, traced_layer
 from rnnlab.errors import ConfigError
@@ -67,7 +68,8 @@ class RecurrentEncoder(nn.Module):
         options: more of the cell's own.
 
     Raises:
-        ConfigError: if a value is unknown or out of range, or the fused scans can't be had.
+        ConfigError: if a value is unknown or out of range, the fused scans can't be had, or a cell of your
+            own breaks its contract.
     """
 
     def __init__(
@@ -119,6 +121,7 @@ class RecurrentEncoder(nn.Module):
         self._names = [{name: f"{name}{end}" for name in names} for end in suffixes(layers, self.directions)]
         for direction in self._directions():
             self.cell.initialize(direction.weights, initialization, forget_bias)
+        check_step(self.cell, self._directions()[0].weights, input_size, hidden_size)
 
     def initial_state(self, batch: int) -> State:
         """Return zeros ``(layers * directions, batch, width)``, a tensor for each of the cell's states."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from rnnlab.cells.cell import State
 from rnnlab.data.streams import StreamBatch
 from rnnlab.encoder.dropout import LockedDropout, check_shares
+from rnnlab.encoder.dry_pass import check_causal
 from rnnlab.encoder.embedding import WordEmbedding
 from rnnlab.encoder.encoder import CarriedStates, as_state, build_encoder, of_all_ranks, of_this_rank
 from rnnlab.errors import ConfigError
@@ -65,7 +66,7 @@ class LanguageModel(Task):
         scheduler: the learning-rate schedule's configuration, or ``None``.
 
     Raises:
-        ConfigError: if the encoder reads backwards, or an option is out of range.
+        ConfigError: if the encoder reads backwards or ahead, or an option is out of range.
     """
 
     monitor, mode = OBJECTIVE.monitor, OBJECTIVE.mode
@@ -105,6 +106,7 @@ class LanguageModel(Task):
                 "task=language_model predicts each token from those before it; a bidirectional encoder has "
                 "already read it. Set model.bidirectional=false."
             )
+        check_causal(self.encoder, embedding_size)
         self.output_dropout = kind(output_dropout)
         self.decoder = build_decoder(
             head,
