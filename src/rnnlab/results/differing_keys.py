@@ -27,7 +27,9 @@ def differing_keys(configs: Sequence[Config]) -> list[str]:
     kept = [key for key in every if key not in ASIDE and len(values_of(key, configs)) > 1]
     told = groups_told(kept, configs)
     droppable = [key for key in kept if follows(key, configs) or repeats(key, kept, configs)]
-    for key in sorted(droppable, key=lambda key: not key.startswith(FINGERPRINT)):  # a person reads the others
+    for key in sorted(
+        droppable, key=lambda key: not key.startswith(FINGERPRINT)
+    ):  # a person reads the others
         others = [other for other in kept if other != key]
         if groups_told(others, configs) == told:
             kept = others
