@@ -1,5 +1,7 @@
 """Objects from plain configuration, and nothing else from it."""
 
+from pathlib import Path
+
 import pytest
 from torch import nn
 
@@ -45,6 +47,26 @@ class HandsOn(Base):
     def __init__(self, gamma: float = 2.0, **options: int) -> None:
         super().__init__(**options)
         self.gamma = gamma
+
+
+def test_a_module_that_exits_is_an_error_of_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "exits.py").write_text("import sys\nsys.exit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        ConfigError, match=r"head\._target_=exits\.Layer: importing 'exits' calls sys\.exit\(3\)"
+    ):
+        build({"_target_": "exits.Layer"}, nn.Module, "head")
+
+
+class NoOptions:
+    pass
+
+
+def test_a_class_without_options_offers_none() -> None:
+    with pytest.raises(ConfigError, match=r"part\.depth: NoOptions has no such option\. There are none\."):
+        build({"_target_": f"{__name__}.NoOptions", "depth": 1}, NoOptions, "part")
 
 
 def test_what_a_class_hands_on_is_checked_by_what_its_base_takes() -> None:

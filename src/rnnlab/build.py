@@ -85,7 +85,7 @@ def locate_class(target: str, kind: type[Built], where: str, key: str = "_target
         key: what names the class there.
 
     Raises:
-        ConfigError: if there is no such class, or it is of another kind.
+        ConfigError: if there is no such class, it is of another kind, or its module ends the process.
     """
     if not isinstance(target, str):
         raise ConfigError(f"{where}.{key}={target}: expected the dotted name of a class.")
@@ -94,6 +94,11 @@ def locate_class(target: str, kind: type[Built], where: str, key: str = "_target
         module = importlib.import_module(module_name)
     except (ImportError, ValueError, TypeError) as error:  # TypeError: a name that begins with a dot
         raise ConfigError(f"{where}.{key}={target}: can't import {module_name!r} ({error}).") from error
+    except SystemExit as leave:
+        raise ConfigError(
+            f"{where}.{key}={target}: importing {module_name!r} calls sys.exit({leave.code}). What a module "
+            "does as a program belongs under if __name__ == '__main__'."
+        ) from leave
     found = getattr(module, class_name, None)
     if found is None:
         classes = [name for name, value in vars(module).items() if inspect.isclass(value)]

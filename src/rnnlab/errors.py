@@ -43,6 +43,8 @@ SHORTENED = 3
 def nearest(word: str, choices: Iterable[str], count: int = 3, listed: Iterable[str] | None = None) -> str:
     """Return a sentence that names the choices closest to ``word``, or lists them where none is close.
 
+    Where there are none at all, it says that.
+
     Args:
         word: what was asked for.
         choices: what there is.
@@ -55,6 +57,8 @@ def nearest(word: str, choices: Iterable[str], count: int = 3, listed: Iterable[
     'Did you mean accuracy?'
     >>> nearest("zzz", ["gru", "lstm"])
     'Choose from: gru, lstm.'
+    >>> nearest("zzz", [])
+    'There are none.'
     """
     known = sorted(set(choices))
     close = difflib.get_close_matches(word, known, n=count, cutoff=0.6)
@@ -62,4 +66,5 @@ def nearest(word: str, choices: Iterable[str], count: int = 3, listed: Iterable[
         close = [choice for choice in known if choice.startswith(word)][:count]
     if close:
         return f"Did you mean {' or '.join(close)}?"
-    return f"Choose from: {', '.join(known if listed is None else sorted(set(listed)))}."
+    shown = known if listed is None else sorted(set(listed))
+    return f"Choose from: {', '.join(shown)}." if shown else "There are none."
