@@ -55,6 +55,7 @@ def test_the_configuration_is_shown_without_importing_torch(tmp_path: Path) -> N
         ("data=a/book.txt", "A text of your own: task=language_model data=text data.corpus.train=a/book.txt"),
         ("resume=nowhere", "resume=nowhere: that is no run folder"),
         ("contest=language_model", "contest: this command leaves nothing to choose there"),
+        ("callbacks.extra.say={_target_:own.Say}", "a + belongs before it: +callbacks.extra.say=..."),
         ("data=csv", "data.corpus.train"),
         ("trainer.max_epochs", "missing EQUAL"),
     ],

@@ -42,6 +42,7 @@ JOBS_FAILED = 1
 USER_MISTAKE = 2
 LAUNCHERS = {"joblib": "sweeps", "submitit_local": "sweeps", "submitit_slurm": "sweeps", "ray": "ray"}
 """Hydra's launchers of several jobs at once, and the extra that installs each."""
+OWN_ENTRIES = ("callbacks.extra.", "logger.extra.")
 
 
 class JobsFailed(Exception):  # noqa: N818  not an error of the sweep's: it did all that it could
@@ -276,6 +277,8 @@ def explained(error: Exception, conf: Path, config_name: str, words: Sequence[st
 
 def unknown_key(key: str, conf: Path, config_name: str, words: Sequence[str] | None = None) -> str:
     """Return a sentence that names the keys and groups nearest to ``key``."""
+    if key.startswith(OWN_ENTRIES):
+        return f"{key}: one of your own is added, and a + belongs before it: +{key}=..."
     elsewhere = said_here(key)
     if elsewhere:
         return f"{key}: there is no such key. {elsewhere} All keys: --cfg job."

@@ -151,6 +151,7 @@ def test_what_is_not_installed_says_what_to_install(
             "Did you mean start",
         ),
         (["+callbacks.extra.a=3"], "callbacks.extra.a=3: expected _target_"),
+        (["+callbacks.extra.a.word=b"], "callbacks.extra.a has no _target_, the class to build"),
     ],
 )
 def test_what_is_none_is_told(words: list[str], message: str, compose: Compose, tmp_path: Path) -> None:

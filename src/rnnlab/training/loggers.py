@@ -69,8 +69,10 @@ def built_entries(
         where = f"{section}.extra.{name}"
         if not isinstance(entry, Mapping):
             raise ConfigError(f"{where}={entry}: expected _target_, a {kind.__name__}, and its arguments.")
+        if "_target_" not in entry:
+            raise ConfigError(f"{where} has no _target_, the class to build.")
         try:
-            takes = inspect.signature(locate_class(entry.get("_target_", ""), kind, where)).parameters
+            takes = inspect.signature(locate_class(entry["_target_"], kind, where)).parameters
             own = (offered or {}).get(name, {})
             more = {key: value for key, value in own.items() if key in takes and key not in entry}
             found.append(build(entry, kind, where, **more))
