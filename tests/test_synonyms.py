@@ -15,6 +15,8 @@ WORD = re.compile(r"(?<![\w.+/])\+?[a-z_.]+=[^\s,;:]+")
 TYPED = {
     "ckpt_path=last.ckpt": "resume=<run folder>",
     "trainer=ddp": "trainer.devices=2",
+    "model=SimpleRNN": "Here that is model=rnn.",
+    "model=simplernn": "Here that is model=rnn.",
     "fast_dev_run=true": "debug=fast_dev_run",
     "hparams_search=mnist_optuna": "sweep=optuna",
     "num_nodes=2": "+trainer.num_nodes=2",

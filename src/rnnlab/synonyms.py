@@ -106,11 +106,23 @@ def said_here(key: str) -> str | None:
 
     >>> said_here("epochs")
     'Here that is trainer.max_epochs=10.'
+    >>> said_here("model=SimpleRNN")
+    'Here that is model=rnn.'
     >>> said_here("seeed")
     """
     name = key.lstrip("+~")
-    told = ELSEWHERE.get(name) or CHOICES.get(name)
+    same = (told for choice, told in CHOICES.items() if bare(choice) == bare(name))
+    told = ELSEWHERE.get(name) or next(same, None)
     return None if told is None else f"Here that is {told}."
+
+
+def bare(choice: str) -> str:
+    """Return a choice without capitals and underscores, about which nobody is sure.
+
+    >>> bare("model=Simple_RNN")
+    'model=simplernn'
+    """
+    return choice.replace("_", "").lower()
 
 
 def asked_here(key: str, known: Collection[str]) -> str | None:
