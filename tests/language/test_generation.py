@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.tasks.language_model.generation import Sampling, TextGenerator, TextStream
+from rnnlab.tasks.language_model.generation import Sampling, TextGenerator, TextStream, familiar_prompt
 from rnnlab.text.tokenizers import BasicEnglish, BytePairs, Characters, Tokenizer, Whitespace
-from rnnlab.text.vocabulary import EOS_ID, Vocabulary
+from rnnlab.text.vocabulary import EOS_ID, SPECIALS, Vocabulary
 from tests.language.streams import GRU, language_model
 
 WORDS = ["the", "rose", "is", "red", ",", ".", "'", "s", "(", ")"]
@@ -127,6 +127,23 @@ def pieces(tokenizer: Tokenizer, tokens: list[str]) -> Iterator[str]:
     for token in tokens:
         yield stream.add(token)
     yield stream.end()
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "tokens", "prompt"),
+    [
+        (BasicEnglish(), ["the", "film"], "The film"),
+        (BasicEnglish(), [".", "der", "the", "schweiz"], "der"),
+        (Characters(), [" ", "e", "T"], "e"),
+        (Characters(), [*"The film"], "The film"),
+        (Whitespace(), ["1", "."], ""),
+    ],
+)
+def test_a_prompt_to_try_is_one_that_the_model_knows(
+    tokenizer: Tokenizer, tokens: list[str], prompt: str
+) -> None:
+    tokens = list(dict.fromkeys(tokens))
+    assert familiar_prompt(tokenizer, Vocabulary([*SPECIALS, *tokens])) == prompt
 
 
 @given(st.lists(st.sampled_from([*WORDS, '"', "``", "''", "n't", "@-@", "it", "<eos>", "5"]), max_size=30))

@@ -80,8 +80,7 @@ class Task(lightning.LightningModule):
         """Return how a training starts from another run (``init_from``); None where it can't."""
         return None
 
-    @classmethod
-    def questions(cls, run: Path) -> Sequence[Sequence[str]]:
+    def questions(self, run: Path) -> Sequence[Sequence[str]]:
         """Return commands that ask a finished run something, each as a script and its words, to try."""
         return ()
 

@@ -162,8 +162,7 @@ class Forecaster(Task):
             "windows, of which another run has its own; to go on with a run, resume=<run folder>."
         )
 
-    @classmethod
-    def questions(cls, run: Path) -> Sequence[Sequence[str]]:
+    def questions(self, run: Path) -> Sequence[Sequence[str]]:
         """Return the words of commands that forecast."""
         return [
             ("predict", f"run={shown(run)}", "input=mine.csv", "output=forecast.csv"),

@@ -6,6 +6,7 @@ Which token comes next: greedy, temperature, top-k, top-p.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -15,7 +16,7 @@ from rnnlab.cells.cell import State
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.tasks.task import evaluating
 from rnnlab.text.tokenizers import Tokenizer
-from rnnlab.text.vocabulary import EOS, EOS_ID, UNK_ID, Vocabulary
+from rnnlab.text.vocabulary import EOS, EOS_ID, SPECIALS, UNK_ID, Vocabulary
 from rnnlab.visible import well_formed
 
 if TYPE_CHECKING:
@@ -266,6 +267,19 @@ class TextStream:
         rest = self._decoded[self._given :]
         self._line, self._decoded, self._given = [], "", 0
         return rest
+
+
+def familiar_prompt(tokenizer: Tokenizer, vocabulary: Vocabulary, usual: str = "The film") -> str:
+    """Return a beginning that a model knows: the usual one, else its most frequent word; empty without words.
+
+    Args:
+        tokenizer: the model's.
+        vocabulary: the same.
+        usual: what is taken where the vocabulary has all its tokens.
+    """
+    words = (token for token in vocabulary.tokens[len(SPECIALS) :] if token.isalpha())
+    known = (text for text in chain((usual,), words) if not vocabulary.missing(tokenizer.encode(text)))
+    return next(known, "")
 
 
 def common_beginning(one: str, other: str) -> str:

@@ -24,6 +24,8 @@ from rnnlab.tasks.loss_watch import check_weights
 from rnnlab.tasks.running_mean import RunningMean
 from rnnlab.tasks.task import Task
 from rnnlab.terminal import shown
+from rnnlab.text.tokenizer_identity import tokenizer_of
+from rnnlab.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from rnnlab.tasks.figures import Recorder
@@ -151,10 +153,15 @@ class LanguageModel(Task):
 
         return TrainedLanguageModel
 
-    @classmethod
-    def questions(cls, run: Path) -> Sequence[Sequence[str]]:
-        """Return the words of a command that lets it write."""
-        return (("generate", f"run={shown(run)}", "prompt=The film"),)
+    def questions(self, run: Path) -> Sequence[Sequence[str]]:
+        """Return the words of a command that lets it write, from words that it knows."""
+        from rnnlab.tasks.language_model.generation import familiar_prompt
+
+        if "tokenizer" not in self.metadata:  # data of one's own, without text
+            return ()
+        vocabulary = Vocabulary.from_dict(self.metadata["vocabulary"])
+        prompt = familiar_prompt(tokenizer_of(self.metadata, run), vocabulary)
+        return (("generate", f"run={shown(run)}", f"prompt={prompt}"),)
 
     def logging_callbacks(self, logger: Mapping[str, Any]) -> list[Callback]:
         """Return what writes a text after each validation."""

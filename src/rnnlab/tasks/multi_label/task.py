@@ -66,8 +66,7 @@ class MultiLabelClassifier(SentimentClassifier):
 
         return TrainedMultiLabel
 
-    @classmethod
-    def questions(cls, run: Path) -> tuple[tuple[str, ...], ...]:
+    def questions(self, run: Path) -> tuple[tuple[str, ...], ...]:
         """Return the words of a command that explains an answer."""
         return tuple(tuple(words) for words in super().questions(run))
 

@@ -145,8 +145,7 @@ class SentimentClassifier(FineTunedTask):
 
         return FromLanguageModel()
 
-    @classmethod
-    def questions(cls, run: Path) -> Sequence[Sequence[str]]:
+    def questions(self, run: Path) -> Sequence[Sequence[str]]:
         """Return the words of a command that explains an answer."""
         return (("predict", f"run={shown(run)}", "text=A moving film.", "explain=true"),)
 

@@ -100,8 +100,7 @@ class SpeechRecognizer(MeansTask):
 
         return TrainedSpeech
 
-    @classmethod
-    def questions(cls, run: Path) -> Sequence[Sequence[str]]:
+    def questions(self, run: Path) -> Sequence[Sequence[str]]:
         """Return a command that lets it listen."""
         return (("predict", f"run={shown(run)}", "input=hello.wav"),)
 
