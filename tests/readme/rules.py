@@ -272,7 +272,7 @@ RULES: dict[str, Callable[[list[str], Reader], None]] = {
     rf"{TRAIN} resume=<run> .*": train_again,
     rf"{TRAIN} .*init_from=<run>": transfer,
     rf"{TRAIN} .*(_target_|model.cell)=my_.*": own,
-    rf"{TRAIN} (optimizer|scheduler)=custom .*": train,
+    rf"{TRAIN} ((optimizer|scheduler)=custom|\+callbacks\.extra\.\S+) .*": train,
     rf"{TRAIN} .*(data=hf|init_from=model\.).*": from_elsewhere,
     rf"{TRAIN} (?!.*(<|-m |trainer=|_target_|=my_|--|{ELSEWHERE})).*": train,
     r"python scripts/predict\.py run=<run> .* trust=my_cell": trusting,
