@@ -159,7 +159,9 @@ def test_an_existing_output_is_kept(
     assert "is the input itself" in capsys.readouterr().err
     assert command(*words, f"output={tmp_path}") == 2
     assert command(*words) == 2
-    assert "needs output" in capsys.readouterr().err
+    assert "needs output=…, the file for the predictions. Or without input=…" in capsys.readouterr().err
+    assert command(*words[:2], "input=nowhere.txt") == 2
+    assert "There is no file nowhere.txt." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt(), OSError(28, "No space left on device")])

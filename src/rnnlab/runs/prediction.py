@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from rnnlab.atomic import written_beside
 from rnnlab.corpora.rows import Row
-from rnnlab.errors import ConfigError, DataError
+from rnnlab.errors import ConfigError, DataError, RnnlabError
 from rnnlab.figures.explanation import save_page, terminal_view
 from rnnlab.interruption import waiting
 from rnnlab.named_classes import trusted_packages
@@ -56,7 +56,7 @@ def answer(
         model.join_simple(Path(run), weight)
     if input is not None and output is None:
         if not model.shows_files or explain or horizon is not None:
-            raise ConfigError("input needs output=…, the file for the predictions.")
+            raise lacking_output(input, by_lines=model.tells_classes and not explain)
         model.show_files(Path(input))
         return
     if input is not None and output is not None and (explain or not model.tells_classes):
@@ -89,6 +89,19 @@ def answer(
         errors.print(f"Predictions  {output}", markup=False)
     else:
         predict_lines(model, text_column)
+
+
+def lacking_output(input: str, by_lines: bool) -> RnnlabError:
+    """Return the error where a file is to be answered, and it is not said where to.
+
+    Args:
+        input: the file.
+        by_lines: whether texts are answered on the terminal, too, a line each.
+    """
+    if not Path(input).exists():
+        return DataError(f"There is no file {input}.")
+    shown = " Or without input=…, for a plain text, a text a line: … < file." if by_lines else ""
+    return ConfigError(f"input needs output=…, the file for the predictions.{shown}")
 
 
 def check_together(
