@@ -227,7 +227,9 @@ class Kernel:
             return
         self._announced.add(numbers)
         logger.warning(
-            "Compiling the kernel: %s, %s (once on this machine, some seconds).", self.name, numbers
+            "Compiling the kernel: %s, %s (once on this machine: seconds, where it is busy up to minutes).",
+            self.name,
+            numbers,
         )
 
     def _compiled(self, numbers: str, folder: Path | None) -> Callable[..., Any]:
