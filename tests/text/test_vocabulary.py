@@ -42,8 +42,6 @@ def test_ids_that_are_none_are_refused(ids):
 def test_missing_words_and_their_share():
     vocabulary = Vocabulary.build(COUNTS, max_size=4)
     assert vocabulary.missing(["y", "a", "b", "y", "<unk>"]) == ["y", "b"]
-    assert vocabulary.out_of_vocabulary({"a": 5, "<unk>": 2, "b": 2, "y": 1}) == 0.3
-    assert vocabulary.out_of_vocabulary({}) == 0.0
     assert "a" in vocabulary
     assert "b" not in vocabulary
 

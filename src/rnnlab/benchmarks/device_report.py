@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import product
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -30,10 +31,10 @@ import rnnlab
 from rnnlab import interruption
 from rnnlab.benchmarks import made_up
 from rnnlab.benchmarks.device_figures import draw
-from rnnlab.benchmarks.reference_models import Windows
 from rnnlab.benchmarks.settings import matrix_multiply_rate, now
 from rnnlab.benchmarks.tables import keep
 from rnnlab.benchmarks.trainer_path import TrainerPath
+from rnnlab.benchmarks.turns import Repeated
 from rnnlab.cells import cell_classes, cell_named
 from rnnlab.data.batch import moved
 from rnnlab.encoder.recurrent import RecurrentEncoder
@@ -382,8 +383,9 @@ def step_seconds(way: str, cell: str, units: int, report: Report) -> float:
     training["trainer"]["cuda_graph"] = way == "graph"
     check_cuda_graph(training["trainer"])
     turns = TrainerPath(training, task, report.folder / "steps" / f"{way}-{cell}-{units}", device)
-    turns.turn(Windows(windows[:4]))
-    return turns.turn(Windows(windows)).training.seconds / len(windows)
+    predicted = attrgetter("predicted")
+    turns.turn(Repeated(windows[:4], predicted))
+    return turns.turn(Repeated(windows, predicted)).training.seconds / len(windows)
 
 
 def bare_loop(task: Any, windows: list[Any]) -> None:

@@ -10,10 +10,11 @@ from typing import Any, cast
 
 import torch
 
-from rnnlab.benchmarks.reference_models import PlainLanguageModel, PlainLoop, Windows
+from rnnlab.benchmarks.reference_models import PlainLanguageModel, PlainLoop
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
-from rnnlab.benchmarks.turns import compared, figures, race
+from rnnlab.benchmarks.turns import Repeated, compared, figures, race
+from rnnlab.data.streams import StreamBatch
 from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, decayed_apart
 from rnnlab.tasks.language_model.data import LanguageData
@@ -117,7 +118,7 @@ def contestant(
     return PlainLoop(model, optimizer, config["trainer"]["gradient_clip_val"], device)
 
 
-def first_windows(data: LanguageData, count: int, sweeps: int = 1) -> Windows:
+def first_windows(data: LanguageData, count: int, sweeps: int = 1) -> Repeated[StreamBatch]:
     """Return the first ``count`` windows of the training text.
 
     Raises:
@@ -128,7 +129,7 @@ def first_windows(data: LanguageData, count: int, sweeps: int = 1) -> Windows:
         raise ConfigError(
             f"{data.corpus.name} has {len(windows)} whole windows, fewer than the {count} to time."
         )
-    return Windows(windows, sweeps)
+    return Repeated(windows, lambda window: window.predicted, sweeps)
 
 
 def report_of(row: Mapping[str, Any]) -> str:

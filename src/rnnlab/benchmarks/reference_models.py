@@ -1,7 +1,6 @@
 """What one writes without rnnlab: plain networks of PyTorch's, and the plain loop around them."""
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,13 +11,9 @@ from torch.optim import Optimizer
 from rnnlab.benchmarks.child_process import PeakMemory
 from rnnlab.benchmarks.reviews import Batches
 from rnnlab.benchmarks.settings import now
-from rnnlab.benchmarks.turns import Pass, Turn
+from rnnlab.benchmarks.turns import Pass, Repeated, Turn
 from rnnlab.cells import cell_named
 from rnnlab.cells.cell import TorchCell
-from rnnlab.data.streams import StreamBatch
-
-if TYPE_CHECKING:
-    from rnnlab.benchmarks.speech_speed import SoundBatches
 
 
 class PlainClassifier(nn.Module):
@@ -79,83 +74,6 @@ def mean_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return torch.nn.functional.cross_entropy(logits, labels)
 
 
-class BareLoop:
-    """Trains and asks a classifier, with nothing in the loop that the arithmetic does not need.
-
-    Args:
-        model: ``model(tokens, lengths)`` returns logits.
-        optimizer: of the model's parameters.
-        clip: the norm to clip the gradient to; None leaves it.
-        device: where the model is.
-    """
-
-    def __init__(
-        self, model: nn.Module, optimizer: Optimizer, clip: float | None, device: torch.device
-    ) -> None:
-        self.model, self.optimizer, self.clip, self.device = model, optimizer, clip, device
-
-    def turn(self, batches: Batches) -> Turn:
-        """Walk over the batches twice, training and asking."""
-        with PeakMemory(self.device) as peak:
-            began = now(self.device)
-            loss = self.train(batches)
-            trained = now(self.device)
-            self.ask(batches)
-            asked = now(self.device)
-        return Turn(
-            training=Pass(trained - began, batches.tokens),
-            inference=Pass(asked - trained, batches.tokens),
-            loss=loss,
-            peak_memory=peak.bytes,
-        )
-
-    def train(self, batches: Batches) -> float:
-        """Take one step a batch; return the mean loss."""
-        self.model.train()
-        parameters = list(self.model.parameters())
-        total = torch.zeros((), device=self.device)
-        for batch in batches:
-            tokens, lengths, labels, _ = batch.to(self.device)
-            self.optimizer.zero_grad()
-            loss = mean_loss(self.model(tokens, lengths), labels)
-            torch.autograd.backward(loss)
-            if self.clip is not None:
-                nn.utils.clip_grad_norm_(parameters, self.clip)
-            self.optimizer.step()
-            total += loss.detach()
-        return float(total) / len(batches)
-
-    @torch.inference_mode()
-    def ask(self, batches: Batches) -> None:
-        """Compute the logits of every batch."""
-        self.model.eval()
-        for batch in batches:
-            tokens, lengths, _, _ = batch.to(self.device)
-            self.model(tokens, lengths)
-
-
-class Windows:
-    """The first windows of a stream, the same ones for every contestant.
-
-    Args:
-        windows: what a loader yielded first; all of their places count.
-        sweeps: how many times one iteration goes over them.
-    """
-
-    def __init__(self, windows: Sequence[StreamBatch], sweeps: int = 1) -> None:
-        self.windows, self.sweeps = list(windows), sweeps
-        self.tokens = sweeps * sum(window.predicted for window in self.windows)
-
-    def __len__(self) -> int:
-        """Return the number of windows in an iteration."""
-        return self.sweeps * len(self.windows)
-
-    def __iter__(self) -> Iterator[StreamBatch]:
-        """Yield the windows."""
-        for _ in range(self.sweeps):
-            yield from self.windows
-
-
 class PlainLanguageModel(nn.Module):
     """Embedding, recurrent layers and a full softmax, tied to the embedding or not.
 
@@ -202,7 +120,7 @@ class PlainLoop:
     ) -> None:
         self.model, self.optimizer, self.clip, self.device = model, optimizer, clip, device
 
-    def turn(self, windows: "Windows | SoundBatches") -> Turn:
+    def turn(self, windows: Repeated[Any] | Batches) -> Turn:
         """Walk over the windows twice, training and asking."""
         with PeakMemory(self.device) as peak:
             began = now(self.device)
@@ -217,7 +135,7 @@ class PlainLoop:
             peak_memory=peak.bytes,
         )
 
-    def train(self, windows: "Windows | SoundBatches") -> float:
+    def train(self, windows: Repeated[Any] | Batches) -> float:
         """Take one step a window; return the mean loss in nats a token."""
         self.model.train()
         parameters = list(self.model.parameters())
@@ -235,7 +153,7 @@ class PlainLoop:
         return float(total) / counted
 
     @torch.inference_mode()
-    def ask(self, windows: "Windows | SoundBatches") -> None:
+    def ask(self, windows: Repeated[Any] | Batches) -> None:
         """Compute the loss of every window."""
         self.model.eval()
         state = None
@@ -251,3 +169,24 @@ class PlainLoop:
         tokens, targets = window.inputs.to(self.device), window.targets.to(self.device)
         logits, state = self.model(tokens, None if window.starts else state)
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten()), state
+
+
+class BareLoop(PlainLoop):
+    """The same for a classifier, ``model(tokens, lengths)``, whose mean loss is over batches."""
+
+    @torch.inference_mode()
+    def ask(self, windows: Repeated[Any] | Batches) -> None:
+        """Compute the logits of every batch, and no loss."""
+        self.model.eval()
+        for batch in windows:
+            tokens, lengths, _, _ = batch.to(self.device)
+            self.model(tokens, lengths)
+
+    def counted(self, window: Any) -> int:
+        """Return 1: every batch counts alike."""
+        return 1
+
+    def loss(self, window: Any, state: Any) -> tuple[Tensor, Any]:
+        """Return the batch's mean loss; there is no state."""
+        tokens, lengths, labels, _ = window.to(self.device)
+        return mean_loss(self.model(tokens, lengths), labels), None

@@ -2,7 +2,7 @@
 
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,7 @@ from rnnlab.benchmarks.language_speed import ENCODER, LAYERS
 from rnnlab.benchmarks.reference_models import PlainLoop, plain_network
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
-from rnnlab.benchmarks.turns import compared, figures, race
+from rnnlab.benchmarks.turns import Repeated, compared, figures, race
 from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, decayed_apart
 from rnnlab.tasks.speech.batches import SpeechBatch
@@ -28,31 +28,6 @@ from rnnlab.training.progress import encoding_progress
 log = logging.getLogger(__name__)
 
 CONTESTANTS = ("trainer", "packed")
-
-
-class SoundBatches:
-    """The first batches of a loader, the same ones for every contestant.
-
-    Args:
-        batches: what it yielded first.
-        sweeps: how many times one iteration goes over them.
-
-    Attributes:
-        tokens: steps in an iteration, padding not counted.
-    """
-
-    def __init__(self, batches: Sequence[SpeechBatch], sweeps: int = 1) -> None:
-        self.batches, self.sweeps = list(batches), sweeps
-        self.tokens = sweeps * sum(int(batch.lengths.sum()) for batch in self.batches)
-
-    def __len__(self) -> int:
-        """Return the number of batches in an iteration."""
-        return self.sweeps * len(self.batches)
-
-    def __iter__(self) -> Iterator[SpeechBatch]:
-        """Yield the batches."""
-        for _ in range(self.sweeps):
-            yield from self.batches
 
 
 class PackedRecognizer(nn.Module):
@@ -166,6 +141,6 @@ def contestant(
     return PackedLoop(plain, optimizer, config["trainer"]["gradient_clip_val"], device)
 
 
-def first_batches(data: SpeechData, count: int, sweeps: int = 1) -> SoundBatches:
+def first_batches(data: SpeechData, count: int, sweeps: int = 1) -> Repeated[SpeechBatch]:
     """Return the first ``count`` training batches, or all of an epoch that has fewer."""
-    return SoundBatches(list(islice(data.train_loader(), count)), sweeps)
+    return Repeated(list(islice(data.train_loader(), count)), lambda batch: int(batch.lengths.sum()), sweeps)

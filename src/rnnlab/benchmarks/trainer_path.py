@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import lightning
 import torch
@@ -12,17 +12,13 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from rnnlab import interruption
 from rnnlab.benchmarks.child_process import PeakMemory, unseen_terminal
-from rnnlab.benchmarks.reference_models import Windows
 from rnnlab.benchmarks.reviews import Batches
-from rnnlab.benchmarks.turns import Pass, Turn
+from rnnlab.benchmarks.turns import Pass, Repeated, Turn
 from rnnlab.interruption import Interrupted
 from rnnlab.tasks.task import Task
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.fit import assemble_trainer
 from rnnlab.training.run_folder import RunFolder
-
-if TYPE_CHECKING:
-    from rnnlab.benchmarks.speech_speed import SoundBatches
 
 NO_FIGURES = "Stopped: a benchmark has no figures before its end."
 
@@ -60,15 +56,15 @@ class ValidationClock(Callback):
 class SameBatches(lightning.LightningDataModule):
     """The batches of a contest, to train and to validate on."""
 
-    def __init__(self, batches: "Batches | Windows | SoundBatches") -> None:
+    def __init__(self, batches: Batches | Repeated[Any]) -> None:
         super().__init__()
         self.batches = batches
 
-    def train_dataloader(self) -> "Batches | Windows | SoundBatches":
+    def train_dataloader(self) -> Batches | Repeated[Any]:
         """Return the batches."""
         return self.batches
 
-    def val_dataloader(self) -> "Batches | Windows | SoundBatches":
+    def val_dataloader(self) -> Batches | Repeated[Any]:
         """Return the same batches."""
         return self.batches
 
@@ -86,7 +82,7 @@ class TrainerPath:
     def __init__(self, config: Mapping[str, Any], task: Task, folder: Path, device: torch.device) -> None:
         self.config, self.task, self.folder, self.device = config, task, RunFolder(folder), device
 
-    def turn(self, batches: "Batches | Windows | SoundBatches") -> Turn:
+    def turn(self, batches: Batches | Repeated[Any]) -> Turn:
         """Train one epoch on the batches and validate on the same ones."""
         return self.fit(1, SameBatches(batches))
 

@@ -1,10 +1,10 @@
 """Contestants that take turns, so that whatever else the machine does meets all of them alike."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from rnnlab.benchmarks.settings import Settings
 
@@ -16,6 +16,8 @@ PATIENCE = 6.0
 
 ALL_TURNS = 9.0
 """In how many ordinary turns' time a slow contestant has to have all of its own, or one at the least."""
+
+T = TypeVar("T")
 
 TO_THE_PERCENT = ("trainer", "bare")
 """These two are compared to the percent: they have the same work, and always all turns."""
@@ -201,3 +203,26 @@ def paired(upper: Sequence[float], lower: Sequence[float]) -> dict[str, Any]:
     Rounds that only one of the two took part in are left out.
     """
     return summary([above / below for above, below in zip(upper, lower, strict=False)])
+
+
+class Repeated(Generic[T]):
+    """The first batches of a loader, the same ones for every contestant.
+
+    Args:
+        batches: what it yielded first.
+        tokens_in: a batch's steps that count.
+        sweeps: how many times one iteration goes over them.
+    """
+
+    def __init__(self, batches: Sequence[T], tokens_in: Callable[[T], int], sweeps: int = 1) -> None:
+        self.batches, self.sweeps = list(batches), sweeps
+        self.tokens = sweeps * sum(map(tokens_in, self.batches))
+
+    def __len__(self) -> int:
+        """Return the number of batches in an iteration."""
+        return self.sweeps * len(self.batches)
+
+    def __iter__(self) -> Iterator[T]:
+        """Yield the batches."""
+        for _ in range(self.sweeps):
+            yield from self.batches

@@ -40,7 +40,7 @@ class ElementwiseScans:
     def __init__(
         self, cell: ElementwiseCell, lengths: Tensor | None, inputs: Tensor, on_device: bool | None = None
     ) -> None:
-        self._cell, self._device = cell, inputs.device
+        self._cell = cell
         self._batch, self._time, _ = inputs.shape
         self._chosen: Tensor | None = None
         if lengths is None:

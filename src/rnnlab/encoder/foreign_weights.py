@@ -18,7 +18,6 @@ from rnnlab.errors import ConfigError, RunError
 from rnnlab.files.bounded import damaged, reason_of
 from rnnlab.files.checkpoint_file import check_sums, check_unfolded
 from rnnlab.files.keras_file import KerasLayer, read_keras
-from rnnlab.files.plain_file import NotPlainError
 
 CELLS = {"SimpleRNN": "rnn", "GRU": "gru", "LSTM": "lstm"}
 BLOCKS = {1: "rnn", 3: "gru", 4: "lstm"}
@@ -238,7 +237,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         raise RunError(f"{path} is refused: it holds more than tensors. Save model.state_dict().") from error
     except RunError:
         raise
-    except (NotPlainError, Exception) as error:  # whatever a library says of it
+    except Exception as error:  # whatever a library says of it
         raise damaged(path, reason_of(error)) from error
     if not isinstance(found, dict) or not all(
         isinstance(name, str) and isinstance(part, Tensor) for name, part in found.items()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -147,7 +148,7 @@ def drawings_of(runs: Sequence[PlottedRun], split: str) -> Iterator[Drawing]:
         yield Drawing("reliability", lambda: reliability_figure(alike))
         yield Drawing("accuracy_by_length", lambda: accuracy_by_length_figure(alike))
     for name, scored in documents.items():
-        yield Drawing(f"confusion_{as_file(name)}", bound(confusion_figure, scored, name))
+        yield Drawing(f"confusion_{as_file(name)}", partial(confusion_figure, scored, name))
     tokens = alone_or_together(runs, "tokens", split)
     if tokens:
         yield Drawing("perplexity_by_frequency", lambda: perplexity_by_frequency_figure(tokens))
@@ -165,11 +166,11 @@ def curves(runs: Sequence[PlottedRun]) -> Iterator[Drawing]:
     )
     for metric in metrics:
         found = {run.name: splits_of(run, metric) for run in runs if splits_of(run, metric)}
-        yield Drawing(f"curve_{as_file(metric)}", bound(learning_curve_figure, metric, found))
+        yield Drawing(f"curve_{as_file(metric)}", partial(learning_curve_figure, metric, found))
     for tag, name in WITHIN_EPOCHS.items():
         lines = {run.name: {name: run.scalars[tag]} for run in runs if tag in run.scalars}
         if lines:
-            yield Drawing(f"curve_{as_file(name)}", bound(learning_curve_figure, name, lines))
+            yield Drawing(f"curve_{as_file(name)}", partial(learning_curve_figure, name, lines))
     layers = {
         tag.partition("/")[2]: series
         for tag, series in runs[0].scalars.items()
@@ -177,7 +178,7 @@ def curves(runs: Sequence[PlottedRun]) -> Iterator[Drawing]:
     }
     if len(runs) == 1 and layers:
         told = {runs[0].name: layers}
-        yield Drawing("curve_gradient_norms", bound(learning_curve_figure, "gradient norm by layer", told))
+        yield Drawing("curve_gradient_norms", partial(learning_curve_figure, "gradient norm by layer", told))
 
 
 def splits_of(run: PlottedRun, metric: str) -> dict[str, Series]:
@@ -214,7 +215,7 @@ def diagnostics(run: Path) -> Iterator[Drawing]:
 
     try:
         for name, figure in diagnostics_figures(read_records(run)).items():
-            yield Drawing(name, bound(as_it_is, figure))
+            yield Drawing(name, partial(as_it_is, figure))
     except RnnlabError as error:
         errors.print(str(error), style="yellow", markup=False)
 
@@ -222,8 +223,3 @@ def diagnostics(run: Path) -> Iterator[Drawing]:
 def as_it_is(figure: Figure) -> Figure:
     """Return a figure that is drawn already."""
     return figure
-
-
-def bound(draw: Callable[..., Figure], *arguments: Any) -> Callable[[], Figure]:
-    """Return a function without arguments that draws with these; a loop's variables stay as they are now."""
-    return lambda: draw(*arguments)

@@ -137,10 +137,11 @@ def mixed_log_odds(network: Reals, simple: Reals, weight: float) -> Reals:
     Returns:
         ``(documents, classes)`` float64; the probabilities of a document sum to 1.
     """
+    from scipy.special import log_softmax
+
     logs = [np.log(np.maximum(part.astype(np.float64), TINY)) for part in (network, simple)]
     mixed = (1 - weight) * logs[0] + weight * logs[1]
-    top = mixed.max(axis=1, keepdims=True)
-    normalised: Reals = mixed - top - np.log(np.exp(mixed - top).sum(axis=1, keepdims=True))
+    normalised: Reals = log_softmax(mixed, axis=1)
     return normalised
 
 

@@ -76,17 +76,7 @@ class Recorder(Callback, ABC):
         """Keep the step's answers."""
         self.keep(outputs, batch, batch_idx)
 
-    def on_test_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Keep the step's answers."""
-        self.keep(outputs, batch, batch_idx)
+    on_test_batch_end = on_validation_batch_end
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """End."""

@@ -125,15 +125,6 @@ class Vocabulary:
         """Return those of ``tokens`` that the vocabulary lacks, each once, in their order."""
         return [token for token in dict.fromkeys(tokens) if token not in self._ids]
 
-    def out_of_vocabulary(self, counts: Mapping[str, int]) -> float:
-        """Return the share of a text's tokens that the vocabulary lacks (``<unk>`` in the text is none).
-
-        Args:
-            counts: how often each token occurs in the text.
-        """
-        total = sum(counts.values())
-        return sum(n for token, n in counts.items() if token not in self._ids) / total if total else 0.0
-
     def to_dict(self) -> dict[str, Any]:
         """Return the vocabulary as plain data, for :meth:`from_dict`."""
         return {"tokens": list(self._tokens), "closed": self.closed}

@@ -178,13 +178,8 @@ class ScoringProgress(ProgressBar):
         """Begin a pass over the test split."""
         self.progress.open("Test", sum(trainer.num_test_batches))
 
-    def on_test_batch_end(self, trainer: lightning.Trainer, *args: Any, **kwargs: Any) -> None:
-        """Count a batch."""
-        self.progress.step(kwargs.get("batch_idx", args[3] if len(args) > 3 else 0) + 1)
-
-    def on_test_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """End the pass."""
-        self.progress.close()
+    on_test_batch_end = on_validation_batch_end
+    on_test_end = on_validation_end
 
     def on_exception(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException

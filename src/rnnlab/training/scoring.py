@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import lightning
 from lightning.pytorch.callbacks import Callback
 
 from rnnlab import interruption
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.task import Task
-from rnnlab.training.hardware import accelerator_of
+from rnnlab.training.checks import build_trainer
 from rnnlab.training.progress import ScoringProgress
 
 KEPT = (
@@ -31,9 +30,7 @@ class AskedToStop(Callback):
         """Ask."""
         interruption.check()
 
-    def on_test_batch_end(self, *args: Any, **options: Any) -> None:
-        """Ask."""
-        interruption.check()
+    on_test_batch_end = on_validation_batch_end
 
 
 def evaluate(
@@ -58,17 +55,8 @@ def evaluate(
         raise ConfigError(f"split={split}: evaluate on validation or test.")
     check_part(data, split, trainer)
     options = {key: trainer[key] for key in KEPT if key in trainer}
-    options["accelerator"] = accelerator_of(options["accelerator"])
-    try:
-        runner = lightning.Trainer(
-            **options,
-            callbacks=[ScoringProgress(), AskedToStop(), *callbacks],
-            logger=False,
-            enable_checkpointing=False,
-            enable_model_summary=False,
-        )
-    except (ValueError, lightning.fabric.utilities.exceptions.MisconfigurationException) as error:
-        raise ConfigError(f"trainer: {error}") from error
+    facts = {"callbacks": [ScoringProgress(), AskedToStop(), *callbacks], "logger": False}
+    runner = build_trainer(options, {**facts, "enable_checkpointing": False})
     run = runner.validate if split == "validation" else runner.test
     (found,) = run(task, datamodule=data, verbose=False)
     return {name.removeprefix(f"{split}/"): float(value) for name, value in found.items()}
