@@ -1,6 +1,6 @@
 """The user's own files: finding them, digests of them, their lines with numbers.
 
-Examine a file once, and remember what was found for as long as the file stays as it is.
+What takes long to find out of a file is remembered for as long as the file stays as it is.
 """
 
 import glob

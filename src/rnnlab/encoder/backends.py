@@ -1,9 +1,8 @@
 """What walks a batch: PyTorch's kernels, rnnlab's fused scans, or the cell's own step.
 
-Scans of elementwise cells: one product for all tokens, then one walk over numbers.
-
-Padding is left out: tokens lie row by row, ``(tokens, features)``, so what stands behind a sequence's end is
-neither multiplied nor read.
+Scans of elementwise cells are one product for all tokens, then one walk over numbers. Padding is left out:
+tokens lie row by row, ``(tokens, features)``, so what stands behind a sequence's end is neither multiplied
+nor read.
 """
 
 import importlib

@@ -1,6 +1,6 @@
 """The runs under a folder, each as what its files tell; what can't be read is told, not left out.
 
-What the words of a sweep's job tell of a run that has no configuration yet.
+Of a run that has no configuration yet the words of its sweep's job tell.
 """
 
 import hashlib

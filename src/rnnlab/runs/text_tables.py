@@ -1,7 +1,4 @@
-"""Texts to predict, row by row with all their columns; tables written row by row with more columns.
-
-Outputs are never overwritten unasked.
-"""
+"""Tables row by row: texts to predict with all their columns, and outputs, never overwritten unasked."""
 
 import csv
 import json

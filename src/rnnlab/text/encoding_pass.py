@@ -4,7 +4,8 @@ The vocabulary is known only when all of its text was seen. So that no text is r
 token first gets a provisional id, its number in the order of first appearance, and when all counts are
 known the flat arrays are mapped to the final ids. Memory holds the distinct tokens, never the text.
 
-Whether a tokenizer takes whole lines for words, as one that parts words by spaces does in Chinese.
+The pass also tells whether a tokenizer takes whole lines for words, as one that parts words by spaces does in
+Chinese.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""A folder that tells whether it is whole: a manifest of the sizes and checksums of its files.
+"""A folder that tells whether it is whole, by a manifest of the sizes and checksums of its files.
 
 What is computed once is kept in such a folder, and made again where it was damaged.
 """

@@ -1,6 +1,6 @@
 """Checkpoints: plain data, written whole or not at all; for a broken one the one before it is used.
 
-The random states in the checkpoint, so that a resumed run draws what the uninterrupted one would have.
+They hold the random states, too, so that a resumed run draws what the uninterrupted one would have.
 """
 
 import logging

@@ -1,7 +1,4 @@
-"""How long training takes, and how many real tokens it gets through.
-
-Rates and metrics as a person reads them.
-"""
+"""How long training takes, how many real tokens it gets through, and such figures as a person reads them."""
 
 import math
 import time

@@ -1,6 +1,6 @@
 """Where a run's curves go: TensorBoard, and whatever other loggers its configuration names.
 
-Callbacks and loggers of one's own: entries of a section that name a class each.
+Loggers, like callbacks, are entries of a section that name a class each, which may be one of one's own.
 """
 
 import inspect

@@ -1,7 +1,4 @@
-"""The progress of training and of scoring, and one line for each epoch.
-
-The progress of the first look at a corpus: reading, counting, encoding.
-"""
+"""The progress of a corpus's encoding, of training and of scoring, and one line for each epoch."""
 
 import logging
 import time

@@ -1,6 +1,6 @@
 """Window scaling, encoder, decoder and loss as one network: from a window to a forecast's parameters.
 
-Each window's targets on a scale of their own, and the forecast back on that of training.
+Where it scales, each window's targets are on a scale of their own, and the forecast back on that of training.
 """
 
 from typing import Any, NamedTuple

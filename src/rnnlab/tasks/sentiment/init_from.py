@@ -1,6 +1,4 @@
-"""``init_from`` of a classifier: the language model that its training starts from.
-
-From a language model to a classifier: the embedding and the encoder that both tasks share.
+"""``init_from`` of a classifier: the language model whose embedding and encoder its training starts from.
 
 Pretraining a classifier's recurrent network as a language model is of Dai and Le 2015; Howard and Ruder 2018
 made of it a recipe (ULMFiT).

@@ -1,6 +1,6 @@
 """What a classifier says of each document while a split is scored.
 
-The curves of a classifier's evaluation: ROC, precision-recall and reliability, drawn and as points.
+Its curves are ROC, precision-recall and reliability, drawn and as points.
 """
 
 import json
