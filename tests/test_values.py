@@ -11,7 +11,7 @@ import yaml
 from hydra.core.global_hydra import GlobalHydra
 
 from rnnlab.errors import RnnlabError
-from rnnlab.ranges import TABLE, Range, check_ranges, shown
+from rnnlab.ranges import TABLE, Range, check_ranges, shown, whole
 from rnnlab.training.checks import check, rehearse
 from rnnlab.training.fit import assemble_data
 from rnnlab.training.resume import put
@@ -381,3 +381,8 @@ def test_a_wrong_command_ends_with_one_message(
 def test_there_are_enough_of_them() -> None:
     assert sum(len(cases(table)) for table in SENSELESS.values()) + len(LINES) >= 345
     assert set(COMMANDS) == {path.stem for path in (ROOT / "scripts").glob("*.py")}
+
+
+def test_a_one_is_not_said_to_be_true() -> None:
+    assert str(whole(2, 1)) == "a whole number from 2 or 1"
+    assert str(whole(2, None, True)) == "a whole number from 2 or null or true"

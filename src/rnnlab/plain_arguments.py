@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.files.plain_file import NotPlainError, parsed_yaml
 from rnnlab.folders import as_typed
-from rnnlab.ranges import Range, check_ranges
+from rnnlab.ranges import Range, check_ranges, typed_value
 from rnnlab.synonyms import asked_here
 
 Arguments = TypeVar("Arguments")
@@ -163,9 +163,7 @@ def shown_default(value: Any) -> str:
     """
     if value is dataclasses.MISSING:
         return "needed"
-    if value is None or isinstance(value, bool):
-        return str(value).lower().replace("none", "null")
-    return str(value) or "nothing"
+    return typed_value(value) or "nothing"
 
 
 def fields(kind: type) -> Sequence[dataclasses.Field[Any]]:

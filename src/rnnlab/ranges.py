@@ -53,8 +53,7 @@ class Range:
             said += f" above {self.least:g}" if self.above else f" from {self.least:g}"
         if self.most < math.inf:
             said += f" to below {self.most:g}" if self.below else f" to {self.most:g}"
-        others = {None: "null", True: "true", False: "false"}
-        return " or ".join([said, *(others.get(one, str(one)) for one in self.also)])
+        return " or ".join([said, *map(typed_value, self.also)])
 
 
 def whole(least: int, *also: Any) -> Range:
@@ -240,5 +239,15 @@ def shown(value: Any) -> str:
     """
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= LARGEST:
         return f"a number of {math.floor(math.log10(abs(value))) + 1} digits"
-    named = {"None": "null", "True": "true", "False": "false"}
-    return named.get(str(value), str(value)[:80])
+    return typed_value(value)[:80]
+
+
+def typed_value(value: Any) -> str:
+    """Return a value as a person types it.
+
+    >>> typed_value(None), typed_value(True), typed_value(1), typed_value(0.001)
+    ('null', 'true', '1', '0.001')
+    """
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rnnlab.errors import ConfigError
+from rnnlab.ranges import typed_value
 from rnnlab.results.differing_keys import ABSENT
 from rnnlab.results.found_runs import SPLITS, FoundRun
 from rnnlab.results.grouped import Row, Spread
@@ -106,7 +107,7 @@ def cells(row: Row, columns: Columns, folder: str) -> list[str]:
         columns: what it shows.
         folder: what the run is called, where the row is a single one.
     """
-    seed = setting(row.runs[0].config.get("seed", ABSENT)) if columns.by_run else seeds_of(row)
+    seed = typed_value(row.runs[0].config.get("seed", ABSENT)) if columns.by_run else seeds_of(row)
     return [
         *([folder] if columns.by_run else []),
         *(short_setting(row.values[key]) for key in columns.keys),
@@ -124,24 +125,13 @@ def seeds_of(row: Row) -> str:
     return f"{row.seeds} ({', '.join(more)})" if more else str(row.seeds)
 
 
-def setting(value: Any) -> str:
-    """Return a setting as it is typed.
-
-    >>> setting(None), setting(True), setting(0.001)
-    ('null', 'true', '0.001')
-    """
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)
-
-
 def short_setting(value: Any) -> str:
     """Return a setting to be read: a long number in four digits.
 
     >>> short_setting(0.0012345678), short_setting(0.001)
     ('0.001235', '0.001')
     """
-    return f"{value:.4g}" if isinstance(value, float) and len(repr(value)) > 8 else setting(value)
+    return f"{value:.4g}" if isinstance(value, float) and len(repr(value)) > 8 else typed_value(value)
 
 
 def figure(found: Spread | None) -> str:

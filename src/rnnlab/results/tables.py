@@ -1,7 +1,4 @@
-"""A table of runs for the terminal, in Markdown, and as CSV.
-
-The order of a table's rows.
-"""
+"""A table of runs, in the order asked for, for the terminal, in Markdown, and as CSV."""
 
 import csv
 import io
@@ -12,7 +9,8 @@ from typing import Any
 from rich.table import Table
 
 from rnnlab.errors import ConfigError, nearest
-from rnnlab.results.columns import Columns, cells, header, setting
+from rnnlab.ranges import typed_value
+from rnnlab.results.columns import Columns, cells, header
 from rnnlab.results.conditions import is_number
 from rnnlab.results.differing_keys import full_name
 from rnnlab.results.grouped import Row
@@ -121,7 +119,7 @@ def csv_table(rows: Sequence[Row], columns: Columns, names: Sequence[str]) -> st
         writer.writerow(
             [
                 *([name] if columns.by_run else []),
-                *(visible(setting(row.values[key]), lines=True) for key in columns.keys),
+                *(visible(typed_value(row.values[key]), lines=True) for key in columns.keys),
                 *numbers(row, columns),
                 *([row.runs[0].config.get("seed", "")] if columns.by_run else [row.seeds, len(row.runs)]),
                 exact(row.seconds),

@@ -1,10 +1,10 @@
-"""What every run writes to TensorBoard besides metrics: its words, its charts, its HParams row.
+"""What every run writes to TensorBoard besides metrics: words, charts, an HParams row, and figures of steps.
 
 TensorBoard sorts its cards by the groups of their tags, gives every folder of event files a colour and a
 name, and draws one tag of several folders in one chart. So a metric's tag is the same for both splits and its
 group the first; training lies in the run folder itself, which names the run, and validation in one in it.
 
-What happens within an epoch, every few steps: loss, rates, padding, norms of gradients and weights.
+The figures of every few steps are loss, rates, padding, and norms of gradients and weights.
 """
 
 import math
@@ -23,6 +23,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from rnnlab.figures.markdown import code, table
+from rnnlab.ranges import typed_value
 from rnnlab.tasks.task import Task
 from rnnlab.training.clock import TrainingClock
 
@@ -280,6 +281,5 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, int
 
 def plain(value: Any) -> int | float | str:
     """Return a value as it is typed on the command line; numbers stay numbers."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return value if isinstance(value, int | float | str) else str(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number else typed_value(value)
