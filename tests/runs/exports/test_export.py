@@ -19,7 +19,7 @@ import rnnlab
 from rnnlab.corpora.imdb import Imdb
 from rnnlab.errors import ConfigError, DataError, RunError
 from rnnlab.runs.exports import export as exporting
-from rnnlab.runs.exports.tokenizing import tokenizing
+from rnnlab.runs.exports.export import tokenizing
 from rnnlab.tasks.language_model.answers import TrainedLanguageModel
 from rnnlab.tasks.sentiment import exports as classifier_exports
 from rnnlab.tasks.sentiment.answers import TrainedClassifier

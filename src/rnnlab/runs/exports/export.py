@@ -8,11 +8,11 @@ from typing import Any
 from rnnlab.atomic import write_text, written_beside
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.named_classes import trusted_packages
-from rnnlab.runs.exports.tokenizing import tokenizing
 from rnnlab.runs.load import load
 from rnnlab.runs.text_tables import check_output
 from rnnlab.tasks.answers import TrainedModel
 from rnnlab.terminal import console
+from rnnlab.text.tokenizers import BasicEnglish, Bytes, Characters, Tokenizer, Whitespace
 
 DEFAULTS = {
     "onnx": "model.onnx",
@@ -22,6 +22,7 @@ DEFAULTS = {
     "keras": "model.keras",
 }
 """The formats, and the file each writes where none is named."""
+BASIC_ENGLISH = [['"', ""], ["<br />|[;:]", " "], ["(['.,()!?])", " \\1 "]]
 
 
 def export(
@@ -130,3 +131,25 @@ def compare(
 
     section = model.config["data"] if data is None else data
     show(compared(model, file, split, data, labels), split, section["name"], model.run.labels)
+
+
+def tokenizing(tokenizer: Tokenizer) -> dict[str, Any]:
+    """Return how text becomes tokens as plain data, so that another program can do it without rnnlab.
+
+    Besides what :meth:`Tokenizer.to_dict` gives: ``lowercase`` (put the text in lower case first),
+    ``replace`` (pairs of a regular expression and what to put in its place, in this order) and ``split``
+    (then take what stands between white space, ``whitespace``, every character, ``characters``, or every byte
+    of its UTF-8, ``bytes``, a token being the character of that number). For byte pairs ``model`` is the
+    content of a ``tokenizer.json`` for Hugging Face's ``tokenizers``, which does all.
+    Of a tokenizer of the user's own nothing is known but what its ``to_dict`` gives.
+    """
+    plain = tokenizer.to_dict()
+    if type(tokenizer) is BasicEnglish:
+        return {**plain, "lowercase": True, "replace": BASIC_ENGLISH, "split": "whitespace"}
+    if type(tokenizer) is Whitespace:
+        return {**plain, "lowercase": False, "replace": [], "split": "whitespace"}
+    if type(tokenizer) is Characters:
+        return {**plain, "lowercase": False, "replace": [], "split": "characters"}
+    if type(tokenizer) is Bytes:
+        return {**plain, "lowercase": False, "replace": [], "split": "bytes"}
+    return plain
