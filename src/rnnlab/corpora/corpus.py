@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from rnnlab.errors import DataError, nearest
+from rnnlab.errors import ConfigError, DataError, nearest
 from rnnlab.own_code import code_of
 
 
@@ -159,6 +159,19 @@ def check_split(corpus: Corpus, split: str) -> None:
     """Raise a DataError that names the nearest splits if ``corpus`` has no ``split``."""
     if split not in corpus.splits:
         raise DataError(f"{corpus.name} has no split {split!r}. {nearest(split, corpus.splits)}")
+
+
+def check_at_least(least: int, **numbers: int) -> None:
+    """Check whole numbers among a corpus's settings.
+
+    Raises:
+        ConfigError: naming the first that is none or too small.
+    """
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            # How far a memory problem reaches is said beside its other settings.
+            key = "data.distance" if name == "distance" else f"data.corpus.{name}"
+            raise ConfigError(f"{key}={value}: expected a whole number from {least}.")
 
 
 def fingerprint_of(**facts: object) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnnlab.corpora.archives import tar_members
-from rnnlab.corpora.corpus import check_split, fingerprint_of
+from rnnlab.corpora.corpus import check_at_least, check_split, fingerprint_of
 from rnnlab.corpora.sound import Sound, sound_of
 from rnnlab.corpora.spoken import SpokenCorpus, Utterance, archive_at_hand, digest_of_archive
 from rnnlab.corpora.touch_tones import DIGITS
@@ -71,8 +71,7 @@ class FSDD(SpokenCorpus):
             raise ConfigError(f"data.corpus.split={split}. {nearest(str(split), choices)}")
         if kind == "speaker" and speaker not in SPEAKERS:
             raise ConfigError(f"data.corpus.split={split}: no such speaker. {nearest(speaker, SPEAKERS)}")
-        if repeats < 1:
-            raise ConfigError(f"data.corpus.repeats={repeats}: expected a whole number from 1.")
+        check_at_least(1, repeats=repeats)
         self._speaker, self._strings = speaker, lengths_of(strings)
         self._repeats, self._seed = repeats, seed
 

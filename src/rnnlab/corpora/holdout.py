@@ -24,6 +24,23 @@ def check_fractions(fractions: Mapping[str, float]) -> None:
         raise ConfigError(f"{asked} leave nothing to train on: together they must stay below 1.")
 
 
+def held_out_of(given: Container[str], validation_fraction: float, test_fraction: float) -> dict[str, float]:
+    """Return the splits that are cut out of train, as nothing is given for them, and their share of it.
+
+    Args:
+        given: the splits that something is given for.
+        validation_fraction: share of train for validation.
+        test_fraction: share of train for the test.
+
+    Raises:
+        ConfigError: if a share that is needed makes no sense, or too little is left to train on.
+    """
+    shares = {"validation": validation_fraction, "test": test_fraction}
+    held_out = {split: share for split, share in shares.items() if split not in given}
+    check_fractions({f"{split}_fraction": share for split, share in held_out.items()})
+    return held_out
+
+
 def split_by_class(
     classes: Sequence[Hashable],
     fractions: Mapping[str, float],

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.corpora.corpus import fingerprint_of
-from rnnlab.corpora.holdout import check_fractions
+from rnnlab.corpora.holdout import held_out_of
 from rnnlab.corpora.labels import tidied
 from rnnlab.corpora.rows import Row, RowReader
 from rnnlab.corpora.tables import Table
@@ -64,9 +64,7 @@ class HuggingFace(Table):
         named = {"train": train, "validation": validation, "test": test}
         self._splits = {split: name for split, name in named.items() if name is not None}
         self._files = {split: (Path(f"{dataset}:{name}"),) for split, name in self._splits.items()}
-        fractions = {"validation": validation_fraction, "test": test_fraction}
-        self._held_out = {split: share for split, share in fractions.items() if split not in self._splits}
-        check_fractions({f"{split}_fraction": share for split, share in self._held_out.items()})
+        self._held_out = held_out_of(self._splits, validation_fraction, test_fraction)
         self._seed = seed
 
     @property

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from rnnlab.corpora.corpus import fingerprint_of
+from rnnlab.corpora.corpus import check_at_least, fingerprint_of
 from rnnlab.corpora.frequency import Frequency
 from rnnlab.corpora.series import (
     Borders,
@@ -18,7 +18,6 @@ from rnnlab.corpora.series import (
     borders_of,
     check_sizes,
 )
-from rnnlab.errors import ConfigError
 
 DAY, WEEK = 24, 168
 MEMORY = 0.9
@@ -53,9 +52,7 @@ class MadeSeries(SeriesCorpus):
         Raises:
             ConfigError: if a number is too small.
         """
-        for key, value in (("towns", towns), ("steps", steps)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(f"data.corpus.{key}={value}: expected a whole number from 1.")
+        check_at_least(1, towns=towns, steps=steps)
         check_sizes(validation=validation, test=test)
         self._made = {"towns": towns, "steps": steps, "seed": seed}
         self._split = (validation, test)

@@ -9,8 +9,7 @@ from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from rnnlab.corpora.corpus import fingerprint_of
-from rnnlab.errors import ConfigError
+from rnnlab.corpora.corpus import check_at_least, fingerprint_of
 
 CORRECT_WITHIN = 0.04
 """How near a number must come to count as correct (Hochreiter and Schmidhuber 1997, section 5.4)."""
@@ -248,15 +247,3 @@ def one_hot(ids: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.float32]:
 def same_lengths(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return the lengths of sequences ``(count, time)`` of which none is padded."""
     return np.full(len(ids), ids.shape[1], dtype=np.int64)
-
-
-def check_at_least(least: int, **numbers: int) -> None:
-    """Check whole numbers of a problem.
-
-    Raises:
-        ConfigError: naming the first that is none or too small.
-    """
-    for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            key = "data.distance" if name == "distance" else f"data.corpus.{name}"
-            raise ConfigError(f"{key}={value}: expected a whole number from {least}.")

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from rnnlab.corpora.corpus import Corpus, Document, check_split, fingerprint_of
-from rnnlab.corpora.holdout import check_fractions, known_texts, split_by_class, text_key, texts_of
+from rnnlab.corpora.holdout import held_out_of, known_texts, split_by_class, text_key, texts_of
 from rnnlab.corpora.text_files import check_disjoint, decoded_lines, digest_of, files_named
 from rnnlab.errors import ConfigError, DataError, nearest
 
@@ -62,9 +62,7 @@ class PlainText(Corpus):
         named = {"train": train, "validation": validation, "test": test}
         self._files = {split: files_named(names) for split, names in named.items() if names is not None}
         check_disjoint(self._files)
-        fractions = {"validation": validation_fraction, "test": test_fraction}
-        self._held_out = {split: share for split, share in fractions.items() if split not in self._files}
-        check_fractions({f"{split}_fraction": share for split, share in self._held_out.items()})
+        self._held_out = held_out_of(self._files, validation_fraction, test_fraction)
         self._seed = seed
 
     @property

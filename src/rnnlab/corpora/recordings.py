@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 from rnnlab.corpora.corpus import check_split, fingerprint_of
-from rnnlab.corpora.holdout import check_fractions
+from rnnlab.corpora.holdout import held_out_of
 from rnnlab.corpora.records import SUFFIXES as TABLES
 from rnnlab.corpora.records import records_of_file
 from rnnlab.corpora.sound import SUFFIXES, Sound, sound_of
@@ -64,16 +64,12 @@ class Recordings(SpokenCorpus):
             ConfigError: if a share or the rate is out of range.
         """
         asked = {"validation": validation, "test": test}
-        shares = {"validation": validation_fraction, "test": test_fraction}
-        self._shares = {split: shares[split] for split, files in asked.items() if files is None}
-        check_fractions({f"{split}_fraction": share for split, share in self._shares.items()})
+        given = {split: files for split, files in asked.items() if files is not None}
+        self._shares = held_out_of(given, validation_fraction, test_fraction)
         if not 1000 <= sample_rate <= 400_000:
             raise ConfigError(f"data.corpus.sample_rate={sample_rate}: expected 1,000 to 400,000.")
         self.sample_rate = sample_rate
-        self._tables = {
-            "train": train,
-            **{split: files for split, files in asked.items() if files is not None},
-        }
+        self._tables = {"train": train, **given}
         self._columns = (path_column, transcript_column, speaker_column)
         self._format, self._lowercase, self._alphabet = format, lowercase, alphabet
         self._seed = seed

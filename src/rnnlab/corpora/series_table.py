@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from rnnlab.corpora.corpus import fingerprint_of
+from rnnlab.corpora.corpus import check_at_least, fingerprint_of
 from rnnlab.corpora.frequency import Frequency
 from rnnlab.corpora.records import FORMATS, Records, records_of_file
 from rnnlab.corpora.series import (
@@ -73,8 +73,7 @@ class SeriesTable(SeriesCorpus):
             DataError: if a file is not there.
         """
         check_sizes(validation=validation, test=test)
-        if isinstance(fold, bool) or not isinstance(fold, int) or fold < 0:
-            raise ConfigError(f"data.corpus.fold={fold}: expected a whole number from 0.")
+        check_at_least(0, fold=fold)
         if format is not None and format not in FORMATS:
             raise ConfigError(f"data.corpus.format={format}. {nearest(format, FORMATS)}")
         self.reading = Reading(

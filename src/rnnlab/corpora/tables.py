@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rnnlab.corpora.corpus import Corpus, Document, check_split, fingerprint_of
-from rnnlab.corpora.holdout import check_fractions, known_texts, split_by_class, text_key, texts_of
+from rnnlab.corpora.holdout import held_out_of, known_texts, split_by_class, text_key, texts_of
 from rnnlab.corpora.labels import Classes, alike, merged, names_in, tidied
 from rnnlab.corpora.rows import Row, RowReader
 from rnnlab.corpora.text_files import check_disjoint, digest_of, files_named
@@ -79,9 +79,7 @@ class Table(Corpus):
         named = {"train": train, "validation": validation, "test": test}
         self._files = {split: files_named(names) for split, names in named.items() if names is not None}
         check_disjoint(self._files)
-        fractions = {"validation": validation_fraction, "test": test_fraction}
-        self._held_out = {split: share for split, share in fractions.items() if split not in self._files}
-        check_fractions({f"{split}_fraction": share for split, share in self._held_out.items()})
+        self._held_out = held_out_of(self._files, validation_fraction, test_fraction)
         self._seed = seed
 
     @property

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from rnnlab.corpora.corpus import check_split, fingerprint_of
+from rnnlab.corpora.corpus import check_at_least, check_split, fingerprint_of
 from rnnlab.corpora.sound import Sound
 from rnnlab.corpora.spoken import SpokenCorpus, Utterance
 from rnnlab.errors import ConfigError
@@ -51,9 +51,7 @@ class TouchTones(SpokenCorpus):
         seed: int = 0,
     ) -> None:
         counts = {"train": train, "validation": validation, "test": test}
-        for key, value in {**counts, "shortest": shortest}.items():
-            if value < 1:
-                raise ConfigError(f"data.corpus.{key}={value}: expected a whole number from 1.")
+        check_at_least(1, **counts, shortest=shortest)
         if longest < shortest:
             raise ConfigError(f"data.corpus.longest={longest}: expected at least shortest, {shortest}.")
         self._counts, self._digits, self.noise, self.seed = counts, (shortest, longest), noise, seed
