@@ -19,8 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rnnlab.data.batch import Batch
-from rnnlab.data.loader import ResumableLoader
+from rnnlab.data.loader import Given, ResumableLoader
 from rnnlab.errors import ConfigError, DataError
 
 SMALLEST_POOL = 8
@@ -224,7 +223,7 @@ def _check_lengths(lengths: npt.NDArray[np.int64]) -> None:
         raise ValueError(f"lengths[{at}] is {lengths[at]}; expected at least 1.")
 
 
-class BucketedLoader(ResumableLoader[PlannedBatch, Batch]):
+class BucketedLoader(ResumableLoader[PlannedBatch, Given]):
     """Batches of similar length, of whatever a subclass makes its batches of.
 
     Args:

@@ -1,6 +1,6 @@
-"""Documents as padded batches, gathered from flat arrays of ids as they are asked for.
+"""Documents, or sequences of vectors, as padded batches.
 
-Sequences of vectors that are held in memory, as padded batches.
+Those of documents are gathered from flat arrays of ids as they are asked for.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from rnnlab.data.bucketing import BucketedBatches, BucketedLoader, PlannedBatch
 from rnnlab.errors import ConfigError, nearest
 
 
-class SequenceLoader(BucketedLoader):
+class SequenceLoader(BucketedLoader[Batch]):
     """Iterates over sequences, batch by batch as planned, padding each to its longest with zeros.
 
     Args:
@@ -138,7 +138,7 @@ def collate(
     )
 
 
-class DocumentLoader(BucketedLoader):
+class DocumentLoader(BucketedLoader[Batch]):
     """Iterates over a split, batch by batch as planned, padding each to its longest document.
 
     Args:

@@ -13,8 +13,7 @@ from rnnlab.corpora.frequency import told
 from rnnlab.corpora.memory_problems import MemoryProblem
 from rnnlab.corpora.series import Borders, Series, SeriesCorpus
 from rnnlab.data.batch import moved
-from rnnlab.data.bucketing import BucketedBatches, PlannedBatch
-from rnnlab.data.loader import ResumableLoader
+from rnnlab.data.bucketing import BucketedBatches, BucketedLoader, PlannedBatch
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError, DataError, RunError
 from rnnlab.signals.calendar import check_calendar
@@ -140,7 +139,7 @@ class Tables(NamedTuple):
         )
 
 
-class WindowLoader(ResumableLoader[PlannedBatch, WindowBatch]):
+class WindowLoader(BucketedLoader[WindowBatch]):
     """Iterates over the windows of a split, each once in an epoch, no last batch left out.
 
     Args:
@@ -154,21 +153,9 @@ class WindowLoader(ResumableLoader[PlannedBatch, WindowBatch]):
     def __init__(
         self, tables: Tables, windows: Windows, batches: BucketedBatches, look_back: int, horizon: int
     ) -> None:
-        super().__init__()
-        self.tables, self.windows, self.batches = tables, windows, batches
+        super().__init__(batches)
+        self.tables, self.windows = tables, windows
         self.look_back, self.horizon = look_back, horizon
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the plan."""
-        return self.batches.fingerprint
-
-    def plan(self, epoch: int) -> list[PlannedBatch]:
-        """Return the numbers of the windows in each batch."""
-        return self.batches.batches(epoch)
 
     def batch(self, planned: PlannedBatch) -> WindowBatch:
         """Return some windows."""
