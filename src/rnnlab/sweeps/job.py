@@ -20,9 +20,8 @@ from rnnlab.interruption import Interrupted
 from rnnlab.named_classes import classes_in
 from rnnlab.processors import take_threads
 from rnnlab.sweeps.attempts import Attempts
+from rnnlab.sweeps.cluster import Ranks, queued_again, ranks_of
 from rnnlab.sweeps.jobs import of_the_run
-from rnnlab.sweeps.ranks import Ranks, ranks_of
-from rnnlab.sweeps.requeue import queued_again
 from rnnlab.sweeps.trial_link import Pruned, TrialLink, linked
 from rnnlab.terminal import speak_as
 from rnnlab.training.origin import Origin, changed_since, origin_of
