@@ -41,7 +41,35 @@ class RunningMean(Metric):
         return value
 
 
-class MeansTask(Task):
+class StageScores:
+    """Forgets and logs a task's scores of a stage in time: a class beside :class:`Task`, before it."""
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget what an interrupted pass or the sanity check counted."""
+        self.forget("validation")
+
+    def on_test_epoch_start(self) -> None:
+        """Forget what an interrupted pass counted."""
+        self.forget("test")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation scores."""
+        self.report("validation")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test scores."""
+        self.report("test")
+
+    def forget(self, stage: str) -> None:
+        """Empty the scores of ``stage``."""
+        raise NotImplementedError
+
+    def report(self, stage: str) -> None:
+        """Log the scores of ``stage``."""
+        raise NotImplementedError
+
+
+class MeansTask(StageScores, Task):
     """A task whose scores are means: it keeps them by stage and name, forgets and logs them in time."""
 
     def keep_means(self, names: Mapping[str, Sequence[str]]) -> None:
@@ -63,25 +91,9 @@ class MeansTask(Task):
         """Return the names of all that a validation logs."""
         return [f"validation/{name}" for name in self.scores("validation")]
 
-    def on_validation_epoch_start(self) -> None:
-        """Forget what an interrupted pass counted."""
-        self.forget("validation")
-
-    def on_test_epoch_start(self) -> None:
-        """Forget what an interrupted pass counted."""
-        self.forget("test")
-
     def on_train_epoch_end(self) -> None:
         """Log the epoch's training scores."""
         self.report("train")
-
-    def on_validation_epoch_end(self) -> None:
-        """Log the validation scores."""
-        self.report("validation")
-
-    def on_test_epoch_end(self) -> None:
-        """Log the test scores."""
-        self.report("test")
 
     def forget(self, stage: str) -> None:
         """Empty the scores of ``stage``."""

@@ -19,7 +19,7 @@ from rnnlab.encoder.encoder import build_encoder
 from rnnlab.encoder.padding import turned_round
 from rnnlab.encoder.pooling import build_pooling
 from rnnlab.errors import ConfigError, nearest
-from rnnlab.tasks.running_mean import RunningMean
+from rnnlab.tasks.running_mean import RunningMean, StageScores
 from rnnlab.tasks.sentiment import OBJECTIVE
 from rnnlab.tasks.sentiment.fine_tuning import FineTunedTask, build_language_loss
 from rnnlab.tasks.sentiment.long_documents import ReadDocuments, check_bptt, in_batch_order, read_documents
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 BALANCED = "balanced"
 
 
-class SentimentClassifier(FineTunedTask):
+class SentimentClassifier(StageScores, FineTunedTask):
     """A document's class from its words.
 
     ``tokens (batch, time) -> embedding (batch, time, embedding_size) -> encoder (batch, time, output_size)
@@ -339,22 +339,6 @@ class SentimentClassifier(FineTunedTask):
         self.metrics[stage].update(scores[kept], labels)  # type: ignore[operator]
         self.losses[stage].update(self.losses_of(logits[kept], labels).sum(), kept.sum())  # type: ignore[operator]
         return probabilities
-
-    def on_validation_epoch_start(self) -> None:
-        """Forget what an interrupted pass or the sanity check counted."""
-        self.forget("validation")
-
-    def on_test_epoch_start(self) -> None:
-        """Forget what an interrupted pass counted."""
-        self.forget("test")
-
-    def on_validation_epoch_end(self) -> None:
-        """Log the validation metrics."""
-        self.report("validation")
-
-    def on_test_epoch_end(self) -> None:
-        """Log the test metrics."""
-        self.report("test")
 
     def forget(self, stage: str) -> None:
         """Empty the metrics of ``stage``."""
