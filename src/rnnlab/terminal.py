@@ -4,7 +4,7 @@ import io
 import logging
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -147,6 +147,23 @@ def why_unheard() -> OSError | None:
 
 
 WIDEST = 10_000  # characters
+
+
+def table_of(title: str, first: str, names: Iterable[str]) -> Table:
+    """Return an empty table of figures.
+
+    Args:
+        title: of the table.
+        first: the name of the column of names.
+        names: of the columns of figures.
+    """
+    table = Table(title=Text(title, style="italic"), title_justify="left")
+    table.add_column(Text(first), overflow="fold")
+    for name in names:
+        table.add_column(Text(name), justify="right", no_wrap=True)
+    return table
+
+
 NARROWEST = 12
 """Characters to which a table's first column is folded, so that the others fit."""
 

@@ -1,6 +1,5 @@
 """``scripts/results.py``: runs under folders as one table, with what is wrong said below it."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from rnnlab.results.differing_keys import (
 from rnnlab.results.found_runs import Findings, FoundRun, found_under
 from rnnlab.results.grouped import Row, grouped
 from rnnlab.results.tables import csv_table, markdown_table, ordered, terminal_table
+from rnnlab.runs.named_runs import folder_names
 from rnnlab.runs.text_tables import check_output
 from rnnlab.terminal import Terminal, console, errors, lean, shown
 from rnnlab.visible import visible
@@ -198,18 +198,6 @@ def telling_keys(runs: Sequence[FoundRun]) -> list[str]:
             ]
             keys += [key for key in news if key not in (*keys, *ASIDE)]
     return keys
-
-
-def folder_names(paths: Sequence[Path]) -> list[str]:
-    """Return the paths without the folder that all have in common.
-
-    >>> folder_names([Path("/logs/a/x"), Path("/logs/b")]), folder_names([Path("/logs/a")])
-    (['a/x', 'b'], ['a'])
-    """
-    if not paths:
-        return []
-    shared = os.path.commonpath([path.absolute().parent for path in paths])
-    return [os.path.relpath(path.absolute(), shared) for path in paths]
 
 
 def put(found: Shown, form: str, output: str | None) -> None:

@@ -81,14 +81,27 @@ def evaluated(
     metrics = evaluate(run.task, data_module, split, trainer, [recorder] if recorder else [])
     if recorders is not None and recorder is not None:
         recorders[str(path)] = recorder
+    return result_of(path, run, config, data_module, split, trainer[LIMITS[split]], metrics)
+
+
+def result_of(
+    path: str | Path,
+    run: OpenedRun,
+    config: Mapping[str, Any],
+    module: TaskData,
+    split: str,
+    limit: float,
+    metrics: Mapping[str, float],
+) -> dict[str, Any]:
+    """Return a run's metrics on a split, and what they are of, as :func:`evaluated` says."""
     return {
         "run": str(path),
         "checkpoint": str(run.checkpoint),
         "data": config["data"]["name"],
         "split": split,
-        "documents": data_module.size_of(split),
-        "out_of_vocabulary": data_module.out_of_vocabulary,
-        "limit": trainer[LIMITS[split]],
+        "documents": module.size_of(split),
+        "out_of_vocabulary": module.out_of_vocabulary,
+        "limit": limit,
         "seed": config["seed"],
         "labels": list(run.labels),
         "metrics": metrics,

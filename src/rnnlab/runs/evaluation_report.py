@@ -1,11 +1,11 @@
 """The figures of one run or several: a table with mean and spread, a comparison with training, a file.
 
-Several classifiers as one: the mean of their probabilities, such as of both directions of reading.
+Several classifiers may answer as one, too, by the mean of their probabilities: such as those of both
+directions of reading.
 """
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
@@ -20,18 +20,18 @@ from rnnlab.command_line import differences
 from rnnlab.errors import ConfigError, DamagedFileError, RunError
 from rnnlab.folders import within
 from rnnlab.named_classes import trusted_packages
-from rnnlab.runs.evaluation import Beside, asked_beside, evaluated, on_data, prepared_split
+from rnnlab.runs.evaluation import Beside, asked_beside, evaluated, on_data, prepared_split, result_of
 from rnnlab.runs.load import open_run
-from rnnlab.runs.named_runs import named
+from rnnlab.runs.named_runs import folder_names, named
 from rnnlab.runs.text_tables import check_output
 from rnnlab.tasks.answers import Answered
 from rnnlab.tasks.figures import Recorder
-from rnnlab.terminal import console, is_too_wide, print_table
+from rnnlab.terminal import console, is_too_wide, print_table, table_of
 from rnnlab.training.clock import figure
 from rnnlab.training.hardware import check_accelerator
 from rnnlab.training.report import part_of_it
 from rnnlab.training.run_folder import RunFolder
-from rnnlab.training.score_tables import called, over_all, table_by_class, table_of
+from rnnlab.training.score_tables import called, over_all, table_by_class
 
 
 def evaluated_together(
@@ -101,19 +101,8 @@ def answered(
         raise RunError(f"{path} is a run of task={run.task_name}; ensemble=true is for task=sentiment.")
     module = prepared_split(run, config, split, labels)
     answer = model.answered(module)
-    result = {
-        "run": str(path),
-        "checkpoint": str(run.checkpoint),
-        "data": config["data"]["name"],
-        "split": split,
-        "documents": module.size_of(split),
-        "out_of_vocabulary": module.out_of_vocabulary,
-        "limit": 1.0,
-        "seed": config["seed"],
-        "labels": list(run.labels),
-        "metrics": answer.scores(answer.probabilities),
-    }
-    return result, answer
+    scores = answer.scores(answer.probabilities)
+    return result_of(path, run, config, module, split, 1.0, scores), answer
 
 
 def evaluate_runs(
@@ -200,7 +189,7 @@ def evaluate_runs(
         write_text(target, json.dumps(report, indent=2, allow_nan=True) + "\n")
         console.print(f"Figures  {target}", markup=False)
     if target is not None and recorders:
-        called = dict(zip(recorders, short_names(list(recorders)), strict=True))
+        called = dict(zip(recorders, folder_names([Path(run) for run in recorders]), strict=True))
         first = next(iter(recorders.values()))
         first.write({called[run]: kept.scored for run, kept in recorders.items()}, curves_folder(target))
         if curves_folder(target).is_dir():  # of some tasks there are none
@@ -271,7 +260,7 @@ def show(report: dict[str, Any]) -> None:
     else:
         title += f"documents, {first['out_of_vocabulary']:.1%} of the tokens unknown to the model"
     names, labels = over_all(report["mean"], first["labels"]), first["labels"]
-    titles = short_names([run["run"] for run in runs])
+    titles = folder_names([Path(run["run"]) for run in runs])
     parts = [(name, str(run["seed"]), run["metrics"]) for name, run in zip(titles, runs, strict=True)]
     if len(runs) > 1:
         parts += [("mean", "", report["mean"]), ("± spread", "", report["spread"])]
@@ -309,7 +298,7 @@ def figures_table(title: str, rows: Sequence[Sequence[str]], columns: Sequence[s
 def show_beside(report: Mapping[str, Any]) -> None:
     """Print, apart from the static figures, those that adapt or are mixed with a simple method's."""
     runs = report["runs"]
-    for name, run in zip(short_names([run["run"] for run in runs]), runs, strict=True):
+    for name, run in zip(folder_names([Path(run["run"]) for run in runs]), runs, strict=True):
         rows = dict(run.get("together", {}))
         if "adaptive" in run:
             part = run["adaptive"]
@@ -330,16 +319,6 @@ def mean_cell(report: Mapping[str, Any], metric: str) -> str:
     """Return a metric's mean, and its spread where there are several runs."""
     mean = figure(metric, report["mean"][metric])
     return mean if len(report["runs"]) == 1 else f"{mean} ± {figure(metric, report['spread'][metric])}"
-
-
-def short_names(runs: Sequence[str]) -> list[str]:
-    """Return what tells the runs apart: their paths without the folders that all have in common.
-
-    >>> short_names(["logs/a/seed=1", "logs/a/seed=2"]), short_names(["logs/a/seed=1"])
-    (['seed=1', 'seed=2'], ['seed=1'])
-    """
-    shared = os.path.commonpath([Path(run).absolute().parent for run in runs])
-    return [os.path.relpath(run, shared) for run in runs]
 
 
 def compare_with_training(result: dict[str, Any]) -> None:

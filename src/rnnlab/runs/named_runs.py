@@ -1,5 +1,6 @@
 """Runs by what a person types, and by what tells them apart."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,6 +48,18 @@ def run_folders(patterns: Sequence[str]) -> list[RunFolder]:
 def is_run(path: Path) -> bool:
     """Return whether a run lives in a folder."""
     return RunFolder(path).config_file.is_file()
+
+
+def folder_names(paths: Sequence[Path]) -> list[str]:
+    """Return the paths without the folder that all have in common.
+
+    >>> folder_names([Path("/logs/a/x"), Path("/logs/b")]), folder_names([Path("/logs/a")])
+    (['a/x', 'b'], ['a'])
+    """
+    if not paths:
+        return []
+    shared = os.path.commonpath([path.absolute().parent for path in paths])
+    return [os.path.relpath(path.absolute(), shared) for path in paths]
 
 
 def short_names(paths: Sequence[Path]) -> list[str]:

@@ -8,10 +8,10 @@ from typing import Any
 from rnnlab.folders import command, typed
 from rnnlab.named_classes import trust_needed
 from rnnlab.tasks.task import Task
-from rnnlab.terminal import console, print_table, shown
+from rnnlab.terminal import console, print_table, shown, table_of
 from rnnlab.training.clock import figure, thousands
 from rnnlab.training.run_folder import RunFolder
-from rnnlab.training.score_tables import called, over_all, table_by_class, table_of
+from rnnlab.training.score_tables import called, over_all, table_by_class
 
 
 def describe_task(task: Task) -> str:

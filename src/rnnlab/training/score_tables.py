@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from rnnlab.terminal import table_of
+
 
 def over_all(names: Iterable[str], labels: Sequence[str]) -> list[str]:
     """Return the metrics that are of no class.
@@ -24,21 +26,6 @@ def called(metric: str, labels: Sequence[str]) -> str:
     if metric != "f1" or len(labels) < 2:
         return metric
     return f"f1 of {labels[1]}" if len(labels) == 2 else "mean f1"
-
-
-def table_of(title: str, first: str, names: Iterable[str]) -> Table:
-    """Return an empty table of figures.
-
-    Args:
-        title: of the table.
-        first: the name of the column of names.
-        names: of the columns of figures.
-    """
-    table = Table(title=Text(title, style="italic"), title_justify="left")
-    table.add_column(Text(first), overflow="fold")
-    for name in names:
-        table.add_column(Text(name), justify="right", no_wrap=True)
-    return table
 
 
 def table_by_class(cells: Mapping[str, str], labels: Sequence[str]) -> Table | None:

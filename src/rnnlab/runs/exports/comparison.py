@@ -13,10 +13,10 @@ from rnnlab.errors import DataError
 from rnnlab.runs.evaluation import on_data, prepared_split
 from rnnlab.tasks.answers import TrainedModel
 from rnnlab.tasks.exports import Answers, NetworkExports, OnnxAnswers
-from rnnlab.terminal import print_table
+from rnnlab.terminal import print_table, table_of
 from rnnlab.training.clock import figure, thousands
 from rnnlab.training.processes import quieten
-from rnnlab.training.score_tables import called, over_all, table_of
+from rnnlab.training.score_tables import called, over_all
 from rnnlab.training.scoring import evaluate
 
 TIMED = 50  # batches

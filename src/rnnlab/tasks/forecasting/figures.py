@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from rich.table import Table
-from rich.text import Text
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
@@ -29,6 +28,7 @@ from rnnlab.tasks.forecasting.baselines import last_season, last_value
 from rnnlab.tasks.forecasting.conformal import spread_over
 from rnnlab.tasks.forecasting.data import WindowBatch, WindowData, units_of
 from rnnlab.tasks.forecasting.metrics import ForecastScores, figures_of
+from rnnlab.terminal import table_of
 
 if TYPE_CHECKING:
     from rnnlab.tasks.forecasting.task import Forecaster, Said
@@ -242,10 +242,7 @@ def bands_table(title: str, metrics: Mapping[str, float]) -> Table:
         title: of the table.
         metrics: with ``coverage_80``, ``width_80`` and so on, perhaps ``tracked_coverage_80``.
     """
-    table = Table(title=Text(title, style="italic"), title_justify="left")
-    table.add_column("", overflow="fold")
-    for name in ("say", "hold", "off by", "width", "wql"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = table_of(title, "", ("say", "hold", "off by", "width", "wql"))
     for name, held in metrics.items():
         prefix, _, percent = name.rpartition("coverage_")
         if name not in (f"coverage_{percent}", f"tracked_coverage_{percent}"):

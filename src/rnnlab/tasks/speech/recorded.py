@@ -17,6 +17,7 @@ from rnnlab.atomic import write_text
 from rnnlab.corpora.spoken import Utterance
 from rnnlab.tasks.figures import Recorder, gathered
 from rnnlab.tasks.speech.error_counts import Edits, bootstrap_interval, edits
+from rnnlab.terminal import table_of
 
 if TYPE_CHECKING:
     from rnnlab.tasks.speech.batches import SpeechBatch
@@ -150,15 +151,6 @@ class RecordedSpeech(Recorder):
         """Write what was told of each recording by each run."""
         found = {run: speech.plain() for run, speech in scored.items()}
         write_text(folder / "speech.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-
-
-def table_of(title: str, first: str, numbers: Sequence[str]) -> Table:
-    """Return an empty table of names and numbers."""
-    table = Table(title=Text(title, style="italic"), title_justify="left")
-    table.add_column(first, overflow="fold")
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
 
 
 def totals(scored: ScoredSpeech) -> Table:
