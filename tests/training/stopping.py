@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rnnlab.interruption import Interrupted
-from rnnlab.training.interruption import StopCleanly
+from rnnlab.training.stopping import StopCleanly
 
 
 @contextmanager

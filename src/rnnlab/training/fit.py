@@ -28,7 +28,6 @@ from rnnlab.training.checks import build_trainer, check, rehearse
 from rnnlab.training.clock import TrainingClock
 from rnnlab.training.early_stopping import RememberedEarlyStopping
 from rnnlab.training.hardware import check_precision, device_name, take_cuda_graph, tell_precision, versions
-from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.keeping import KeepBest, KeepLast, check_choice
 from rnnlab.training.loggers import LoggerSettings, built_entries, closing, log_result, loggers
 from rnnlab.training.origin import origin_of, tell_if_changed
@@ -45,6 +44,7 @@ from rnnlab.training.resume import (
 )
 from rnnlab.training.run_folder import RunFolder, kept_configuration
 from rnnlab.training.scoring import LIMITS, check_part, evaluate
+from rnnlab.training.stopping import StopCleanly
 
 log = logging.getLogger(__name__)
 

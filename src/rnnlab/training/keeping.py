@@ -27,8 +27,8 @@ from rnnlab import interruption
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.choosing import SPLIT, Choice, Score
 from rnnlab.training.clock import TrainingClock
-from rnnlab.training.interruption import StopCleanly
 from rnnlab.training.run_folder import RunFolder
+from rnnlab.training.stopping import StopCleanly
 
 log = logging.getLogger(__name__)
 
