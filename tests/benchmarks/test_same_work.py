@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from rnnlab.benchmarks.sentiment_speed import Contestant, chosen, contestant, documents
+from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.errors import ConfigError
 from rnnlab.interruption import Interrupted
@@ -82,14 +83,17 @@ def test_epochs_go_on_from_the_checkpoint_before(config: dict[str, Any], tmp_pat
         torch.testing.assert_close(at_once, in_two, rtol=0, atol=0)
 
 
-def test_a_task_that_plain_models_are_not_is_refused(config: dict[str, Any]) -> None:
+def test_what_cannot_be_compared_is_refused(config: dict[str, Any]) -> None:
     from rnnlab.benchmarks.sentiment_speed import check_comparable
 
-    check_comparable(config)
+    check_comparable(config, Settings.of(config))
     config["task"]["pooling"] = "mean_max"
     config["batches"]["max_length"] = None
     with pytest.raises(ConfigError, match=r"task\.pooling must be last.*batches\.max_length must be given"):
-        check_comparable(config)
+        check_comparable(config, Settings.of(config))
+    config["contestants"] = ["trainer", "neuralforecast"]
+    with pytest.raises(ConfigError, match="there is no contestant neuralforecast"):
+        check_comparable(config, Settings.of(config))
 
 
 @pytest.mark.parametrize("hook", ["on_train_epoch_start", "on_validation_start"])

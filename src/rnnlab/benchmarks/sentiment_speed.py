@@ -37,6 +37,7 @@ from rnnlab.training.progress import encoding_progress
 log = logging.getLogger(__name__)
 
 ENCODER = "rnnlab.encoder.recurrent.RecurrentEncoder"
+CONTESTANTS = ("trainer", "bare", "padded", "packed")
 TRAINING = 3
 """Forward passes that a training step takes: the products again for the gradients of weights and inputs."""
 SHARED = {"pooling": "last", "dropout": 0.0, "embedding_dropout": 0.0, "word_dropout": 0.0, "vectors": None}
@@ -63,7 +64,7 @@ def measure(config: Mapping[str, Any], settings: Settings, device: torch.device)
     Raises:
         ConfigError: if the task has parts that the plain models lack.
     """
-    check_comparable(config)
+    check_comparable(config, settings)
     data = cast(SentimentData, assemble_data(config))
     with encoding_progress() as progress:
         data.prepare(progress)
@@ -74,14 +75,15 @@ def measure(config: Mapping[str, Any], settings: Settings, device: torch.device)
     ]
 
 
-def check_comparable(config: Mapping[str, Any]) -> None:
-    """Demand the task and the batches that the plain models can be compared with.
+def check_comparable(config: Mapping[str, Any], settings: Settings) -> None:
+    """Demand contestants that there are, and a task and batches that plain models can be compared with.
 
     Raises:
         ConfigError: naming each key that must be otherwise.
     """
     task, batches = config["task"], config["batches"]
     wrong = [f"task.{key} must be {due}" for key, due in SHARED.items() if task[key] != due]
+    wrong += [f"there is no contestant {name}" for name in settings.contestants if name not in CONTESTANTS]
     if batches["batch_size"] is None or batches["max_length"] is None:
         wrong.append("batches.batch_size and batches.max_length must be given")
     if wrong:
