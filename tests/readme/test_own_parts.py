@@ -13,7 +13,7 @@ import torch
 import rnnlab
 from rnnlab.errors import RunError
 from rnnlab.tasks.sentiment.answers import TrainedClassifier
-from rnnlab.text.tokenizers import Tokenizer, tokenizer_from_dict
+from rnnlab.text.tokenizers import Tokenizer, registered
 from rnnlab.training.init_from import read_source, starting_of
 from rnnlab.training.train import configuration
 from tests.readme.text import commands, words_of
@@ -57,7 +57,7 @@ def test_the_tokenizer_and_a_run_that_needs_it(
     run = trained("my_tokenizer", command, "model.backend=torch")
     tokenizer: Tokenizer = made("my_tokenizer.Negated")
     assert tokenizer.encode("Not very good. Fine!") == ["not", "NOT_very", "NOT_good", ".", "fine", "!"]
-    assert tokenizer_from_dict(tokenizer.to_dict()).encode("no film") == ["no", "NOT_film"]
+    assert registered(tokenizer.name).from_dict(tokenizer.to_dict()).encode("no film") == ["no", "NOT_film"]
     importable()
     with pytest.raises(RunError, match=r"names my_tokenizer\.Negated.*trust=my_tokenizer"):
         rnnlab.load(run)

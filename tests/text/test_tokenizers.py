@@ -17,7 +17,7 @@ from rnnlab.text.tokenizers import (
     Characters,
     TrainedTokenizer,
     Whitespace,
-    tokenizer_from_dict,
+    registered,
 )
 from rnnlab.text.vocabulary import EOS
 
@@ -106,15 +106,15 @@ def test_byte_pairs_need_training_and_room():
 @pytest.mark.parametrize("name", ["basic_english", "whitespace", "char", "byte", "bpe"])
 @pytest.mark.smoke
 def test_a_tokenizer_is_plain_data(name, byte_pairs):
-    tokenizer = byte_pairs if name == "bpe" else tokenizer_from_dict({"name": name})
-    again = tokenizer_from_dict(json.loads(json.dumps(tokenizer.to_dict())))
+    tokenizer = byte_pairs if name == "bpe" else registered(name).from_dict({"name": name})
+    again = registered(name).from_dict(json.loads(json.dumps(tokenizer.to_dict())))
     assert type(again) is type(tokenizer)
     assert again.encode("The cat, isn't it?") == tokenizer.encode("The cat, isn't it?")
     assert isinstance(again, TrainedTokenizer) is (name == "bpe")
 
 
 def test_an_untrained_tokenizer_is_plain_data_too():
-    assert tokenizer_from_dict(BytePairs(300).to_dict()).symbols is None
+    assert BytePairs.from_dict(BytePairs(300).to_dict()).symbols is None
 
 
 def test_text_needs_no_torch():
@@ -127,7 +127,7 @@ def test_text_needs_no_torch():
 
 def test_an_unknown_tokenizer_names_the_nearest():
     with pytest.raises(ConfigError, match=r"none named 'basic_englsh'\. Did you mean basic_english\?"):
-        tokenizer_from_dict({"name": "basic_englsh"})
+        registered("basic_englsh")
 
 
 @pytest.mark.parametrize("name", ["basic_english", "whitespace", "char", "byte", "bpe"])

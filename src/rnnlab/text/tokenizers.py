@@ -29,7 +29,7 @@ class Tokenizer(Protocol):
         ...
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the tokenizer as plain data (with its ``name``), for :func:`tokenizer_from_dict`."""
+        """Return the tokenizer as plain data (with its ``name``), for :meth:`from_dict`."""
         ...
 
     @classmethod
@@ -122,15 +122,6 @@ def registered(name: str) -> type[Tokenizer]:
             "@register (rnnlab.text.tokenizers) before its class."
         )
     return _registry[name]
-
-
-def tokenizer_from_dict(plain: Mapping[str, Any]) -> Tokenizer:
-    """Return the tokenizer that ``to_dict()`` described; ``{"name": "char"}`` gives one with its defaults.
-
-    Raises:
-        ConfigError: if no tokenizer has that name.
-    """
-    return registered(str(plain.get("name"))).from_dict(plain)
 
 
 class _Words:
