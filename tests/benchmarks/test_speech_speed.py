@@ -51,7 +51,10 @@ def test_hours_of_sound_a_second(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (row,) = json.loads((tmp_path / "run" / "benchmark.json").read_text())["speech"]
     assert set(row["contestants"]) == {"trainer", "packed"}
     assert len(row["times_as_fast"]["inference"]["packed"]["values"]) == 2
-    assert "hours of sound a second" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "hours of sound a second" in shown
+    assert "MiB: peak resident set" in shown
+    assert "matmul" not in shown  # there is no such column to explain
 
 
 def test_what_the_plain_model_lacks_is_refused(tmp_path: Path) -> None:

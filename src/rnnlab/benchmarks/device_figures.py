@@ -4,9 +4,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
 from rnnlab.figures.drawing import SPLITS, colours_of_cells, house_style, logarithmic, new_figure, save
 
 NOTES = (
@@ -17,12 +14,12 @@ NOTES = (
 STYLES = {"float32": "-", "tf32": "--", "bf16": ":"}
 
 
-def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
-    """Yield a table for each section of which something was measured."""
+def sections_of(results: Mapping[str, Any]) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """Yield title and rows, with the same keys, of each section of which something was measured."""
     for name, make in (("equality", equality_row), ("rates", rate_row), ("step", step_row)):
         rows = results.get(name, {}).get("rows", [])
         if rows:
-            yield table_of(TITLES[name], [make(row) for row in rows])
+            yield TITLES[name], [make(row) for row in rows]
 
 
 TITLES = {
@@ -30,18 +27,6 @@ TITLES = {
     "rates": "A layer's thousand tokens a second, forward and back",
     "step": "A language model's training step, two layers, 20 columns of 35 tokens",
 }
-
-
-def table_of(title: str, rows: list[dict[str, str]]) -> Table:
-    """Return a table whose columns are the rows' keys."""
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
-    )
-    for number, name in enumerate(rows[0]):
-        table.add_column(name, justify="right" if number else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*row.values())
-    return table
 
 
 def equality_row(row: Mapping[str, Any]) -> dict[str, str]:

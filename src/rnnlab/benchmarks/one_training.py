@@ -17,8 +17,8 @@ def train(config_file: Path, folder: Path) -> dict[str, float]:
         folder: of the run.
 
     Returns:
-        ``seconds`` of the whole training, from the data to the last figure; ``epochs``, of their training
-        steps alone; both with TensorBoard and matplotlib being imported, where they are used.
+        ``seconds`` of the whole training, from the data to the last figure; ``epoch``, of an epoch's training
+        steps alone, on average; both with TensorBoard and matplotlib being imported, where they are used.
     """
     config = json.loads(config_file.read_text(encoding="utf-8"))
     began = time.perf_counter()

@@ -1,7 +1,7 @@
 """A benchmark's figures as tables for the terminal and as a bar chart."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,12 @@ MATMUL = (
     "matmul: the share that the layer's products reach of the rate at which this machine multiplies large "
     "float32 matrices (two for each weight and token; three times as many with the way back)."
 )
-NOTES = (
+RATES = (
     "Medians over the turns; range: the slowest and the fastest. times: rnnlab's rate in the Trainer by this "
-    f"one's, median over rounds. {MATMUL} MiB: peak resident set of the whole process, libraries included "
+    "one's, median over rounds."
+)
+MEMORY = (
+    "MiB: peak resident set of the whole process, libraries included "
     "(rnnlab.benchmarks.child_process says what that can't tell)."
 )
 FORECASTING_NOTES = (
@@ -84,7 +87,7 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
     if "sweep" in results:
         yield sweep_table(results["sweep"])
     if "equality" in results:
-        yield from device_figures.tables_of(results)
+        yield from (device_table(*section) for section in device_figures.sections_of(results))
     if "kernels" in results:
         for is_training, title in ((False, "Forward"), (True, "Forward and backward")):
             yield kernels_table(
@@ -104,18 +107,27 @@ def notes_of(results: Mapping[str, Any]) -> str:
         return SWEEP_NOTES
     if "forecasting" in results:
         return FORECASTING_NOTES
-    return KERNEL_NOTES if "kernels" in results else NOTES
+    if "kernels" in results:
+        return KERNEL_NOTES
+    return " ".join((RATES, MATMUL, MEMORY) if "sentiment" in results else (RATES, MEMORY))
 
 
-def plain_table(title: str) -> Table:
-    """Return an empty table that fits 80 columns."""
-    return Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+def plain_table(title: str, names: Iterable[str], no_wrap: bool = True) -> Table:
+    """Return an empty table that fits 80 columns; under a name stand figures, under none what they are of."""
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
     )
+    for name in names:
+        table.add_column(name, justify="right" if name else "left", no_wrap=no_wrap)
+    return table
+
+
+def device_table(title: str, rows: Sequence[Mapping[str, str]]) -> Table:
+    """Return a table whose columns are the rows' keys."""
+    table = plain_table(title, rows[0])
+    for row in rows:
+        table.add_row(*row.values())
+    return table
 
 
 def contest_table(
@@ -139,9 +151,7 @@ def contest_table(
     found = next(iter(rows[0]["contestants"].values()))
     shares, infers = "share_of_matrix_multiply_rate" in found["training"], "inference" in found
     names = ("train", "range", "times", *("matmul",) * shares, *("infer", "times") * infers, "MiB")
-    table = plain_table(title)
-    for name in ("", "", *names):
-        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    table = plain_table(title, ("", "", *names))
     for row in rows:
         for number, (name, found) in enumerate(row["contestants"].items()):
             rate = found["training"][unit]
@@ -214,9 +224,9 @@ def speech_table(rows: list[dict[str, Any]], corpus: str) -> Table:
 
 def overhead_table(rows: list[dict[str, Any]]) -> Table:
     """Return what the Trainer costs on top of the bare loop."""
-    table = plain_table("Seconds of an epoch through the Trainer by the bare loop's")
-    for name in ("", "median", "range"):
-        table.add_column(name, justify="right" if name else "left")
+    table = plain_table(
+        "Seconds of an epoch through the Trainer by the bare loop's", ("", "median", "range"), no_wrap=False
+    )
     for row in rows:
         # The rates' ratio upside down: the lowest rate is the highest time.
         found = row["times_as_fast"]["training"]["bare"]
@@ -231,9 +241,11 @@ def overhead_table(rows: list[dict[str, Any]]) -> Table:
 def beside_table(rows: list[dict[str, Any]], beside: int) -> Table:
     """Return what is left of each contestant's rate where other processes want the processors, too."""
     processes = "a busy process" if beside == 1 else f"{beside} busy processes"
-    table = plain_table(f"Rate in training beside {processes}, by the quiet one of the same round")
-    for name in ("", "", "median", "range"):
-        table.add_column(name, justify="right" if name else "left")
+    table = plain_table(
+        f"Rate in training beside {processes}, by the quiet one of the same round",
+        ("", "", "median", "range"),
+        no_wrap=False,
+    )
     for row in rows:
         for number, (name, found) in enumerate(row["left_beside"].items()):
             cell = one_layer(row) if number == 0 else ""
@@ -247,9 +259,7 @@ def prediction_table(found: Mapping[str, Any], corpus: str) -> Table:
     title = (
         f"Texts a second: {found['texts']:,} of {corpus}, {found['characters']:,.0f} characters on average"
     )
-    table = plain_table(title)
-    for name in ("", "texts/s", "range", "times"):
-        table.add_column(name, justify="right" if name else "left")
+    table = plain_table(title, ("", "texts/s", "range", "times"), no_wrap=False)
     for name, shown in (("windows", "in windows"), ("alone", "one at a time")):
         rates = found["texts_per_second"][name]
         table.add_row(
@@ -265,9 +275,10 @@ def keras_table(results: Mapping[str, Any]) -> Table:
     """Return the race with the Keras program."""
     versions = results["versions"]
     against = f"Keras {versions['keras']}, {versions['backend']} {versions.get('tensorflow', '')}".strip()
-    table = plain_table(f"Seconds of an epoch of {results['documents']:,} reviews: rnnlab and {against}")
-    for name in ("", "rnnlab", "Keras", "times", "last losses"):
-        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    table = plain_table(
+        f"Seconds of an epoch of {results['documents']:,} reviews: rnnlab and {against}",
+        ("", "rnnlab", "Keras", "times", "last losses"),
+    )
     for row in results["rows"]:
         table.add_row(
             row["cell"],
@@ -281,9 +292,10 @@ def keras_table(results: Mapping[str, Any]) -> Table:
 def logging_table(results: Mapping[str, Any]) -> Table:
     """Return what logging costs trainings."""
     model = results["model"]
-    table = plain_table(f"Trainings of {model['cell']} {model['hidden_size']} with logging and without")
-    for name in ("", "seconds", "by silent", "an epoch's steps by silent"):
-        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    table = plain_table(
+        f"Trainings of {model['cell']} {model['hidden_size']} with logging and without",
+        ("", "seconds", "by silent", "an epoch's steps by silent"),
+    )
     for name, seconds in results["seconds"].items():
         ratios = results["ratios"].get(name, {})
         told = [spread(ratios[part], "{:.3f}") if part in ratios else "" for part in ("whole", "epoch")]
@@ -293,9 +305,7 @@ def logging_table(results: Mapping[str, Any]) -> Table:
 
 def sweep_table(found: Mapping[str, Any]) -> Table:
     """Return how long a sweep takes, several jobs at once and one after the other."""
-    table = plain_table(f"Seconds of the sweep {found['sweep']}")
-    for name in ("", "seconds", "times"):
-        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    table = plain_table(f"Seconds of the sweep {found['sweep']}", ("", "seconds", "times"))
     for way, shown in (("joblib", "several at once"), ("basic", "one after the other")):
         times_as_fast = spread(found["times_as_fast"], "{:.2f}") if way == "basic" else ""
         table.add_row(shown, spread(found["seconds"][way], "{:.1f}"), times_as_fast)
@@ -304,10 +314,8 @@ def sweep_table(found: Mapping[str, Any]) -> Table:
 
 def kernels_table(rows: list[dict[str, Any]], title: str) -> Table:
     """Return the fused scans, what stands beside each, and what bounds it."""
-    table = plain_table(f"{title}: thousands of real tokens a second through one layer")
     names = ("", "in, hidden, batch, time", "fused", "times", "matmul", "memory", "bound by")
-    for name in names:
-        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    table = plain_table(f"{title}: thousands of real tokens a second through one layer", names)
     for row in rows:
         steps = row["time"] if row["lengths"] is None else f"of {row['lengths']}"
         moved = "" if row["memory_share"] is None else f"{100 * row['memory_share']:.0f} %"
