@@ -31,7 +31,7 @@ import rnnlab
 from rnnlab import interruption
 from rnnlab.benchmarks import made_up
 from rnnlab.benchmarks.device_figures import draw
-from rnnlab.benchmarks.settings import matrix_multiply_rate, now
+from rnnlab.benchmarks.settings import matrix_multiply_rate, seconds_a_call
 from rnnlab.benchmarks.tables import keep
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Repeated
@@ -341,7 +341,8 @@ def rate_of(
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     with precise(precision):
-        seconds = seconds_of(walk, size.seconds, device)
+        walk()  # warms up
+        seconds = seconds_a_call(walk, size.seconds, device)
     peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
     return {"tokens_per_second": tokens / seconds, "tokens": tokens, "peak_memory_bytes": peak}
 
@@ -378,7 +379,8 @@ def step_seconds(way: str, cell: str, units: int, report: Report) -> float:
     windows = [batch._replace(starts=number == 0) for number in range(size.windows)]
     if way == "bare":
         walk = partial(bare_loop, task.to(device), [moved(window, device) for window in windows])
-        return seconds_of(walk, size.seconds, device) / len(windows)
+        walk()  # warms up
+        return seconds_a_call(walk, size.seconds, device) / len(windows)
     training = composed(["task=language_model", "logger=none", "scheduler=none"], device)
     training["trainer"]["cuda_graph"] = way == "graph"
     check_cuda_graph(training["trainer"])
@@ -483,16 +485,6 @@ def made_up_text(path: Path, words: int) -> Path:
     lines = [" ".join(f"w{number}" for number in drawn[at : at + 20]) for at in range(0, words, 20)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
-
-
-def seconds_of(work: Callable[[], None], least: float, device: torch.device) -> float:
-    """Return the mean seconds of as many calls as fill ``least`` seconds; a first one warms up."""
-    work()
-    began, calls = now(device), 0
-    while not calls or time.perf_counter() - began < least:
-        work()
-        calls += 1
-    return (now(device) - began) / calls
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from rnnlab.benchmarks.child_process import PeakMemory, unseen_terminal
-from rnnlab.benchmarks.settings import Settings, now
+from rnnlab.benchmarks.settings import ENCODER, Settings, now
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Pass, Turn, compared, figures, take_turns
 from rnnlab.errors import ConfigError
@@ -24,7 +24,6 @@ from rnnlab.training.fit import assemble_data, assemble_task
 
 log = logging.getLogger(__name__)
 
-ENCODER = "rnnlab.encoder.recurrent.RecurrentEncoder"
 CONTESTANTS = ("trainer", "neuralforecast")
 LEAST = 4  # batches of a turn
 SERIES_AT_ONCE = 32  # whose windows neuralforecast draws from, if nobody says otherwise: more cost it more

@@ -9,7 +9,6 @@ counts as no work.
 
 import logging
 import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, cast
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnlab.benchmarks.settings import Settings
+from rnnlab.benchmarks.settings import Settings, seconds_a_call
 from rnnlab.cells.cell import ElementwiseCell
 from rnnlab.data.documents import truncated_lengths
 from rnnlab.encoder.backends import kernels_named
@@ -44,6 +43,7 @@ WITH_CORPUS_LENGTHS = ((32, 32, 128), (100, 128, 128))
 BESIDE_ELEMENTWISE = "gru"
 COPIED = 2**24
 """Numbers that are copied to see how fast memory is: 64 MB, which no cache holds."""
+LOOK = 0.02  # seconds that a run fills with calls when it is its turn
 
 
 @dataclass(frozen=True)
@@ -244,13 +244,5 @@ def _in_turns(runs: Sequence[Callable[[], None]], turns: int) -> list[_Turn]:
     left, right = torch.randn(PRODUCT, PRODUCT), torch.randn(PRODUCT, PRODUCT)
     source, target = torch.zeros(COPIED), torch.zeros(COPIED)
     every = [*runs, lambda: left @ right, lambda: target.copy_(source)]
-    return [_Turn(*map(_seconds, every)) for _ in range(turns + 1)][1:]
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    """Return the mean time of as many calls as fill 20 ms."""
-    started, calls = time.perf_counter(), 0
-    while calls == 0 or time.perf_counter() - started < 0.02:
-        work()
-        calls += 1
-    return (time.perf_counter() - started) / calls
+    cpu = torch.device("cpu")
+    return [_Turn(*(seconds_a_call(work, LOOK, cpu) for work in every)) for _ in range(turns + 1)][1:]

@@ -11,7 +11,7 @@ from typing import Any, cast
 import torch
 
 from rnnlab.benchmarks.reference_models import PlainLanguageModel, PlainLoop
-from rnnlab.benchmarks.settings import Settings
+from rnnlab.benchmarks.settings import ENCODER, Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Repeated, compared, figures, race
 from rnnlab.data.streams import StreamBatch
@@ -23,7 +23,6 @@ from rnnlab.training.progress import encoding_progress
 
 log = logging.getLogger(__name__)
 
-ENCODER = "rnnlab.encoder.recurrent.RecurrentEncoder"
 LAYERS = 2
 CONTESTANTS = ("trainer", "bare")
 NO_DROPOUT = ("word_dropout", "input_dropout", "output_dropout")

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.benchmarks.child_process import output_of
-from rnnlab.benchmarks.settings import Settings
+from rnnlab.benchmarks.settings import ENCODER, Settings
 from rnnlab.benchmarks.turns import paired, summary
 from rnnlab.training.checks import SECTIONS
 
 log = logging.getLogger(__name__)
 
-ENCODER = "rnnlab.encoder.recurrent.RecurrentEncoder"
 SHORT = {
     "max_epochs": 1,
     "limit_train_batches": 2,

@@ -12,7 +12,7 @@ import torch
 from rnnlab.benchmarks.child_process import busy_processes
 from rnnlab.benchmarks.reference_models import BareLoop, PackedClassifier, PlainClassifier
 from rnnlab.benchmarks.reviews import Batches, ChosenReviews
-from rnnlab.benchmarks.settings import Settings, matrix_multiply_rate
+from rnnlab.benchmarks.settings import ENCODER, Settings, matrix_multiply_rate
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import (
     MOST,
@@ -36,7 +36,6 @@ from rnnlab.training.progress import encoding_progress
 
 log = logging.getLogger(__name__)
 
-ENCODER = "rnnlab.encoder.recurrent.RecurrentEncoder"
 CONTESTANTS = ("trainer", "bare", "padded", "packed")
 TRAINING = 3
 """Forward passes that a training step takes: the products again for the gradients of weights and inputs."""

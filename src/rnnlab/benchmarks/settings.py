@@ -4,7 +4,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,6 +23,8 @@ CONTESTANTS = {
 """Names and titles of those that train the same model on the same documents, or series."""
 
 
+ENCODER = "rnnlab.encoder.recurrent.RecurrentEncoder"
+"""The class of the encoders that are measured."""
 DEVICES = ("cuda", "cpu")
 """What there may be a report on."""
 
@@ -154,11 +156,21 @@ def matrix_multiply_rate(
     size = size or (8192 if device.type == "cuda" else 1536)
     left, right = (torch.rand(size, size, device=device).to(dtype) for _ in range(2))
     product = left @ right  # the first one pays for the library's start
-    count, began = 0, now(device)
-    while (elapsed := now(device) - began) < _SECONDS or not count:
+
+    def multiply() -> None:
         torch.matmul(left, right, out=product)
-        count += 1
-    return float(2 * size**3 * count / elapsed)
+        now(device)  # waits for it, or a GPU's queue would fill meanwhile
+
+    return float(2 * size**3 / seconds_a_call(multiply, _SECONDS, device))
+
+
+def seconds_a_call(work: Callable[[], object], least: float, device: torch.device) -> float:
+    """Return the mean seconds of as many calls as fill ``least`` seconds."""
+    began, calls = now(device), 0
+    while not calls or time.perf_counter() - began < least:
+        work()
+        calls += 1
+    return (now(device) - began) / calls
 
 
 def now(device: torch.device) -> float:

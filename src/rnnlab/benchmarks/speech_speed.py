@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from rnnlab.benchmarks.language_speed import ENCODER, LAYERS
+from rnnlab.benchmarks.language_speed import LAYERS
 from rnnlab.benchmarks.reference_models import PlainLoop, plain_network
-from rnnlab.benchmarks.settings import Settings
+from rnnlab.benchmarks.settings import ENCODER, Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Repeated, compared, figures, race
 from rnnlab.errors import ConfigError
