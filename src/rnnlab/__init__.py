@@ -1,8 +1,9 @@
 """Train, compare and understand recurrent networks.
 
-Floors, each knowing only those above it: ``corpora`` (where sequences come from), ``text`` and ``signals``
-(ids and numbers), ``data`` (batches), ``cells``, ``encoder``, ``tasks``, ``training`` (from configuration to
-run folder), ``runs`` (what a finished run answers) and ``commands`` (what is typed).
+Floors, each knowing only those before it: ``corpora`` (where sequences come from), ``text`` and ``signals``
+(ids and numbers), ``data`` (batches), ``kernels``, ``cells``, ``encoder``, ``graphs`` (of ONNX), ``tasks``,
+``training`` (from configuration to run folder), ``runs`` (what a finished run answers) and ``commands`` (what
+is typed).
 """
 
 from typing import TYPE_CHECKING, Any

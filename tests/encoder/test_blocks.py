@@ -10,7 +10,7 @@ from rnnlab.encoder.recurrent import RecurrentEncoder
 from rnnlab.encoder.regularised import RegularisedEncoder
 from rnnlab.encoder.trace import traced
 from rnnlab.errors import ConfigError
-from rnnlab.runs.exports.network_parts import stacked
+from rnnlab.graphs.network_parts import stacked
 from rnnlab.tasks.sentiment.fine_tuning import layer_number
 
 LENGTHS = torch.tensor([7, 3, 1, 6])

@@ -153,8 +153,8 @@ def layers_named(form: str) -> Any:
         ConfigError: if onnx is not installed.
     """
     try:
-        from rnnlab.runs.exports.int8_layers import Int8Layers
-        from rnnlab.runs.exports.layers import FloatLayers
+        from rnnlab.graphs.int8_layers import Int8Layers
+        from rnnlab.graphs.layers import FloatLayers
     except ImportError as error:
         raise lacking("onnx") from error
     return Int8Layers if form == "int8" else FloatLayers

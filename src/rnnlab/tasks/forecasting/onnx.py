@@ -8,9 +8,9 @@ import torch
 from onnx import TensorProto
 
 from rnnlab.errors import ConfigError
-from rnnlab.runs.exports.graph import Graph, value
-from rnnlab.runs.exports.layers import Layers
-from rnnlab.runs.exports.network_parts import stacked
+from rnnlab.graphs.graph import Graph, value
+from rnnlab.graphs.layers import Layers
+from rnnlab.graphs.network_parts import stacked
 from rnnlab.tasks.forecasting.decoders import Direct
 from rnnlab.tasks.forecasting.losses import LEAST, MEDIAN, Gaussian, NegativeBinomial, Quantiles, StudentT
 from rnnlab.tasks.forecasting.network import EPSILON

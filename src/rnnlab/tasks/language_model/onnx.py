@@ -7,9 +7,9 @@ from onnx import TensorProto
 from torch import nn
 
 from rnnlab.encoder.recurrent import Direction
-from rnnlab.runs.exports.graph import Graph, value
-from rnnlab.runs.exports.layers import Layers
-from rnnlab.runs.exports.network_parts import stacked
+from rnnlab.graphs.graph import Graph, value
+from rnnlab.graphs.layers import Layers
+from rnnlab.graphs.network_parts import stacked
 from rnnlab.tasks.language_model.decoders import AdaptiveDecoder, Decoder, FullDecoder
 from rnnlab.tasks.language_model.task import LanguageModel
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnlab.encoder.recurrent import Direction
-from rnnlab.runs.exports.network_parts import embedding_of, module_of, stacked
+from rnnlab.graphs.network_parts import embedding_of, module_of, stacked
 from rnnlab.tasks.language_model.decoders import AdaptiveDecoder, Decoder, FullDecoder
 from rnnlab.tasks.language_model.task import LanguageModel
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from rnnlab.encoder.foreign_weights import CELLS, POOLINGS, from_keras, in_keras
 from rnnlab.errors import ConfigError
 from rnnlab.files.keras_file import KerasLayer, read_keras, write_keras
-from rnnlab.runs.exports.network_parts import moments_of, stacked
+from rnnlab.graphs.network_parts import moments_of, stacked
 from rnnlab.tasks.exports import (
     TOLERANCE,
     Answers,

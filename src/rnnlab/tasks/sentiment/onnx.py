@@ -7,9 +7,9 @@ import numpy as np
 from onnx import TensorProto
 
 from rnnlab.encoder.pooling import AttentionPooling
-from rnnlab.runs.exports.graph import Graph, array_of, value
-from rnnlab.runs.exports.layers import Layers
-from rnnlab.runs.exports.network_parts import moments_of, stacked
+from rnnlab.graphs.graph import Graph, array_of, value
+from rnnlab.graphs.layers import Layers
+from rnnlab.graphs.network_parts import moments_of, stacked
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from rnnlab.encoder.pooling import AttentionPooling
 from rnnlab.encoder.recurrent import Direction
-from rnnlab.runs.exports.network_parts import embedding_of, module_of, moments_of, stacked
+from rnnlab.graphs.network_parts import embedding_of, module_of, moments_of, stacked
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 

@@ -76,8 +76,8 @@ def speech_model(task: SpeechRecognizer, layers: Any) -> Any:
     """
     from onnx import TensorProto
 
-    from rnnlab.runs.exports.graph import Graph, value
-    from rnnlab.runs.exports.network_parts import stacked
+    from rnnlab.graphs.graph import Graph, value
+    from rnnlab.graphs.network_parts import stacked
 
     graph, stack = Graph(), stacked(task.encoder, "onnx")
     built = layers(graph)

@@ -13,19 +13,19 @@ from torch import nn
 from rnnlab.encoder.padding import RaggedRows
 from rnnlab.encoder.pooling import POOLINGS, Pooling
 from rnnlab.errors import ConfigError
-from rnnlab.runs.exports.network_parts import stacked
+from rnnlab.graphs.network_parts import stacked
 from rnnlab.tasks.exports import OnnxAnswers, scripted_answers
 from rnnlab.tasks.language_model import exports as language_exports
 from rnnlab.tasks.language_model.torchscript import PlainLanguageModel
 from rnnlab.tasks.sentiment import exports as classifier_exports
 from rnnlab.tasks.sentiment.torchscript import PlainClassifier
-from tests.runs.exports.networks import ENCODERS, LANGUAGE_ENCODERS, WORDS, classifier, language_model
+from tests.graphs.networks import ENCODERS, LANGUAGE_ENCODERS, WORDS, classifier, language_model
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
-from rnnlab.runs.exports.int8_layers import WEIGHT_TOP, Int8Layers, product_with, quantised
-from rnnlab.runs.exports.layers import FloatLayers
+from rnnlab.graphs.int8_layers import WEIGHT_TOP, Int8Layers, product_with, quantised
+from rnnlab.graphs.layers import FloatLayers
 from rnnlab.tasks.language_model.onnx import language_model as language_graph
 from rnnlab.tasks.sentiment.onnx import classifier_model
 
@@ -108,7 +108,7 @@ def test_quantised_weights_are_the_nearest() -> None:
 
 def test_integer_products_never_overflow(tmp_path: Path) -> None:
     """The largest activations times the largest weights: what 16-bit sums of two products just hold."""
-    from rnnlab.runs.exports.graph import Graph, value
+    from rnnlab.graphs.graph import Graph, value
 
     size = 64
     weight = torch.where(torch.arange(size) % 2 == 0, 1.0, -1.0).repeat(3, 1) * WEIGHT_TOP

@@ -17,9 +17,9 @@ from onnx import TensorProto
 from torch import Tensor
 
 from rnnlab.encoder.recurrent import Direction
-from rnnlab.runs.exports.graph import Array, Graph, array_of, value
-from rnnlab.runs.exports.layers import Layers
-from rnnlab.runs.exports.network_parts import needed
+from rnnlab.graphs.graph import Array, Graph, array_of, value
+from rnnlab.graphs.layers import Layers
+from rnnlab.graphs.network_parts import needed
 
 WEIGHT_TOP, ACTIVATION_TOP, ACTIVATION_ZERO = 127, 63.0, 64
 SMALLEST = 1e-12  # so that a row of zeros divides by something

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from rnnlab.cells.cell import OnnxOperator
 from rnnlab.encoder.recurrent import Direction
-from rnnlab.runs.exports.graph import Array, Graph, array_of
-from rnnlab.runs.exports.network_parts import needed
+from rnnlab.graphs.graph import Array, Graph, array_of
+from rnnlab.graphs.network_parts import needed
 
 
 class Layers(ABC):
