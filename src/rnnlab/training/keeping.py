@@ -171,7 +171,7 @@ def check_choice(content: Mapping[str, Any], choice: Choice, trainer: Mapping[st
     if (epochs is not None and 0 <= epochs <= content["epoch"]) or 0 <= steps <= content["global_step"]:
         raise ConfigError(
             f"callbacks.checkpoint: {chosen}, and no epoch is left from which {choice.monitor} could choose. "
-            f"Leave monitor and mode as they were, or train on: trainer.max_epochs={content['epoch'] + 1}."
+            "Leave monitor and mode as they were, or raise trainer.max_epochs or trainer.max_steps, too."
         )
     log.warning("callbacks.checkpoint: %s. Only epochs from now on are chosen by %s.", chosen, choice.monitor)
 
