@@ -49,7 +49,7 @@ def test_a_reader_finds_the_file_at_the_first_try() -> None:
         ("optimization", "learning rates"): "schedules.py",
         ("tasks", "TensorBoard"): "sentiment/figures.py",
         ("data", "batches of similar length"): "bucketing.py",
-        ("training", "Ctrl-C"): "interruption.py",
+        ("training", "Ctrl-C"): "stopping.py",
         ("results", "table"): "columns.py",
         ("cells", "equations"): "gru.py",
     }

@@ -29,7 +29,7 @@ def test_it_trains_is_evaluated_and_goes_on(
     assert command("train", *words, *own, *more) == 0
     assert "evaluate.py run=logs/custom/csv/gru" in (told := capsys.readouterr().out)
     assert re.search(r"evaluate.py run=\S+ trust=tests\n", told)
-    assert re.search(r"train.py resume=\S+ trust=tests trainer.max_epochs=", told)
+    assert re.search(r"train.py resume=\S+ trainer.max_epochs=\d+ trust=tests\n", told)
     (file,) = Path("logs/custom/csv/gru").glob("*/metrics.json")
     scores = json.loads(file.read_text())["test"]
     assert scores["off_by"] < 0.6  # always guessing odd is off by 0.67

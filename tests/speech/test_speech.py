@@ -160,7 +160,7 @@ def test_an_hour_is_listened_to_in_chunks(model: TrainedSpeech, monkeypatch: pyt
     [
         (["predict", "text=a"], "can't tell classes"),
         (["predict", "input=nothing.wav"], "no recording"),
-        (["predict", "input=nothing.wav", "horizon=3"], "output"),
+        (["predict", "input={run}", "horizon=3"], "output"),
         (["evaluate", "task.dropout=0.5"], "can't be asked with another"),
         (
             ["evaluate", "task.decoding.method=beam", "task.decoding.lm={run}"],
