@@ -64,6 +64,8 @@ def flat(typing_context, matrix):  # type: ignore[no-untyped-def]
 
     One long loop is faster than many short ones, and asking whether they are contiguous takes time, too.
     """
+    if matrix.layout != "C":
+        return None  # numba tells that no function takes it
     row = types.Array(matrix.dtype, 1, "C")
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
