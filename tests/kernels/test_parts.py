@@ -16,7 +16,7 @@ from rnnlab.kernels import room as rooms
 from rnnlab.kernels.compiler import numba
 from rnnlab.kernels.room import room
 from rnnlab.kernels.rows import rows_of
-from rnnlab.kernels.vectors import add_row, copy_row, place, place_in_matrix, sigmoid, tanh
+from rnnlab.kernels.vectors import add_row, copy_row, flat, place, place_in_matrix, sigmoid, tanh
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=400))
@@ -50,6 +50,15 @@ def test_activations_in_single_precision() -> None:
     assert compiled_sigmoid(x).max() <= 1
     assert np.isnan(compiled_tanh(np.float32(np.nan)))
     assert np.isnan(compiled_sigmoid(np.float32(np.nan)))
+
+
+def test_only_what_lies_side_by_side_is_laid_flat() -> None:
+    laid_flat = numba.njit(lambda matrix: flat(matrix).sum())
+    matrix = np.arange(12, dtype=np.float32).reshape(3, 4)
+    assert laid_flat(matrix) == matrix.sum()
+    assert laid_flat(matrix[1:]) == matrix[1:].sum()
+    with pytest.raises(numba.TypingError):
+        laid_flat(matrix[:, 1:])
 
 
 def test_activations_in_double_precision_are_exact() -> None:
