@@ -180,7 +180,9 @@ def _evaluating(encoder: nn.Module) -> Iterator[None]:
     """Put a module in evaluation mode, and each of its parts as it was afterwards."""
     modes = [(module, module.training) for module in encoder.modules()]
     encoder.eval()
-    with torch.random.fork_rng(devices=[]):
-        yield
-    for module, is_training in modes:
-        module.training = is_training
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        for module, is_training in modes:
+            module.training = is_training

@@ -52,7 +52,7 @@ def arena_for(like: Tensor) -> Arena:
 
 
 @compiled
-def uncounted_arena(arena: Any) -> Any:
+def unowned_arena(arena: Any) -> Any:
     """Return the arena as one of which nobody counts the pieces, see ``vectors.unowned``."""
     return Arena(unowned(arena.numbers), unowned(arena.used))
 

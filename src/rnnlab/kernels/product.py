@@ -47,7 +47,7 @@ class Panels(NamedTuple):
 
 
 @compiled
-def uncounted_panels(panels: Any) -> Any:
+def unowned_panels(panels: Any) -> Any:
     """Return the panels as arrays that nobody counts, see ``vectors.unowned``."""
     return Panels(
         unowned(panels.inputs),

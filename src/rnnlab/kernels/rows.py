@@ -69,7 +69,7 @@ def _blocks(lengths: Integers) -> int:
 
 
 @compiled
-def uncounted_rows(rows: Any) -> Any:
+def unowned_rows(rows: Any) -> Any:
     """Return the rows as arrays that nobody counts, see ``vectors.unowned``."""
     return Rows(unowned(rows.order), unowned(rows.lengths), unowned(rows.blocks), unowned(rows.tokens))
 

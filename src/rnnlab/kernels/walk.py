@@ -31,9 +31,9 @@ Here a *slope* is the gradient of the loss by something: ``h_slope`` is dL/dh.
 
 from typing import Any, NamedTuple
 
-from rnnlab.kernels.arena import cut_cube, cut_matrix, uncounted_arena
+from rnnlab.kernels.arena import cut_cube, cut_matrix, unowned_arena
 from rnnlab.kernels.compiler import compiled, compiled_for
-from rnnlab.kernels.product import add_outer, add_product, affine, uncounted_panels
+from rnnlab.kernels.product import add_outer, add_product, affine, unowned_panels
 from rnnlab.kernels.rows import (
     clear,
     clear_padding,
@@ -46,7 +46,7 @@ from rnnlab.kernels.rows import (
     take,
     take_chunk,
     time_of,
-    uncounted_rows,
+    unowned_rows,
 )
 from rnnlab.kernels.team import claim
 from rnnlab.kernels.tile import padded
@@ -121,7 +121,7 @@ def forward_walk(name: str, step: Any, input_planes: tuple[int, ...]) -> Any:
         arena: Any, counter: Any, rows: Any, inputs: Any, start: Any, panels: Any, outputs: Any,
         final: Any, kept_planes: Any, kept_states: Any, reverse: bool,
     ) -> None:  # fmt: skip
-        arena, rows, panels = uncounted_arena(arena), uncounted_rows(rows), uncounted_panels(panels)
+        arena, rows, panels = unowned_arena(arena), unowned_rows(rows), unowned_panels(panels)
         inputs, start, outputs, final = unowned(inputs), unowned(start), unowned(outputs), unowned(final)
         kept_planes, kept_states = unowned(kept_planes), unowned(kept_states)
         features, hidden = inputs.shape[2], start.shape[2]
@@ -227,7 +227,7 @@ def backward_walk(
         arena: Any, counter: Any, rows: Any, inputs: Any, panels: Any, planes: Any, states: Any,
         slopes: Any, sums: Any, reverse: bool,
     ) -> None:  # fmt: skip
-        arena, rows, panels = uncounted_arena(arena), uncounted_rows(rows), uncounted_panels(panels)
+        arena, rows, panels = unowned_arena(arena), unowned_rows(rows), unowned_panels(panels)
         inputs, planes, states = unowned(inputs), unowned(planes), unowned(states)
         slopes = Slopes(
             unowned(slopes.outputs), unowned(slopes.final), unowned(slopes.inputs), unowned(slopes.start)
