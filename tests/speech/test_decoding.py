@@ -15,7 +15,7 @@ from rnnlab.signals.log_mel import LogMel
 from rnnlab.tasks.speech.advisers import Trigrams, WordBonus, WordList
 from rnnlab.tasks.speech.baselines import Templates, is_isolated, nearest_template
 from rnnlab.tasks.speech.decoder import Decoder, Decoding
-from rnnlab.tasks.speech.decoding import Spelling, aligned, beam_search, greedy
+from rnnlab.tasks.speech.decoding import Spelling, aligned, beam_search, greedy, pieces
 from rnnlab.tasks.speech.error_counts import bootstrap_interval, edits
 
 LETTERS = ("<unk>", "<eos>", "a", "b", " ")
@@ -114,6 +114,21 @@ def test_the_best_path_of_a_text_is_found() -> None:
         if number != 3
     ]
     assert [(place.first, place.last) for place in places] == expected
+
+
+@pytest.mark.parametrize("symbols", [("a", "b", " "), ("one", "two", "three")])
+def test_a_long_recording_is_told_in_parts_as_the_whole(symbols: tuple[str, ...]) -> None:
+    spelling = Spelling(symbols, "" if " " in symbols else " ")
+    drawn = np.random.default_rng(0)
+    path = np.repeat(drawn.choice(4, 3000, p=[0.2, 0.2, 0.2, 0.4]), drawn.integers(1, 4, 3000))
+    log_probabilities = random_log_probabilities(len(path), 3)
+    log_probabilities[range(len(path)), path] += 20
+    parts = list(pieces(log_probabilities, spelling, 500))
+    assert all(len(part) < 510 for _, part in parts)
+    assert len(parts) > 10
+    assert [start for start, _ in parts] == [0, *np.cumsum([len(part) for _, part in parts])[:-1]]
+    told = " ".join(spelling.text(greedy(part, 3)) for _, part in parts)
+    assert " ".join(told.split()) == spelling.text(greedy(log_probabilities, 3))
 
 
 def test_steps_that_are_too_few_are_refused() -> None:

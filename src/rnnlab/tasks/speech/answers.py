@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +14,7 @@ from rnnlab.errors import DataError, RunError
 from rnnlab.signals.front_end import front_end_of
 from rnnlab.signals.log_mel import Floats
 from rnnlab.tasks.answers import OpenedRun, TrainedModel
-from rnnlab.tasks.speech.decoding import Reals, aligned
+from rnnlab.tasks.speech.decoding import Reals, aligned, pieces
 from rnnlab.tasks.speech.streaming import StreamedSound, whole_by_chunks
 from rnnlab.tasks.speech.task import SpeechRecognizer
 from rnnlab.tasks.task import evaluating
@@ -26,9 +25,9 @@ if TYPE_CHECKING:
     from rnnlab.tasks.speech.exports import SpeechExports
 
 WINDOW = 32
-"""Recordings that are looked at together, sorted by length."""
+"""Recordings that are heard together, sorted by length; fewer if they last longer than so many minutes."""
 LONGEST = 60.0
-"""Seconds of a batch, and of the chunks into which a longer recording is cut, each at a quiet place."""
+"""Seconds of a batch, and of the parts in which a longer recording is heard and told, cut at quiet places."""
 CHUNK = 0.5
 """Seconds that a stream is handed at a time."""
 
@@ -110,8 +109,7 @@ class TrainedSpeech(TrainedModel):
             sounds: names and sounds, at any rate.
         """
         at_rate = Resampler(self.front_end.log_mel.sample_rate, "The recordings")
-        waiting = ((name, sound.seconds, at_rate(sound)) for name, sound in sounds)
-        while window := list(islice(waiting, WINDOW)):
+        for window in _windows((name, sound.seconds, at_rate(sound)) for name, sound in sounds):
             names, seconds, heard = zip(*window, strict=True)
             if self.task.streaming:
                 told = [self.streamed(sound) for sound in heard]
@@ -156,12 +154,16 @@ class TrainedSpeech(TrainedModel):
 
     def transcription(self, name: str, seconds: float, log_probabilities: Reals) -> Transcription:
         """Return what a recording says, its words placed by the best path that spells them."""
-        ids = self.task.decoder.ids(log_probabilities)
-        words = self.words(ids, log_probabilities)
+        most = int(LONGEST / self.front_end.step_seconds)
+        words = [
+            word
+            for first, part in pieces(log_probabilities, self.task.spelling, most)
+            for word in self.words(self.task.decoder.ids(part), part, first)
+        ]
         return Transcription(name, seconds, " ".join(word.word for word in words), words)
 
-    def words(self, ids: Sequence[int], log_probabilities: Reals) -> list[Word]:
-        """Return the words of a text with their times."""
+    def words(self, ids: Sequence[int], log_probabilities: Reals, start: int) -> list[Word]:
+        """Return the words of a text with their times, of a part that begins at a step of the recording."""
         spelling, step = self.task.spelling, self.front_end.step_seconds
         places = aligned(log_probabilities, ids, spelling.blank)
         found: list[Word] = []
@@ -178,8 +180,8 @@ class TrainedSpeech(TrainedModel):
                     close(end)
                     letters, shares = "", []
                     continue
-                begun = begun if letters else place.first * step
-                letters, end = letters + letter, (place.last + 1) * step
+                begun = begun if letters else (start + place.first) * step
+                letters, end = letters + letter, (start + place.last + 1) * step
                 shares.append(max(place.probability, 1e-12))
         close(end)
         return found
@@ -216,6 +218,18 @@ class TrainedSpeech(TrainedModel):
             DataError: naming a recording that is missing or damaged.
         """
         return self.transcribe((name, sound_in(file)) for name, file in listed_files(source))
+
+
+def _windows(sounds: Iterable[tuple[str, float, Sound]]) -> Iterator[list[tuple[str, float, Sound]]]:
+    """Yield recordings (name, seconds, sound) some at a time, as many as memory holds."""
+    window: list[tuple[str, float, Sound]] = []
+    for recording in sounds:
+        window.append(recording)
+        if len(window) == WINDOW or sum(seconds for _, seconds, _ in window) > 60 * WINDOW:
+            yield window
+            window = []
+    if window:
+        yield window
 
 
 def sound_in(file: Path) -> Sound:

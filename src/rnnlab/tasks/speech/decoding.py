@@ -1,7 +1,7 @@
 """From probabilities at each step to a text: the best path, or the best text over all its paths."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 Reals = npt.NDArray[np.floating[Any]]
 Ids = tuple[int, ...]
+
+NOTHING = -np.inf
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,36 @@ class Spelling:
     def written(self, before: Ids, number: int) -> str:
         """Return what an id adds to the text of those before it."""
         return f"{self.separator if before else ''}{self.symbols[number]}"
+
+
+def pieces(log_probabilities: Reals, spelling: Spelling, most: int) -> Iterator[tuple[int, Reals]]:
+    """Cut a long recording into parts that are decoded one by one: time and memory grow by length times text.
+
+    Each part ends where the best path is surest of a space, or of a blank where it writes no space, in the
+    last quarter of the steps that a part may have.
+
+    Args:
+        log_probabilities: ``(time, symbols + 1)``.
+        spelling: its symbols.
+        most: steps of a part.
+
+    Yields:
+        The step at which a part begins, and the part; the whole where it is not longer than ``most``.
+    """
+    between = [spelling.symbols.index(" ")] if " " in spelling.symbols else []
+    start = 0
+    while len(log_probabilities) - start > most:
+        searched = slice(start + most - max(1, most // 4), start + most)
+        path = log_probabilities[searched].argmax(axis=1)
+        symbol = next((number for number in between if number in path), spelling.blank)
+        sure = np.where(path == symbol, log_probabilities[searched, symbol], NOTHING)
+        end = searched.start + int(sure.argmax()) + 1
+        ended = log_probabilities[end - 1].argmax()
+        while end < len(log_probabilities) and log_probabilities[end].argmax() == ended != spelling.blank:
+            end += 1  # or one symbol would be told twice
+        yield start, log_probabilities[start:end]
+        start = end
+    yield start, log_probabilities[start:]
 
 
 def greedy(log_probabilities: Reals, blank: int) -> list[int]:
@@ -90,9 +122,6 @@ class _Beginning(NamedTuple):
     @property
     def score(self) -> float:
         return self.sound + self.advised
-
-
-NOTHING = -np.inf
 
 
 def beam_search(
