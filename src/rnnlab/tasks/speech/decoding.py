@@ -227,12 +227,12 @@ def aligned(log_probabilities: Reals, ids: Sequence[int], blank: int) -> list[Pl
     scores[:2] = log_probabilities[0, labels[:2]]
     may_skip = np.zeros(len(labels), dtype=bool)
     may_skip[3::2] = labels[3::2] != labels[1:-2:2]
-    came: list[npt.NDArray[np.int64]] = []
+    came: list[npt.NDArray[np.uint8]] = []
     for step in log_probabilities[1:]:
         ways = np.full((3, len(labels)), NOTHING)
         ways[0], ways[1, 1:] = scores, scores[:-1]
         ways[2, 2:] = np.where(may_skip[2:], scores[:-2], NOTHING)
-        came.append(ways.argmax(axis=0))
+        came.append(ways.argmax(axis=0).astype(np.uint8))
         scores = ways.max(axis=0) + step[labels]
     place = len(labels) - 1 if len(labels) == 1 or scores[-1] >= scores[-2] else len(labels) - 2
     if scores[place] == NOTHING:
