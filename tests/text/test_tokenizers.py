@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from rnnlab.build import build
 from rnnlab.errors import ConfigError
 from rnnlab.text import torchtext_compat
-from rnnlab.text.readable_tokens import readable
 from rnnlab.text.tokenizers import (
     BasicEnglish,
     BytePairs,
@@ -17,6 +16,7 @@ from rnnlab.text.tokenizers import (
     Characters,
     TrainedTokenizer,
     Whitespace,
+    readable,
     registered,
 )
 from rnnlab.text.vocabulary import EOS

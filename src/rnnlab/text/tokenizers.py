@@ -58,6 +58,7 @@ class TrainedTokenizer(Tokenizer, Protocol):
 
 _registry: dict[str, type[Tokenizer]] = {}
 _T = TypeVar("_T", bound=type[Tokenizer])
+_Made = TypeVar("_Made", bound="_WithoutOptions")
 
 
 def register(cls: _T) -> _T:
@@ -124,18 +125,23 @@ def registered(name: str) -> type[Tokenizer]:
     return _registry[name]
 
 
-class _Words:
-    """What tokenizers that have no options and yield words share."""
-
+class _WithoutOptions:
     name: ClassVar[str]
-
-    def decode(self, tokens: Sequence[str]) -> str:
-        """Return the words with spaces and punctuation as a person would write them."""
-        return detokenize(tokens)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the name: there is nothing else."""
         return {"name": self.name}
+
+    @classmethod
+    def from_dict(cls: type[_Made], plain: Mapping[str, Any]) -> _Made:
+        """Return the tokenizer."""
+        return cls()
+
+
+class _Words(_WithoutOptions):
+    def decode(self, tokens: Sequence[str]) -> str:
+        """Return the words with spaces and punctuation as a person would write them."""
+        return detokenize(tokens)
 
 
 @register
@@ -147,11 +153,6 @@ class Whitespace(_Words):
     def encode(self, text: str) -> list[str]:
         """Return what stands between white space."""
         return text.split()
-
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> "Whitespace":
-        """Return the tokenizer."""
-        return cls()
 
 
 @register
@@ -171,14 +172,9 @@ class BasicEnglish(_Words):
             text = text.replace(mark, f" {mark} ")
         return text.split()
 
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> "BasicEnglish":
-        """Return the tokenizer."""
-        return cls()
-
 
 @register
-class Characters:
+class Characters(_WithoutOptions):
     """Every character is a token, and is itself: letters, space, newline."""
 
     name: ClassVar[str] = "char"
@@ -191,18 +187,9 @@ class Characters:
         """Return the characters as one text."""
         return "".join("\n" if token == EOS else token for token in tokens)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the name: there is nothing else."""
-        return {"name": self.name}
-
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> "Characters":
-        """Return the tokenizer."""
-        return cls()
-
 
 @register
-class Bytes:
+class Bytes(_WithoutOptions):
     """Every byte of the text's UTF-8 is a token: 256 of them, whatever the language, and nothing unknown.
 
     A token is the character of Latin-1 with that number: ASCII is itself, ``é`` is ``Ã`` and ``©``.
@@ -224,15 +211,6 @@ class Bytes:
             return content.decode("utf-8", "surrogatepass")
         except UnicodeDecodeError:
             return content.decode("utf-8", "replace")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the name: there is nothing else."""
-        return {"name": self.name}
-
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> "Bytes":
-        """Return the tokenizer."""
-        return cls()
 
 
 @register
@@ -331,3 +309,21 @@ class BytePairs:
     def from_dict(cls, plain: Mapping[str, Any]) -> "BytePairs":
         """Return the tokenizer, trained if it was."""
         return cls(**{key: value for key, value in plain.items() if key != "name"})
+
+
+def separator(tokenizer: Tokenizer) -> str:
+    """Return what stands between two tokens when they are shown one by one."""
+    return "" if isinstance(tokenizer, (BytePairs, Bytes, Characters)) else " "
+
+
+def readable(tokenizer: Tokenizer, tokens: Sequence[str]) -> tuple[str, ...]:
+    r"""Return each token as a person reads it: a byte pair without its spelling of spaces.
+
+    A byte that is no character by itself is written as ``\xc3``. The two symbols keep their names;
+    :meth:`Tokenizer.decode` makes a new line of ``<eos>``.
+    """
+    if isinstance(tokenizer, BytePairs):
+        return tuple(token if token in SPECIALS else tokenizer.decode([token]) for token in tokens)
+    if isinstance(tokenizer, Bytes):
+        return tuple(token if token.isascii() else f"\\x{ord(token):02x}" for token in tokens)
+    return tuple(tokens)

@@ -14,7 +14,7 @@ from rnnlab.tasks.answers import OpenedRun, TrainedModel
 from rnnlab.tasks.language_model.generation import Sampling, TextGenerator
 from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.tasks.task import evaluating
-from rnnlab.text.readable_tokens import readable, separator
+from rnnlab.text.tokenizers import readable, separator
 from rnnlab.text.vocabulary import EOS, EOS_ID
 from rnnlab.visible import well_formed
 

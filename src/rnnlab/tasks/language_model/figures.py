@@ -19,7 +19,7 @@ from rnnlab.figures.tokens import ScoredTokens, perplexity_by_frequency_figure
 from rnnlab.tasks.figures import SPLITS, Recorder, TaskFigures, gathered, word_vectors
 from rnnlab.tasks.language_model.data import LanguageData
 from rnnlab.tasks.language_model.task import LanguageModel
-from rnnlab.text.readable_tokens import readable, separator
+from rnnlab.text.tokenizers import readable, separator
 
 WORDS = 20
 """In the list of the most surprising."""

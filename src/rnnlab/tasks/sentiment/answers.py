@@ -20,7 +20,7 @@ from rnnlab.tasks.answers import WINDOW, Answered, OpenedRun, Prediction, Traine
 from rnnlab.tasks.sentiment.metrics import by_name, evaluation_metrics
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.text.encoded import EncodedSplit
-from rnnlab.text.readable_tokens import readable, separator
+from rnnlab.text.tokenizers import readable, separator
 from rnnlab.text.vocabulary import EOS, EOS_ID, Ids
 from rnnlab.visible import well_formed
 

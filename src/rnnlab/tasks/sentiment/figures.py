@@ -20,7 +20,7 @@ from rnnlab.tasks.sentiment.data import SentimentData
 from rnnlab.tasks.sentiment.recorded_documents import RecordedDocuments
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.tasks.task import evaluating
-from rnnlab.text.readable_tokens import readable, separator
+from rnnlab.text.tokenizers import readable, separator
 
 WRONG = 20
 """Documents in the list of the most confidently wrong."""

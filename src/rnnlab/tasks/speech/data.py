@@ -22,8 +22,7 @@ from rnnlab.tasks.baselines import kept
 from rnnlab.tasks.speech.baselines import always_most_frequent, is_isolated, nearest_template
 from rnnlab.tasks.speech.batches import PlannedRecordings, SpeechBatch, SpeechLoader, needed
 from rnnlab.text.encoded import Progress
-from rnnlab.text.readable_tokens import readable, separator
-from rnnlab.text.tokenizers import Tokenizer
+from rnnlab.text.tokenizers import Tokenizer, readable, separator
 
 if TYPE_CHECKING:
     from rnnlab.tasks.answers import OpenedRun
