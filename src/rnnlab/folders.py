@@ -36,6 +36,12 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().resolve() / "rnnlab"
 
 
+def at_hand(name: str | Path) -> Path | None:
+    """Return where a file lies: in the data folder, else in the cache folder; None where it is in neither."""
+    places = (folder / name for folder in (data_folder(), cache_folder()))
+    return next((place for place in places if place.is_file()), None)
+
+
 def conf_folder() -> Path:
     """Return the folder of configuration files: ``conf`` of the checkout, or the package's own in a wheel.
 

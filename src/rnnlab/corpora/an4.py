@@ -9,14 +9,8 @@ from typing import ClassVar
 from rnnlab.corpora.archives import tar_members
 from rnnlab.corpora.corpus import check_split, fingerprint_of
 from rnnlab.corpora.sound import Sound, sound_of
-from rnnlab.corpora.spoken import (
-    SpokenCorpus,
-    Utterance,
-    archive_at_hand,
-    digest_of_archive,
-    listed,
-    spoken_words,
-)
+from rnnlab.corpora.spoken import SpokenCorpus, Utterance, archive_at_hand, listed, spoken_words
+from rnnlab.corpora.text_files import digest_of_file, examined_once
 from rnnlab.errors import ConfigError, DataError
 
 ARCHIVE = "an4_sphere.tar.gz"
@@ -72,7 +66,7 @@ class AN4(SpokenCorpus):
         return fingerprint_of(
             name=self.name,
             version=self.format_version,
-            content=digest_of_archive(archive_at_hand(ARCHIVE, URL), self.name),
+            content=examined_once(archive_at_hand(ARCHIVE, URL), digest_of_file, self.name),
             validation_speakers=self.validation_speakers,
             seed=self.seed,
         )

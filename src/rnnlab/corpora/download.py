@@ -1,7 +1,6 @@
 """Fetch a file over HTTP: progress bar, resume of what an earlier try left, checksum, placed in one step."""
 
 import errno
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +19,9 @@ from rich.progress import (
 )
 
 from rnnlab import interruption
+from rnnlab.corpora.text_files import digest_of_file
 from rnnlab.errors import DataError
-from rnnlab.folders import cache_folder, data_folder
+from rnnlab.folders import at_hand, cache_folder, data_folder
 from rnnlab.shortage import told_when_short
 
 _CHUNK = 1 << 16
@@ -41,9 +41,8 @@ def published_file(name: str, url: str, *, md5: str, largest: int) -> Path:
         DataError: if it is nowhere and can't be downloaded; says where to put it.
         RnnlabError: if the disk is full or the cache folder can't be written.
     """
-    for folder in (data_folder(), cache_folder()):
-        if (folder / name).is_file():
-            return folder / name
+    if (found := at_hand(name)) is not None:
+        return found
     target = cache_folder() / name
     try:
         download(url, target, md5=md5, largest=largest)
@@ -72,8 +71,13 @@ def download(url: str, target: Path, *, largest: int, md5: str = "", sha256: str
         with FileLock(target.with_name(f".{target.name}.lock")):
             if target.is_file():
                 return
-            with _room_made_when_full(part), _progress(target.name) as advance:
-                _fetch_with_patience(url, part, largest, advance)
+            try:
+                with _progress(target.name) as advance:
+                    _fetch_with_patience(url, part, largest, advance)
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):  # there it is no help to resume from
+                    part.unlink(missing_ok=True)
+                raise
             _check(part, url, "sha256" if sha256 else "md5", sha256 or md5)
             part.replace(target)
 
@@ -128,27 +132,13 @@ def _size(part: Path) -> int:
 
 def _check(part: Path, url: str, kind: str, expected: str) -> None:
     """Remove ``part`` and raise a DataError if its digest is not the expected one."""
-    digest = hashlib.new(kind, usedforsecurity=False)
-    with part.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    if digest.hexdigest() != expected:
+    digest = digest_of_file(part, kind)
+    if digest != expected:
         part.unlink()
         raise DataError(
-            f"what {url} sent has {kind.upper()} {digest.hexdigest()}, not {expected}; it was altered or "
+            f"what {url} sent has {kind.upper()} {digest}, not {expected}; it was altered or "
             "damaged on its way and was removed. Try again."
         )
-
-
-@contextmanager
-def _room_made_when_full(part: Path) -> Iterator[None]:
-    """Remove the unfinished file if it filled the disk: there it is no help to resume from."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            part.unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

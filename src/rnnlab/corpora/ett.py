@@ -16,7 +16,7 @@ from rnnlab.corpora.download import published_file
 from rnnlab.corpora.frequency import Frequency
 from rnnlab.corpora.series import Borders, Columns, Reading, Series, SeriesCorpus
 from rnnlab.errors import ConfigError, DataError, nearest
-from rnnlab.folders import cache_folder, data_folder
+from rnnlab.folders import at_hand
 
 URL = "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/"
 NAMES = ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT")
@@ -79,21 +79,17 @@ class ETTHourly(SeriesCorpus):
         """Targets, and the other columns as covariates known up to now."""
         return self._columns
 
-    @property
+    def borders(self, series: Series) -> Borders:
+        """Return the field's borders: 8,640, 2,880 and 2,880 hours."""
+        return BORDERS
+
+    @cached_property
     def series(self) -> Sequence[Series]:
         """The one series.
 
         Raises:
             DataError: if the file can't be had, or is not the published one in form.
         """
-        return self._series
-
-    def borders(self, series: Series) -> Borders:
-        """Return the field's borders: 8,640, 2,880 and 2,880 hours."""
-        return BORDERS
-
-    @cached_property
-    def _series(self) -> tuple[Series]:
         rows = list(csv.reader(io.StringIO(self._content.decode("utf-8"), newline="")))
         path = self._path
         if not rows or rows[0] != ["date", *NAMES] or len(rows) != HOURS + 1:
@@ -131,7 +127,6 @@ class ETTHourly(SeriesCorpus):
     @cached_property
     def _path(self) -> Path:
         name = f"{self.transformer}.csv"
-        for folder in (data_folder(), cache_folder()):
-            if (folder / f"{name}.gz").is_file():
-                return folder / f"{name}.gz"
-        return published_file(name, f"{URL}{name}", md5=self.md5[self.transformer], largest=16 << 20)
+        return at_hand(f"{name}.gz") or published_file(
+            name, f"{URL}{name}", md5=self.md5[self.transformer], largest=16 << 20
+        )

@@ -10,7 +10,8 @@ import numpy as np
 from rnnlab.corpora.archives import tar_members
 from rnnlab.corpora.corpus import check_at_least, check_split, fingerprint_of
 from rnnlab.corpora.sound import Sound, sound_of
-from rnnlab.corpora.spoken import SpokenCorpus, Utterance, archive_at_hand, digest_of_archive
+from rnnlab.corpora.spoken import SpokenCorpus, Utterance, archive_at_hand
+from rnnlab.corpora.text_files import digest_of_file, examined_once
 from rnnlab.corpora.touch_tones import DIGITS
 from rnnlab.errors import ConfigError, DataError, nearest
 
@@ -81,7 +82,7 @@ class FSDD(SpokenCorpus):
         return fingerprint_of(
             name=self.name,
             version=self.format_version,
-            content=digest_of_archive(archive_at_hand(ARCHIVE, URL), self.name),
+            content=examined_once(archive_at_hand(ARCHIVE, URL), digest_of_file, self.name),
             speaker=self._speaker,
             strings=self._strings,
             repeats=self._repeats,

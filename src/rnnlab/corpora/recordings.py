@@ -1,6 +1,8 @@
 """The user's own recordings: a table of paths and transcripts; and the files that a path means."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple
 from functools import cached_property
 from pathlib import Path
 from random import Random
@@ -11,7 +13,7 @@ from rnnlab.corpora.records import SUFFIXES as TABLES
 from rnnlab.corpora.records import records_of_file
 from rnnlab.corpora.sound import SUFFIXES, Sound, sound_of
 from rnnlab.corpora.spoken import SpokenCorpus, Utterance, listed, spoken_words
-from rnnlab.corpora.text_files import decoded_lines, digest_of, examined_once, files_named
+from rnnlab.corpora.text_files import decoded_lines, digest_once, files_named
 from rnnlab.errors import ConfigError, DataError
 
 Row = tuple[Utterance, Path]
@@ -85,15 +87,9 @@ class Recordings(SpokenCorpus):
 
         The first time this reads all files, afterwards it is remembered for as long as they stay as they are.
         """
-        rows = {
-            split: [(vars_of(said), str(file)) for said, file in found] for split, found in self._rows.items()
-        }
+        said = {split: [astuple(utterance) for utterance, _ in found] for split, found in self._rows.items()}
         files = [file for found in self._rows.values() for _, file in found]
-        states = [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-        version = fingerprint_of(states=states)
-        first = files_named(self._tables["train"])[0]
-        content = examined_once(first, lambda _: digest_of(files), version)
-        said = {split: [words for words, _ in found] for split, found in rows.items()}
+        content = digest_once(files, files_named(self._tables["train"])[0])
         return fingerprint_of(
             name=self.name, version=self.format_version, said=said, content=content, rate=self.sample_rate
         )
@@ -149,11 +145,6 @@ class Recordings(SpokenCorpus):
             yield Utterance(file, words, who[0].strip() if who else ""), beside(table, file, where)
 
 
-def vars_of(utterance: Utterance) -> list[str]:
-    """Return an utterance as plain data."""
-    return [utterance.name, utterance.transcript, utterance.speaker]
-
-
 def beside(table: Path, file: str, where: str) -> Path:
     """Return the path of a recording that a table lists.
 
@@ -169,11 +160,11 @@ def beside(table: Path, file: str, where: str) -> Path:
 def drawn(utterances: Sequence[Utterance], shares: Mapping[str, float], seed: int) -> list[str]:
     """Return each recording's split: speakers, or recordings without, are drawn until a share is filled."""
     groups = [said.speaker or f"\0{number}" for number, said in enumerate(utterances)]
-    sizes = {group: groups.count(group) for group in dict.fromkeys(groups)}
+    sizes = Counter(groups)
     order = sorted(sizes)
     Random(seed).shuffle(order)
     split_of, filled = dict.fromkeys(order, "train"), dict.fromkeys(shares, 0)
-    for group in order[: max(0, len(order) - 1)]:
+    for group in order[:-1]:
         open_splits = [split for split, share in shares.items() if filled[split] < share * len(groups)]
         if open_splits:
             split_of[group] = open_splits[0]

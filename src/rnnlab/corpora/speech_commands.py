@@ -7,9 +7,9 @@ from pathlib import Path
 from rnnlab.corpora.corpus import check_split, fingerprint_of
 from rnnlab.corpora.sound import Sound, sound_of
 from rnnlab.corpora.spoken import SpokenCorpus, Utterance
-from rnnlab.corpora.text_files import decoded_lines, digest_of, examined_once
+from rnnlab.corpora.text_files import decoded_lines, digest_once
 from rnnlab.errors import DataError
-from rnnlab.folders import cache_folder, data_folder
+from rnnlab.folders import at_hand, cache_folder, data_folder
 
 FOLDER = "speech_commands_v0.02"
 URL = "http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz"
@@ -38,13 +38,8 @@ class SpeechCommands(SpokenCorpus):
     def fingerprint(self) -> str:
         """Digest of every recording and of the settings; read once, then remembered by the files' states."""
         files = [self._folder / name for split in self.splits for name in self._names[split]]
-        states = [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-        content = examined_once(
-            self._folder / LISTS["test"], lambda _: digest_of(files), fingerprint_of(states=states)
-        )
-        return fingerprint_of(
-            name=self.name, version=self.format_version, content=content, names=dict(self._names)
-        )
+        content = digest_once(files, self._folder / LISTS["test"])
+        return fingerprint_of(name=self.name, version=self.format_version, content=content, names=self._names)
 
     def utterances(self, split: str) -> Sequence[Utterance]:
         """Return the word of each recording of a split."""
@@ -62,9 +57,8 @@ class SpeechCommands(SpokenCorpus):
 
     @cached_property
     def _folder(self) -> Path:
-        for folder in (data_folder(), cache_folder()):
-            if (folder / self._named / LISTS["test"]).is_file():
-                return folder / self._named
+        if (found := at_hand(Path(self._named, LISTS["test"]))) is not None:
+            return found.parent
         raise DataError(
             f"{self._named}/{LISTS['test']} is neither in {data_folder()} nor in {cache_folder()}. Fetch "
             f"{URL} and unpack it into {data_folder() / FOLDER}, or choose data=touch_tones, which needs "

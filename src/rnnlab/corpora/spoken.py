@@ -1,17 +1,15 @@
 """What a corpus of recordings is: named splits of sounds, each with its speaker and what is said."""
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from rnnlab.corpora.corpus import Corpus, Document, check_split
+from rnnlab.corpora.corpus import Corpus, Document
 from rnnlab.corpora.sound import Sound
-from rnnlab.corpora.text_files import examined_once
 from rnnlab.errors import DataError
-from rnnlab.folders import cache_folder, data_folder
+from rnnlab.folders import at_hand, cache_folder, data_folder
 
 LISTED = 10
 """Names that a message lists at most."""
@@ -63,7 +61,6 @@ class SpokenCorpus(Corpus, ABC):
 
     def documents(self, split: str) -> Iterator[Document]:
         """Yield the transcripts of one split."""
-        check_split(self, split)
         for utterance in self.utterances(split):
             yield Document(utterance.transcript)
 
@@ -96,15 +93,9 @@ def archive_at_hand(name: str, url: str) -> Path:
     Raises:
         DataError: if it is in neither; says where its publisher keeps it.
     """
-    for folder in (data_folder(), cache_folder()):
-        if (folder / name).is_file():
-            return folder / name
+    if (found := at_hand(name)) is not None:
+        return found
     raise DataError(
         f"{name} is neither in {data_folder()} nor in {cache_folder()}. Fetch it from {url} and put it into "
         "the former (RNNLAB_DATA_DIR names another folder), or choose data=touch_tones, which needs no file."
     )
-
-
-def digest_of_archive(archive: Path, version: str) -> str:
-    """Return a digest of a file's bytes, which is remembered as long as the file stays as it is."""
-    return examined_once(archive, lambda path: hashlib.sha256(path.read_bytes()).hexdigest(), version)

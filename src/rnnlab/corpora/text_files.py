@@ -8,9 +8,11 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rnnlab.atomic import write_text
+from rnnlab.corpora.corpus import fingerprint_of
 from rnnlab.errors import DamagedFileError, DataError, nearest
 from rnnlab.files.plain_file import read_json
 from rnnlab.folders import cache_folder, data_folder
@@ -33,20 +35,11 @@ def examined_once(path: Path, examine: Callable[[Path], str], version: str) -> s
     state = path.stat()
     facts = [str(path), state.st_size, state.st_mtime_ns, version]
     note = cache_folder() / "verified" / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]}.json"
-    known = _read(note)
-    if known is not None:
+    with suppress(OSError, DamagedFileError):  # there is none, or it is damaged
+        known: str = read_json(note, {"digest": str})["digest"]
         return known
     digest = examine(path)
     write_text(note, json.dumps({"file": facts, "digest": digest}))
-    return digest
-
-
-def _read(note: Path) -> str | None:
-    """Return the digest that a note holds; None where there is no note or it is damaged."""
-    try:
-        digest: str = read_json(note, {"digest": str})["digest"]
-    except (OSError, DamagedFileError):
-        return None
     return digest
 
 
@@ -86,15 +79,12 @@ def _matches(pattern: str) -> list[Path]:
         if (root / expanded).is_dir():
             raise DataError(f"{root / expanded} is a folder. Name its files, for example {pattern}/*.txt.")
     places = str(expanded.parent) if expanded.is_absolute() else " or ".join(map(str, roots))
-    beside = [path.name for root in roots for path in _files_in((root / expanded).parent)]
+    folders = [folder for root in roots if (folder := (root / expanded).parent).is_dir()]
+    beside = [path.name for folder in folders for path in folder.iterdir() if path.is_file()]
     alike = [name for name in beside if Path(name).suffix.lower() == expanded.suffix.lower()]
     near = nearest(expanded.name, beside, listed=alike)
     hint = f" {near}" if alike or near.startswith("Did") else ""
     raise DataError(f"There is no file {pattern} in {places}.{hint if len(hint) < _LONGEST_HINT else ''}")
-
-
-def _files_in(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
 
 
 def digest_of(paths: Iterable[Path]) -> str:
@@ -106,13 +96,20 @@ def digest_of(paths: Iterable[Path]) -> str:
     whole = hashlib.sha256()
     for path in paths:
         is_large = path.stat().st_size >= _LARGE
-        content = examined_once(path.resolve(), _digest, "content") if is_large else _digest(path)
-        whole.update(bytes.fromhex(content))
+        once = examined_once(path.resolve(), digest_of_file, "content") if is_large else None
+        whole.update(bytes.fromhex(once or digest_of_file(path)))
     return whole.hexdigest()
 
 
-def _digest(path: Path) -> str:
-    content = hashlib.sha256()
+def digest_once(paths: Sequence[Path], beside: Path) -> str:
+    """Return what :func:`digest_of` does, remembered for as long as the files, and one beside them, stay."""
+    states = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+    return examined_once(beside, lambda _: digest_of(paths), fingerprint_of(states=states))
+
+
+def digest_of_file(path: Path, kind: str = "sha256") -> str:
+    """Return a hex digest of the content of a file."""
+    content = hashlib.new(kind, usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
             content.update(chunk)

@@ -15,7 +15,7 @@ import torch
 from rnnlab.atomic import written_beside
 from rnnlab.corpora.download import download
 from rnnlab.errors import ConfigError, DataError, nearest
-from rnnlab.folders import cache_folder, data_folder
+from rnnlab.folders import at_hand, cache_folder, data_folder
 from rnnlab.text import torchtext_compat
 from rnnlab.text.vocabulary import SPECIALS, Vocabulary
 
@@ -98,10 +98,9 @@ def _published(name: str) -> Path:
     file, url = _file_and_url(name)
     archive = url.rpartition("/")[2]
     places = [data_folder() / "vectors", cache_folder() / "vectors"]
-    for place in places:
-        if (place / file).is_file():
-            return place / file
-    fetched = next((place / archive for place in places if (place / archive).is_file()), places[1] / archive)
+    if (found := at_hand(Path("vectors", file))) is not None:
+        return found
+    fetched = at_hand(Path("vectors", archive)) or places[1] / archive
     try:
         if not fetched.is_file():
             download(url, fetched, sha256=_checksum(url), largest=_LARGEST)
