@@ -1,13 +1,12 @@
 """Records of numbers and times out of a CSV, TSV, JSON Lines or Parquet file, or a pandas DataFrame."""
 
-import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnnlab.corpora.rows import FORMAT_OF_SUFFIX, other_separator, why_unread
+from rnnlab.corpora.rows import DELIMITERS, FORMAT_OF_SUFFIX, csv_records, other_separator
 from rnnlab.corpora.text_files import decoded_lines
 from rnnlab.errors import ConfigError, DataError, nearest
 
@@ -74,10 +73,10 @@ def records_of_file(path: Path, format: str | None) -> Records:
         )
     if form == "parquet":
         return _parquet(path)
-    return _json_lines(path) if form == "jsonl" else _delimited(path, "\t" if form == "tsv" else ",")
+    return _json_lines(path) if form == "jsonl" else _delimited(path, DELIMITERS[form])
 
 
-def records_of_frame(frame: Any, source: str = "the frame") -> Records:
+def records_of_frame(frame: Any) -> Records:
     """Return the records of a pandas DataFrame; an index that has a name, or holds times, is a column, too.
 
     Raises:
@@ -93,20 +92,20 @@ def records_of_frame(frame: Any, source: str = "the frame") -> Records:
         values = [frame.iloc[:, names.index(column)].tolist() for column in columns]
         return enumerate(zip(*values, strict=True), start=1)
 
-    return Records(source, "row", names, read)
+    return Records("the frame", "row", names, read)
 
 
 def _delimited(path: Path, separator: str) -> Records:
-    header_line, header = next(_fields(path, separator), (1, []))
+    header_line, header, _ = next(csv_records(path, separator), (1, [], []))
     names = tuple(name.strip() for name in header)
     if not names:
         raise DataError(f"{path} is empty: its first line must name the columns.")
 
     def read(columns: Sequence[str]) -> Iterator[tuple[int, Sequence[object]]]:
         places = [names.index(column) for column in columns]
-        records = _fields(path, separator)
+        records = csv_records(path, separator)
         next(records)
-        for line, fields in records:
+        for line, fields, _ in records:
             if len(fields) != len(names):
                 raise DataError(
                     f"{path}, line {line}: {len(fields)} fields, but line {header_line} names {len(names)} "
@@ -115,21 +114,6 @@ def _delimited(path: Path, separator: str) -> Records:
             yield line, [fields[place] for place in places]
 
     return Records(str(path), "line", names, read)
-
-
-def _fields(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line at which a record starts and its fields; empty lines are passed over."""
-    reader = csv.reader((text for _, text in decoded_lines(path)), delimiter=separator, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise DataError(f"{path}, the row from line {line}: {why_unread(error)[0]}.") from error
-        if fields:
-            yield line, fields
 
 
 def _json_lines(path: Path) -> Records:

@@ -94,7 +94,8 @@ class RowReader:
         return self._json_rows(path) if form == "jsonl" else self._delimited_rows(path, DELIMITERS[form])
 
     def _delimited_rows(self, path: Path, delimiter: str) -> Iterator[Row]:
-        records = self._records(path, delimiter)
+        hint = f" If quotation marks enclose nothing in this file, set {self.prefix}quotes=false."
+        records = csv_records(path, delimiter, self.quotes is not False, hint)
         header_line, header, lines = next(records, (1, [], []))
         names = [name.strip() for name in header]
         if not names:
@@ -116,33 +117,6 @@ class RowReader:
                 self._refuse_swallowed(path, line, line + len(lines) - 1, len(columns))
             label = None if label_at is None else self._label(fields[label_at], path, line)
             yield Row(fields[text_at], label, dict(zip(columns, fields, strict=True)), line)
-
-    def _records(self, path: Path, delimiter: str) -> Iterator[tuple[int, list[str], list[str]]]:
-        """Yield the line at which a record starts, its fields, and its lines, good until the next record."""
-        csv.field_size_limit(_LONGEST_FIELD)
-        lines: list[str] = []
-        reader = csv.reader(
-            _noted(path, lines),
-            delimiter=delimiter,
-            quoting=csv.QUOTE_NONE if self.quotes is False else csv.QUOTE_MINIMAL,
-            strict=True,
-        )
-        while True:
-            lines.clear()
-            line = reader.line_num + 1
-            try:
-                fields = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                why, is_about_quotes = why_unread(error)
-                hint = f" If quotation marks enclose nothing in this file, set {self.prefix}quotes=false."
-                raise DataError(
-                    f"{path}, the row from line {line}: {why}."
-                    f"{hint if is_about_quotes and self.quotes is not False else ''}"
-                ) from error
-            if fields:
-                yield line, fields, lines
 
     def _refuse_swallowed(self, path: Path, first: int, last: int, columns: int) -> None:
         """Refuse a field that looks like rows; where every line does, as there is one column, warn of it.
@@ -237,6 +211,43 @@ class RowReader:
         known = nearest(column, columns) if columns else "It is empty."
         to_do = f"{known} Set {' and '.join(f'{self.prefix}{key}' for key in keys)}."
         raise DataError(f"{path}, line {line}: no column {column!r}. {other_separator(columns) or to_do}")
+
+
+def csv_records(
+    path: Path, delimiter: str, quotes: bool = True, hint: str = ""
+) -> Iterator[tuple[int, list[str], list[str]]]:
+    """Yield the line at which a record starts, its fields, and its lines, good until the next record.
+
+    Args:
+        path: the file; its empty lines are passed over.
+        delimiter: what separates fields.
+        quotes: whether quotation marks can enclose a field.
+        hint: what to do if they enclose nothing.
+
+    Raises:
+        DataError: naming file and line, for a record that can't be read.
+    """
+    csv.field_size_limit(_LONGEST_FIELD)
+    lines: list[str] = []
+    reader = csv.reader(
+        _noted(path, lines),
+        delimiter=delimiter,
+        quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
+        strict=True,
+    )
+    while True:
+        lines.clear()
+        line = reader.line_num + 1
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            why, is_about_quotes = why_unread(error)
+            to_do = hint if is_about_quotes and quotes else ""
+            raise DataError(f"{path}, the row from line {line}: {why}.{to_do}") from error
+        if fields:
+            yield line, fields, lines
 
 
 def why_unread(error: csv.Error) -> tuple[str, bool]:
