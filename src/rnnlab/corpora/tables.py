@@ -1,8 +1,10 @@
 """The user's own table: a CSV, TSV or JSON Lines file with a column of texts and, mostly, one of labels."""
 
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +23,63 @@ class _Survey(NamedTuple):
     texts: list[bytes]  # the same for copies of a text, of each row
 
 
-class Table(Corpus):
+class LabelledRows(Corpus):
+    """Documents out of rows, of which each has a class, several of them, or none."""
+
+    _reader: RowReader
+
+    @property
+    @abstractmethod
+    def _classes(self) -> Classes:
+        """The classes that a row can have."""
+
+    @abstractmethod
+    def _all_rows(self) -> Iterator[tuple[Path, Row]]:
+        """Yield every row with its file."""
+
+    @property
+    def label_sets(self) -> tuple[tuple[int, ...], ...]:
+        """The sets of classes that occur in any file, where ``label_separator`` is given; none without it.
+
+        Raises:
+            DataError: if a row can't be read, or has a label that is none of the classes.
+        """
+        return tuple(self._numbers_of_sets)
+
+    @cached_property
+    def _numbers_of_sets(self) -> dict[tuple[int, ...], int]:
+        if self._reader.separator is None:
+            return {}
+        found = {self._ids_of(row, path) for path, row in self._all_rows()}
+        return {numbers: place for place, numbers in enumerate(sorted(found))}
+
+    def _number_of(self, row: Row, path: Path) -> int | None:
+        """Return a row's class, or the number of its set of classes; None without a label."""
+        if row.label is None:
+            return None
+        numbers = self._ids_of(row, path)
+        return numbers[0] if self._reader.separator is None else self._numbers_of_sets[numbers]
+
+    def _ids_of(self, row: Row, path: Path) -> tuple[int, ...]:
+        """Return the ids of a row's classes, rising.
+
+        Raises:
+            DataError: naming file, line and the nearest class, if one of them is none.
+        """
+        numbers = set()
+        for name in names_in(row.label, self._reader.separator):
+            number = self._classes.id_of(name)
+            if number is None:
+                raise DataError(
+                    f"{path}, line {row.line}: {name!r} is not one of the classes, which are those of "
+                    "data.corpus.labels or, without it, those in train. "
+                    f"{nearest(name, self._classes.names)}"
+                )
+            numbers.add(number)
+        return tuple(sorted(numbers))
+
+
+class Table(LabelledRows):
     """Documents out of the rows of files, in the rows' order; any number of classes, or none.
 
     Splits: ``train``, ``validation``, ``test``. Those for which no file is named are cut out of train's
@@ -89,16 +147,11 @@ class Table(Corpus):
         Raises:
             DataError: if train has no row or only one class, or a row can't be read.
         """
-        return self._surveyed.classes.names
+        return self._classes.names
 
     @property
-    def label_sets(self) -> tuple[tuple[int, ...], ...]:
-        """The sets of classes that occur in any file, where ``label_separator`` is given; none without it.
-
-        Raises:
-            DataError: if a row can't be read, or has a label that train does not have.
-        """
-        return tuple(self._numbers_of_sets)
+    def _classes(self) -> Classes:
+        return self._surveyed.classes
 
     @property
     def held_out(self) -> Mapping[str, float]:
@@ -179,24 +232,8 @@ class Table(Corpus):
             remedy = f"Take them out of {self._named(split)}, or out of train."
             yield from known_texts(texts, trained, split, remedy)
 
-    def _number_of(self, row: Row, path: Path) -> int | None:
-        """Return a row's class, or the number of its set of classes; None without a label."""
-        if row.label is None:
-            return None
-        classes = self._surveyed.classes
-        if self._reader.separator is None:
-            return known_class(row, path, classes)
-        return self._numbers_of_sets[known_classes(row, path, classes, self._reader.separator)]
-
-    @cached_property
-    def _numbers_of_sets(self) -> dict[tuple[int, ...], int]:
-        separator = self._reader.separator
-        if separator is None:
-            return {}
-        classes = self._surveyed.classes
-        rows = (pair for split in self._files for pair in self._rows(split))
-        found = {known_classes(row, path, classes, separator) for path, row in rows}
-        return {numbers: place for place, numbers in enumerate(sorted(found))}
+    def _all_rows(self) -> Iterator[tuple[Path, Row]]:
+        return chain.from_iterable(map(self._rows, self._files))
 
     def _rows(self, split: str) -> Iterator[tuple[Path, Row]]:
         for path in self._files[split]:
@@ -244,32 +281,3 @@ def _check_labels(labels: tuple[str, ...] | None, label_column: str | None) -> N
         raise ConfigError("data.corpus.labels are given, but data.corpus.label_column is null.")
     if len(set(labels)) != len(labels) or len(labels) < 2:
         raise ConfigError(f"data.corpus.labels is {list(labels)}; it must be two or more names, each once.")
-
-
-def known_class(row: Row, path: Path, classes: Classes) -> int:
-    """Return the id of a row's class.
-
-    Raises:
-        DataError: naming file, line and the nearest class, if it is none.
-    """
-    return _id_of(row.label, row, path, classes)
-
-
-def known_classes(row: Row, path: Path, classes: Classes, separator: str) -> tuple[int, ...]:
-    """Return the ids of the classes of a row that may have several or none, rising.
-
-    Raises:
-        DataError: naming file, line and the nearest class, if one of them is none.
-    """
-    numbers = {_id_of(name, row, path, classes) for name in names_in(row.label, separator)}
-    return tuple(sorted(numbers))
-
-
-def _id_of(name: str | None, row: Row, path: Path, classes: Classes) -> int:
-    number = classes.id_of(name)
-    if number is None:
-        raise DataError(
-            f"{path}, line {row.line}: {name!r} is not one of the classes, which are those of "
-            f"data.corpus.labels or, without it, those in train. {nearest(str(name), classes.names)}"
-        )
-    return number

@@ -16,13 +16,13 @@ from rnnlab.command_line import register_resolvers
 from rnnlab.corpora.corpus import Corpus, Document, check_split, fingerprint_of
 from rnnlab.corpora.labels import Classes, names_in, tidied
 from rnnlab.corpora.rows import Row, RowReader
-from rnnlab.corpora.tables import known_class, known_classes
+from rnnlab.corpora.tables import LabelledRows
 from rnnlab.corpora.text_files import decoded_lines, digest_of, files_named
 from rnnlab.errors import ConfigError, DataError, nearest
 from rnnlab.plain_arguments import value_of
 
 
-class ScoredTable(Corpus):
+class ScoredTable(LabelledRows):
     """The rows of a CSV, TSV or JSON Lines file; its classes are those that occur in it, sorted.
 
     Args:
@@ -70,26 +70,12 @@ class ScoredTable(Corpus):
         """
         return self._classes.names
 
-    @property
-    def label_sets(self) -> tuple[tuple[int, ...], ...]:
-        """The sets of classes that occur, where ``label_separator`` is given."""
-        return tuple(self._numbers_of_sets)
-
     @cached_property
     def _classes(self) -> Classes:
-        found = [row.label for path in self._files for row in self._reader.rows(path)]
+        found = [row.label for _, row in self._all_rows()]
         if not found:
             raise DataError(f"{self._files[0]} has no rows.")
         return Classes.occurring(name for label in found for name in names_in(label, self._reader.separator))
-
-    @cached_property
-    def _numbers_of_sets(self) -> dict[tuple[int, ...], int]:
-        separator = self._reader.separator
-        if separator is None:
-            return {}
-        rows = ((path, row) for path in self._files for row in self._reader.rows(path))
-        found = {known_classes(row, path, self._classes, separator) for path, row in rows}
-        return {numbers: place for place, numbers in enumerate(sorted(found))}
 
     @property
     def fingerprint(self) -> str:
@@ -111,15 +97,11 @@ class ScoredTable(Corpus):
             DataError: naming file and line, for a row that can't be read.
         """
         check_split(self, split)
-        for path in self._files:
-            for row in self._reader.rows(path):
-                yield Document(row.text, self._number_of(row, path))
+        for path, row in self._all_rows():
+            yield Document(row.text, self._number_of(row, path))
 
-    def _number_of(self, row: Row, path: Path) -> int:
-        separator = self._reader.separator
-        if separator is None:
-            return known_class(row, path, self._classes)
-        return self._numbers_of_sets[known_classes(row, path, self._classes, separator)]
+    def _all_rows(self) -> Iterator[tuple[Path, Row]]:
+        return ((path, row) for path in self._files for row in self._reader.rows(path))
 
     def _formats(self) -> list[str]:
         return [Path(path).suffix.lower() for path in self._files]
