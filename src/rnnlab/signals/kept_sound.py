@@ -1,8 +1,7 @@
 """Recordings as features: flat memory-mapped arrays, computed once and kept in the cache folder."""
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,16 +15,16 @@ from rnnlab.corpora.spoken import SpokenCorpus
 from rnnlab.files.array_file import open_array
 from rnnlab.files.bounded import damaged
 from rnnlab.files.plain_file import read_json
-from rnnlab.folders import cache_folder
 from rnnlab.signals.log_mel import Floats, LogMel
-from rnnlab.text.sealed_folder import kept_in
+from rnnlab.text.encoded import Progress
+from rnnlab.text.encoding_pass import chunks_of, write_npy
+from rnnlab.text.sealed_folder import kept
 
 FORMAT = 1  # raise it when the files, or what is computed of a sound, change
 _FACTS = "facts.json"
+_NUMBER = np.dtype("<f4")
 _FINEST = 100
 """The largest denominator of a speed, which decides the length of the filter that resamples."""
-
-Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -71,25 +70,17 @@ def kept_sound(
         DataError: if the corpus is missing or damaged.
         RnnlabError: if the disk is full or the cache folder can't be written.
     """
-    found = {}
-    for split, speeds in splits.items():
-        key = fingerprint_of(
-            format=FORMAT, corpus=known_by(corpus), split=split, speeds=list(speeds), features=asdict(log_mel)
-        )
-        folder = cache_folder() / "sound" / f"{re.sub(r'[^A-Za-z0-9_-]', '_', corpus.name)}-{key[:20]}"
-        found[split] = _kept_split(folder, corpus, log_mel, split, speeds, progress)
-    return found
+    return {split: _kept_split(corpus, log_mel, split, speeds, progress) for split, speeds in splits.items()}
 
 
 def _kept_split(
-    folder: Path,
-    corpus: SpokenCorpus,
-    log_mel: LogMel,
-    split: str,
-    speeds: Sequence[float],
-    progress: Progress | None,
+    corpus: SpokenCorpus, log_mel: LogMel, split: str, speeds: Sequence[float], progress: Progress | None
 ) -> dict[float, KeptSound]:
-    def opened() -> dict[float, KeptSound]:
+    key = fingerprint_of(
+        format=FORMAT, corpus=known_by(corpus), split=split, speeds=list(speeds), features=asdict(log_mel)
+    )
+
+    def opened(folder: Path) -> dict[float, KeptSound]:
         bands = read_json(folder / _FACTS, {"bands": int})["bands"]
         return {speed: _open(folder / f"speed{number}", bands) for number, speed in enumerate(speeds)}
 
@@ -97,7 +88,7 @@ def _kept_split(
         (unfinished / _FACTS).write_text(json.dumps({"bands": log_mel.bands}), encoding="utf-8")
         _write(unfinished, _heard(corpus, split, progress), log_mel, speeds)
 
-    return kept_in(folder, opened, write, "The sound")
+    return kept("sound", corpus.name, key, opened, write, "The sound")
 
 
 def _open(source: Path, bands: int) -> KeptSound:
@@ -137,18 +128,9 @@ def _write(folder: Path, sounds: Iterator[Sound], log_mel: LogMel, speeds: Seque
         source = folder / f"speed{number}"
         offsets = np.concatenate(([0], np.cumsum(lengths[number], dtype=np.int64))).astype(np.int64)
         np.save(source.with_suffix(".offsets.npy"), offsets)
-        _write_flat(source.with_suffix(".features.npy"), path)
+        count = path.stat().st_size // _NUMBER.itemsize
+        write_npy(source.with_suffix(".features.npy"), _NUMBER, count, chunks_of(path, np.float32))
         path.unlink()
-
-
-def _write_flat(target: Path, raw: Path) -> None:
-    """Write the numbers of a raw file as numpy's format, a piece at a time."""
-    size = np.dtype(np.float32).itemsize
-    header = {"descr": "<f4", "fortran_order": False, "shape": (raw.stat().st_size // size,)}
-    with target.open("wb") as file, raw.open("rb") as numbers:
-        np.lib.format.write_array_header_1_0(file, header)
-        while chunk := numbers.read(1 << 22):
-            file.write(chunk)
 
 
 def at_speed(sound: Sound, speed: float) -> Sound:

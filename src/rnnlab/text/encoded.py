@@ -5,9 +5,7 @@ where they are the user's own, the settings of the vocabulary, the form of the f
 an edited tokenizer is a new entry and nothing has to be cleared.
 """
 
-import hashlib
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +14,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rnnlab.corpora.corpus import Corpus, Document, known_by
+from rnnlab.corpora.corpus import Corpus, Document, fingerprint_of, known_by
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.files.array_file import open_array
 from rnnlab.files.bounded import damaged
 from rnnlab.files.plain_file import read_json
-from rnnlab.folders import cache_folder, within
+from rnnlab.folders import within
 from rnnlab.text import encoding_pass
 from rnnlab.text.encoding_pass import part
-from rnnlab.text.sealed_folder import kept_in
+from rnnlab.text.sealed_folder import kept
 from rnnlab.text.tokenizer_identity import identity
 from rnnlab.text.tokenizers import Tokenizer, TrainedTokenizer, check_known
 from rnnlab.text.vocabulary import SPECIALS, Vocabulary
@@ -158,24 +156,23 @@ def encoded_corpus(
     if not set(vocabulary_splits) <= set(splits):
         raise ValueError(f"vocabulary_splits {vocabulary_splits} must be among splits {splits}")
     check_known(tokenizer)
-    made_by = {
-        "format": FORMAT,
-        "corpus": known_by(corpus),
-        "tokenizer": identity(tokenizer),
-        "splits": sorted(splits),
-        "vocabulary_splits": sorted(vocabulary_splits),
-        "max_size": max_size,
-        "min_frequency": min_frequency,
-        "closed": closed,
-    }
-    if vocabulary is not None:
-        made_by["vocabulary"] = vocabulary.to_dict()
-    key = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()
-    folder = cache_folder() / "encoded" / f"{re.sub(r'[^A-Za-z0-9_-]', '_', corpus.name)}-{key[:20]}"
+    key = fingerprint_of(
+        format=FORMAT,
+        corpus=known_by(corpus),
+        tokenizer=identity(tokenizer),
+        splits=sorted(splits),
+        vocabulary_splits=sorted(vocabulary_splits),
+        max_size=max_size,
+        min_frequency=min_frequency,
+        closed=closed,
+        **({} if vocabulary is None else {"vocabulary": vocabulary.to_dict()}),
+    )
     wanted = _Wanted(tuple(splits), tuple(vocabulary_splits), max_size, min_frequency, closed, vocabulary)
-    return kept_in(
-        folder,
-        lambda: _open(folder, splits, key, type(tokenizer)),
+    return kept(
+        "encoded",
+        corpus.name,
+        key,
+        lambda folder: _open(folder, splits, key, type(tokenizer)),
         lambda unfinished: _encode(unfinished, corpus, tokenizer, wanted, progress),
         "The encoded corpus",
     )

@@ -8,7 +8,6 @@ The pass also tells whether a tokenizer takes whole lines for words, as one that
 Chinese.
 """
 
-import itertools
 import re
 from array import array
 from collections import defaultdict
@@ -144,9 +143,10 @@ def write_split(split: TokenizedSplit, final: npt.NDArray[np.int32], source: Pat
         final: the final ids by provisional id.
         source: the beginning of the files' names.
     """
-    _write_npy(part(source, "tokens"), _ID, split.offsets[-1], (final[chunk] for chunk in _chunks(split.ids)))
-    _write_npy(part(source, "offsets"), _COUNT, len(split.offsets), [split.offsets])
-    _write_npy(part(source, "labels"), _COUNT, len(split.labels), [split.labels])
+    tokens = (final[chunk] for chunk in chunks_of(split.ids))
+    write_npy(part(source, "tokens"), _ID, split.offsets[-1], tokens)
+    write_npy(part(source, "offsets"), _COUNT, len(split.offsets), [split.offsets])
+    write_npy(part(source, "labels"), _COUNT, len(split.labels), [split.labels])
     split.ids.unlink()
 
 
@@ -180,7 +180,7 @@ def check_closed(text: TokenizedText, final: npt.NDArray[np.int32], corpus: str)
         if not split.counts[lacking].any():
             continue
         start = 0
-        for chunk in _chunks(split.ids):
+        for chunk in chunks_of(split.ids):
             found = np.flatnonzero(lacking[chunk])
             if len(found):
                 document = int(np.searchsorted(split.offsets, start + found[0], side="right"))
@@ -205,7 +205,7 @@ class _SplitWriter:
     def result(self, distinct: int) -> TokenizedSplit:
         path = Path(self.file.name)
         counts = np.zeros(distinct, np.int64)
-        for chunk in _chunks(path):
+        for chunk in chunks_of(path):
             counts += np.bincount(chunk, minlength=distinct)
         offsets = np.concatenate(([0], np.cumsum(self.lengths, dtype=np.int64)))
         return TokenizedSplit(path, offsets, np.array(self.labels, np.int64), counts)
@@ -219,13 +219,16 @@ def _tokenized(
             yield split, document, tokenizer.encode(document.text)
         return
     waiting = iter(documents)
-    while batch := list(itertools.islice(waiting, _BATCH)):
+    while batch := list(islice(waiting, _BATCH)):
         tokens = tokenizer.encode_batch([document.text for _, document in batch])
         yield from ((*pair, found) for pair, found in zip(batch, tokens, strict=True))
 
 
-def _write_npy(target: Path, dtype: np.dtype[Any], length: int, chunks: Iterable[npt.NDArray[Any]]) -> None:
-    """Write, not map: a full disk is then an OSError with its number, where a map would stop the process."""
+def write_npy(target: Path, dtype: np.dtype[Any], length: int, chunks: Iterable[npt.NDArray[Any]]) -> None:
+    """Write numbers in a row, of which there are ``length``, as numpy's format.
+
+    They are not mapped: a full disk is so an OSError with its number, where a map would stop the process.
+    """
     header = {"descr": dtype.str, "fortran_order": False, "shape": (int(length),)}
     with target.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
@@ -233,10 +236,11 @@ def _write_npy(target: Path, dtype: np.dtype[Any], length: int, chunks: Iterable
             file.write(chunk.astype(dtype).tobytes())
 
 
-def _chunks(path: Path) -> Iterator[npt.NDArray[np.int32]]:
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK * _ID.itemsize):
-            yield np.frombuffer(chunk, np.int32)
+def chunks_of(raw: Path, dtype: type[np.generic] = np.int32) -> Iterator[npt.NDArray[Any]]:
+    """Yield the numbers of a file that holds nothing else, a chunk at a time."""
+    with raw.open("rb") as file:
+        while chunk := file.read(_CHUNK * np.dtype(dtype).itemsize):
+            yield np.frombuffer(chunk, dtype)
 
 
 def _lacking(text: TokenizedText, final: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:

@@ -6,6 +6,7 @@ What is computed once is kept in such a folder, and made again where it was dama
 import errno
 import json
 import logging
+import re
 import stat
 import zlib
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from rnnlab.atomic import room_beside, written_beside
 from rnnlab.errors import DamagedFileError, RnnlabError
 from rnnlab.files.bounded import is_name
 from rnnlab.files.plain_file import read_json
+from rnnlab.folders import cache_folder
 
 _MANIFEST = "manifest.json"
 _CHUNK = 1 << 22
@@ -27,13 +29,22 @@ Opened = TypeVar("Opened")
 _log = logging.getLogger(__name__)
 
 
-def kept_in(folder: Path, opened: Callable[[], Opened], write: Callable[[Path], None], what: str) -> Opened:
-    """Return what a folder holds, which is written first where it is not there or damaged.
+def kept(
+    kind: str,
+    name: str,
+    key: str,
+    opened: Callable[[Path], Opened],
+    write: Callable[[Path], None],
+    what: str,
+) -> Opened:
+    """Return what a folder of the cache holds, which is written first where it is not there or damaged.
 
     A damaged one is replaced, with a warning in the log. Several processes may ask at once.
 
     Args:
-        folder: where it is kept; its name tells all that decides its content.
+        kind: the folder of the cache in which such folders lie.
+        name: of what it was made of, for people.
+        key: a digest of all that decides its content.
         opened: opens it; raises what a damaged file makes of it.
         write: writes all of it into an empty folder.
         what: is kept, for the warning: ``The encoded corpus``.
@@ -41,11 +52,12 @@ def kept_in(folder: Path, opened: Callable[[], Opened], write: Callable[[Path], 
     Raises:
         RnnlabError: if the disk is full or the folder can't be written.
     """
+    folder = cache_folder() / kind / f"{re.sub(r'[^A-Za-z0-9_-]', '_', name)}-{key[:20]}"
     for _ in range(_TRIES):
-        reason = damage_of(folder)
+        reason = damage(folder)
         if reason is None:
             try:
-                return opened()
+                return opened(folder)
             except FileNotFoundError as error:
                 reason = f"{Path(error.filename).name} is missing"
             except (RnnlabError, ValueError, LookupError, TypeError) as error:
@@ -56,14 +68,7 @@ def kept_in(folder: Path, opened: Callable[[], Opened], write: Callable[[Path], 
     raise RnnlabError(f"{folder} is damaged again as soon as it is written. Is the disk sound?")
 
 
-def damage_of(folder: Path) -> str | None:
-    """Return what is wrong with a folder, empty where there is none, None where it is whole."""
-    if not folder.is_dir():
-        return f"{folder.name} is no folder" if folder.exists() else ""
-    return damage(folder)
-
-
-def _build(folder: Path, opened: Callable[[], object], write: Callable[[Path], None]) -> None:
+def _build(folder: Path, opened: Callable[[Path], object], write: Callable[[Path], None]) -> None:
     try:
         with written_beside(folder) as unfinished:
             unfinished.mkdir()
@@ -76,22 +81,16 @@ def _build(folder: Path, opened: Callable[[], object], write: Callable[[Path], N
             raise
 
 
-def _make_way(folder: Path, opened: Callable[[], object]) -> None:
+def _make_way(folder: Path, opened: Callable[[Path], object]) -> None:
     """Remove a damaged folder, in one step for all who look; leave a whole one."""
-    if damage_of(folder) == "" or _is_whole(folder, opened):
-        return
-    with room_beside(folder) as aside, suppress(FileNotFoundError):
-        folder.replace(aside / folder.name)
-
-
-def _is_whole(folder: Path, opened: Callable[[], object]) -> bool:
-    if damage_of(folder) is not None:
-        return False
-    try:
-        opened()
-    except (RnnlabError, OSError, ValueError, LookupError, TypeError):
-        return False
-    return True
+    reason = damage(folder)
+    if reason is None:
+        with suppress(RnnlabError, OSError, ValueError, LookupError, TypeError):
+            opened(folder)
+            return
+    if reason != "":
+        with room_beside(folder) as aside, suppress(FileNotFoundError):
+            folder.replace(aside / folder.name)
 
 
 def seal(folder: Path) -> None:
@@ -101,10 +100,12 @@ def seal(folder: Path) -> None:
 
 
 def damage(folder: Path) -> str | None:
-    """Return what is wrong with a sealed folder, or None if every file is as it was when it was sealed.
+    """Return what is wrong with a sealed folder; empty where there is none, None where it is whole.
 
     Reads all of it, at the disk's speed.
     """
+    if not folder.is_dir():
+        return f"{folder.name} is no folder" if folder.exists() else ""
     try:
         files = read_json(folder / _MANIFEST, {str: {"bytes": int, "crc32": int}})
         for name, facts in files.items():
