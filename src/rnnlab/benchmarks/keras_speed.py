@@ -23,10 +23,10 @@ from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Pass, Turn, paired, summary, take_turns
 from rnnlab.cells import cell_named
 from rnnlab.cells.cell import TorchCell
-from rnnlab.data.documents import FlatDocuments
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import RunError
 from rnnlab.interruption import waiting
+from rnnlab.text.encoded import EncodedSplit
 from rnnlab.training.fit import assemble_data, assemble_task
 from rnnlab.training.progress import encoding_progress
 
@@ -59,7 +59,7 @@ class KerasProcess:
 
     def __init__(
         self,
-        documents: FlatDocuments,
+        documents: EncodedSplit,
         folder: Path,
         python: str | None = None,
         program: Path = PROGRAM,

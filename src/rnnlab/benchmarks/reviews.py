@@ -7,7 +7,8 @@ import torch.nn.functional as F
 
 from rnnlab.data.batch import Batch
 from rnnlab.data.bucketing import Documents, padding_share
-from rnnlab.data.documents import FlatDocuments, Truncate, collate, truncated_lengths
+from rnnlab.data.documents import Truncate, collate, truncated_lengths
+from rnnlab.text.encoded import EncodedSplit
 
 
 class Batches:
@@ -28,7 +29,7 @@ class Batches:
 
     def __init__(
         self,
-        split: FlatDocuments,
+        split: EncodedSplit,
         plan: Sequence[Documents],
         *,
         max_length: int,
@@ -75,7 +76,7 @@ class ChosenReviews:
 
     def __init__(
         self,
-        split: FlatDocuments,
+        split: EncodedSplit,
         plan: Sequence[Documents],
         count: int,
         *,

@@ -4,7 +4,7 @@ Those of documents are gathered from flat arrays of ids as they are asked for.
 """
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import torch
 from rnnlab.data.batch import Batch
 from rnnlab.data.bucketing import BucketedBatches, BucketedLoader, PlannedBatch
 from rnnlab.errors import ConfigError, nearest
+from rnnlab.text.encoded import EncodedSplit
 
 
 class SequenceLoader(BucketedLoader[Batch]):
@@ -52,25 +53,6 @@ Truncate = Literal["head", "tail", "head_tail"]
 """What is kept of a document that is too long: its first tokens, its last, or half of each."""
 
 
-class FlatDocuments(Protocol):
-    """Documents end to end, such as a split of an encoded corpus."""
-
-    @property
-    def tokens(self) -> npt.NDArray[np.int32]:
-        """``(total,)`` ids."""
-        ...
-
-    @property
-    def offsets(self) -> npt.NDArray[np.int64]:
-        """``(documents + 1,)``: document ``i`` is ``tokens[offsets[i] : offsets[i + 1]]``."""
-        ...
-
-    @property
-    def labels(self) -> npt.NDArray[np.int64]:
-        """``(documents,)``, -1 where there is none."""
-        ...
-
-
 def check_truncation(max_length: int | None, truncate: str) -> None:
     """Check the two keys that say how much of a document is kept.
 
@@ -87,14 +69,14 @@ def check_truncation(max_length: int | None, truncate: str) -> None:
         )
 
 
-def truncated_lengths(split: FlatDocuments, max_length: int | None) -> npt.NDArray[np.int64]:
+def truncated_lengths(split: EncodedSplit, max_length: int | None) -> npt.NDArray[np.int64]:
     """Return how many tokens of each document are kept, ``(documents,)``."""
     lengths = np.diff(split.offsets)
     return lengths if max_length is None else np.minimum(lengths, max_length)
 
 
 def collate(
-    split: FlatDocuments,
+    split: EncodedSplit,
     documents: npt.NDArray[np.int64] | Sequence[int],
     *,
     max_length: int | None = None,
@@ -154,7 +136,7 @@ class DocumentLoader(BucketedLoader[Batch]):
 
     def __init__(
         self,
-        split: FlatDocuments,
+        split: EncodedSplit,
         batches: BucketedBatches,
         *,
         max_length: int | None = None,
