@@ -21,20 +21,21 @@ from torch import Tensor, nn
 from rnnlab.text.tokenizers import BasicEnglish
 from rnnlab.text.torchtext_compat import Vocab as Indices
 
-CHECKSUMS_GLOVE = {
-    "https://nlp.stanford.edu/data/glove.42B.300d.zip": (
-        "03d5d7fa28e58762ace4b85fb71fe86a345ef0b5ff39f5390c14869da0fc1970"
+_GLOVE = {  # the published file, its SHA-256, and the sizes of the vectors in it
+    "42B": ("glove.42B.300d", "03d5d7fa28e58762ace4b85fb71fe86a345ef0b5ff39f5390c14869da0fc1970", (300,)),
+    "840B": ("glove.840B.300d", "c06db255e65095393609f19a4cfca20bf3a71e20cc53e892aafa490347e3849f", (300,)),
+    "twitter.27B": (
+        "glove.twitter.27B",
+        "792af52f795d1a32c9842a3240f5f3fe5e941a8ff6df5eb0f9d668092ebc019c",
+        (25, 50, 100, 200),
     ),
-    "https://nlp.stanford.edu/data/glove.840B.300d.zip": (
-        "c06db255e65095393609f19a4cfca20bf3a71e20cc53e892aafa490347e3849f"
-    ),
-    "https://nlp.stanford.edu/data/glove.twitter.27B.zip": (
-        "792af52f795d1a32c9842a3240f5f3fe5e941a8ff6df5eb0f9d668092ebc019c"
-    ),
-    "https://nlp.stanford.edu/data/glove.6B.zip": (
-        "617afb2fe6cbd085c235baf7a465b96f4112bd7f7ccb2b2cbd649fed9cbcf2fb"
+    "6B": (
+        "glove.6B",
+        "617afb2fe6cbd085c235baf7a465b96f4112bd7f7ccb2b2cbd649fed9cbcf2fb",
+        (50, 100, 200, 300),
     ),
 }
+CHECKSUMS_GLOVE = {f"https://nlp.stanford.edu/data/{file}.zip": sha256 for file, sha256, _ in _GLOVE.values()}
 CHECKSUMS_FAST_TEXT = {
     "https://dl.fbaipublicfiles.com/fasttext/vectors-wiki/wiki.en.vec": (
         "ba5420ac217fb34f15f58ded0d911a4370dfb1f3341fa7511a49ae74c87de282"
@@ -142,10 +143,7 @@ class GloVe(Vectors):
     """Vectors of Pennington et al. 2014."""
 
     url: ClassVar[Mapping[str, str]] = {
-        "42B": "http://nlp.stanford.edu/data/glove.42B.300d.zip",
-        "840B": "http://nlp.stanford.edu/data/glove.840B.300d.zip",
-        "twitter.27B": "http://nlp.stanford.edu/data/glove.twitter.27B.zip",
-        "6B": "http://nlp.stanford.edu/data/glove.6B.zip",
+        name: f"http://nlp.stanford.edu/data/{file}.zip" for name, (file, _, _) in _GLOVE.items()
     }
 
     def __init__(self, name: str = "840B", dim: int | str = 300, **options: Any) -> None:
@@ -162,17 +160,11 @@ class FastText(Vectors):
         super().__init__(url.rpartition("/")[2], url=url, **options)
 
 
-_GLOVE = {
-    "42B": (300,),
-    "840B": (300,),
-    "twitter.27B": (25, 50, 100, 200),
-    "6B": (50, 100, 200, 300),
-}
 pretrained_aliases: dict[str, Callable[..., Vectors]] = {
     **{f"fasttext.{language}.300d": partial(FastText, language=language) for language in ("en", "simple")},
     **{
         f"glove.{name}.{dim}d": partial(GloVe, name=name, dim=str(dim))
-        for name, sizes in _GLOVE.items()
+        for name, (_, _, sizes) in _GLOVE.items()
         for dim in sizes
     },
 }
