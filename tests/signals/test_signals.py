@@ -28,9 +28,9 @@ def test_the_calendar_goes_round() -> None:
     with pytest.raises(ConfigError, match="whole numbers, which have no calendar"):
         calendar(np.arange(3), ["hour"])
     with pytest.raises(ConfigError, match=r"batches\.calendar: 'hours'\. Did you mean hour\?"):
-        check_calendar(["hours"], "batches.calendar")
+        check_calendar(["hours"])
     with pytest.raises(ConfigError, match=r"names hour more than once"):
-        check_calendar(["hour", "hour"], "batches.calendar")
+        check_calendar(["hour", "hour"])
 
 
 def test_scaling_is_that_of_the_known_training_values() -> None:

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Protocol, cast
+from typing import IO, cast
 
 from rnnlab.errors import DataError
 from rnnlab.folders import leads_out
@@ -83,14 +83,10 @@ def zip_member(archive: Path, name: str, *, largest_member: int) -> bytes:
     return content
 
 
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
 class _Bounded:
     """A stream that refuses to yield more than ``largest`` bytes."""
 
-    def __init__(self, stream: _Readable, largest: int, archive: Path) -> None:
+    def __init__(self, stream: gzip.GzipFile, largest: int, archive: Path) -> None:
         self._stream, self._largest, self._archive = stream, largest, archive
         self._place, self._stop = 0, _HEADERS
 

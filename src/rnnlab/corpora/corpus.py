@@ -154,6 +154,11 @@ class MadeFrom(Corpus):
         earlier: Sequence[str] = getattr(self.corpus, "earlier_fingerprints", tuple)()
         return [fingerprint_of(corpus=corpus, **self.made_by()) for corpus in earlier]
 
+    def documents(self, split: str) -> Iterator[Document]:
+        """Yield the documents of one split, in the corpus's order."""
+        for _, document in self.all_documents((split,)):
+            yield document
+
 
 def check_split(corpus: Corpus, split: str) -> None:
     """Raise a DataError that names the nearest splits if ``corpus`` has no ``split``."""

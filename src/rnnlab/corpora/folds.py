@@ -53,11 +53,6 @@ class Fold(MadeFrom):
         """Return the division and the part."""
         return {"name": "fold", "folds": self.folds, "fold": self.fold, "seed": self.seed}
 
-    def documents(self, split: str) -> Iterator[Document]:
-        """Yield the documents of one split, in the corpus's order."""
-        for _, document in self.all_documents((split,)):
-            yield document
-
     def all_documents(self, splits: Sequence[str]) -> Iterator[tuple[str, Document]]:
         """Yield the documents of several splits; those that are divided are held in memory meanwhile.
 

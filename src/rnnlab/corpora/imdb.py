@@ -93,16 +93,12 @@ class Imdb(Corpus):
         for split in splits:
             check_split(self, split)
         archive = _archive()
-        reviews = self._read(archive, {folder for split in splits for folder in _FOLDERS_OF[split]})
+        folders = {folder for split in splits for folder in _FOLDERS_OF[split]}
+        reviews = dict(_reviews(archive, folders))
+        self._check_counts(archive, Counter(key[2] for key in reviews), folders)
         for split in splits:
             for key in self._order(split, reviews):
                 yield split, Document(_decoded(reviews[key], key, archive), _LABEL_OF[key[2]])
-
-    def _read(self, archive: Path, folders: Collection[str]) -> dict[_Key, bytes]:
-        """Return the reviews of the folders, having checked how many there are."""
-        reviews = dict(_reviews(archive, folders))
-        self._check_counts(archive, Counter(key[2] for key in reviews), folders)
-        return reviews
 
     def _order(self, split: str, reviews: Collection[_Key]) -> list[_Key]:
         """Return the keys of a split's reviews in the order in which they are yielded."""

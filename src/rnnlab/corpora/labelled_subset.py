@@ -46,11 +46,6 @@ class LabelledSubset(MadeFrom):
         """Return how many documents are drawn, and by which seed."""
         return {"name": "labelled_subset", "labelled": self.labelled, "seed": self.seed}
 
-    def documents(self, split: str) -> Iterator[Document]:
-        """Yield the documents of one split, in the corpus's order."""
-        for _, document in self.all_documents((split,)):
-            yield document
-
     def all_documents(self, splits: Sequence[str]) -> Iterator[tuple[str, Document]]:
         """Yield the documents of several splits out of one pass over the corpus, held in memory meanwhile.
 

@@ -62,17 +62,13 @@ class MadeSeries(SeriesCorpus):
         """Digest of the settings, which decide all."""
         return fingerprint_of(name=self.name, version=self.format_version, split=self._split, **self._made)
 
-    @property
-    def series(self) -> Sequence[Series]:
-        """The towns."""
-        return self._series
-
     def borders(self, series: Series) -> Borders:
         """Return where the splits of a series end."""
         return borders_of(series, *self._split)
 
     @cached_property
-    def _series(self) -> list[Series]:
+    def series(self) -> Sequence[Series]:
+        """The towns."""
         steps = self._made["steps"]
         times = np.datetime64("2024-01-01", "us") + np.arange(steps) * np.timedelta64(1, "h")
         found = []

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 
 from rnnlab.corpora.corpus import Corpus, Document, check_split, fingerprint_of
 from rnnlab.corpora.holdout import held_out_of, known_texts, split_by_class, text_key, texts_of
@@ -145,8 +144,12 @@ class PlainText(Corpus):
 
     @cached_property
     def _lines(self) -> int:
-        """How many lines train's files have."""
-        return sum(_line_count(path) for path in self._files["train"])
+        """How many lines train's files have; what follows a last line end counts as one."""
+        count = 0
+        for path in self._files["train"]:
+            with path.open("rb") as file:
+                count += sum(1 for _ in file)
+        return count
 
     def _emptiness(self, split: str) -> str:
         named = ", ".join(map(str, self._files.get(split, self._files["train"])))
@@ -154,9 +157,3 @@ class PlainText(Corpus):
             remedy = f"Name files in data.corpus.{split}."
             return f"{named}: too few {self._unit}s to cut {split} out of them. {remedy}"
         return f"{named}: no {self._unit}s, so the {split} split is empty."
-
-
-def _line_count(path: Path) -> int:
-    """Return how many lines a file has; what follows its last line end counts as one."""
-    with path.open("rb") as file:
-        return sum(1 for _ in file)

@@ -43,14 +43,9 @@ def read_series(
     longest = max(ordered, key=len)
     frequency = reading.frequency or inferred(rows.times[longest])
     if frequency is None or (frequency.unit == "step") != (rows.times.dtype.kind != "M"):
+        wrong = f"{frequency} does not fit its times" if frequency else "a single time tells no frequency"
         raise DataError(
-            f"{rows.place(longest[0])}: "
-            + (
-                "a single time tells no frequency"
-                if frequency is None
-                else f"{frequency} does not fit its times"
-            )
-            + ". Set data.corpus.frequency, for example to h, D or 15min."
+            f"{rows.place(longest[0])}: {wrong}. Set data.corpus.frequency, for example to h, D or 15min."
         )
     found = [_series(rows, part, columns, frequency, reading.gaps) for part in ordered]
     return found, frequency

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 
 from rnnlab.corpora.corpus import check_at_least, fingerprint_of
 from rnnlab.corpora.frequency import Frequency
@@ -122,14 +121,14 @@ class SeriesTable(SeriesCorpus):
 
     def borders(self, series: Series) -> Borders:
         """Return where the splits of a series end."""
-        validation, test, fold = self._split
-        return borders_of(series, validation, test, fold)
+        return borders_of(series, *self._split)
 
     @cached_property
     def _opened(self) -> tuple[list[Records], Columns]:
         tables = [records_of_file(path, self._format) for path in self._files]
         if self.reading.id is None and len(tables) > 1:
-            tables = [_called(table, path) for table, path in zip(tables, self._files, strict=True)]
+            named = zip(tables, self._files, strict=True)
+            tables = [replace(table, series=path.stem) for table, path in named]
         columns = columns_of(tables[0], self.reading, self._named)
         for table in tables[1:]:
             check_columns(table, self.reading, columns)
@@ -164,10 +163,6 @@ def check_columns(table: Records, reading: Reading, columns: Columns) -> None:
     for key in ("targets", "past", "future", "static"):
         for column in getattr(columns, key):
             table.check(column, f"data.corpus.{key}")
-
-
-def _called(table: Records, path: Path) -> Records:
-    return replace(table, series=path.stem)
 
 
 def _names(named: str | Sequence[str]) -> tuple[str, ...]:

@@ -104,7 +104,9 @@ def _sphere(content: bytes, name: str) -> tuple[Samples, int]:
     """Read a NIST Sphere file: a header of lines ``name -type value``, then 16-bit samples."""
     try:
         size = int(content[8:16])
-        facts = dict(_sphere_facts(content[16 : min(size, _HEADER)].decode("ascii")))
+        header = content[16 : min(size, _HEADER)].decode("ascii").partition("end_head")[0]
+        parts = [line.split(maxsplit=2) for line in header.splitlines()]
+        facts = {part[0]: part[2].strip() for part in parts if len(part) == 3}
         channels, count = int(facts.get("channel_count", "1")), int(facts["sample_count"])
         rate, width = int(facts["sample_rate"]), int(facts.get("sample_n_bytes", "2"))
     except (ValueError, KeyError) as error:
@@ -121,12 +123,6 @@ def _sphere(content: bytes, name: str) -> tuple[Samples, int]:
     kind = "<i2" if order == "01" else ">i2"
     samples: Samples = np.frombuffer(data, dtype=kind).reshape(-1, channels).astype(np.float32)
     return samples / np.float32(32768), rate
-
-
-def _sphere_facts(header: str) -> list[tuple[str, str]]:
-    lines = header.partition("end_head")[0].splitlines()
-    parts = [line.split(maxsplit=2) for line in lines]
-    return [(part[0], part[2].strip()) for part in parts if len(part) == 3]
 
 
 def _wav(content: bytes, name: str) -> tuple[Samples, int]:

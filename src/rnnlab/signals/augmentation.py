@@ -1,7 +1,7 @@
 """A recording that sounds a little different in each epoch: by its speed, its noise, and what is masked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ class Augmentation:
         ConfigError: if a value is out of range.
     """
 
-    speeds: Sequence[float] = field(default=(1.0,))
+    speeds: Sequence[float] = (1.0,)
     band_masks: int = 0
     widest_band_mask: int = 10
     time_masks: int = 0

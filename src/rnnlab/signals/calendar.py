@@ -12,18 +12,13 @@ ROUNDS = {"minute": 60, "hour": 24, "weekday": 7, "day": 31, "yearday": 366, "mo
 """What can be asked for, and how much makes a round."""
 
 
-def check_calendar(names: Sequence[str], key: str) -> None:
-    """Raise a ConfigError that names the nearest if one of them is no part of a calendar.
-
-    Args:
-        names: parts of the calendar, each once.
-        key: of the configuration, which names them.
-    """
+def check_calendar(names: Sequence[str]) -> None:
+    """Raise a ConfigError that names the nearest if one is no part of a calendar, or is there twice."""
     for name in names:
         if name not in ROUNDS:
-            raise ConfigError(f"{key}: {name!r}. {nearest(name, ROUNDS)}")
+            raise ConfigError(f"batches.calendar: {name!r}. {nearest(name, ROUNDS)}")
         if list(names).count(name) > 1:
-            raise ConfigError(f"{key} names {name} more than once.")
+            raise ConfigError(f"batches.calendar names {name} more than once.")
 
 
 def calendar_columns(names: Sequence[str]) -> tuple[str, ...]:

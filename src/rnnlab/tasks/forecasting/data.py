@@ -212,7 +212,7 @@ class WindowData(TaskData):
         for key, value in {**sizes, "batches.stride": stride, "batches.train_stride": train_stride}.items():
             if value < 1:
                 raise ConfigError(f"{key}={value}: expected a whole number from 1.")
-        check_calendar(calendar, "batches.calendar")
+        check_calendar(calendar)
         check_kind(scaling)
         self.look_back, self.horizon, self.batch_size = look_back, horizon, batch_size
         self.strides = {"train": train_stride, "validation": stride, "test": stride}
