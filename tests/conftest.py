@@ -13,12 +13,16 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import settings
 
 from rnnlab.figures.drawing import Rendered
 
 SPOT = Rendered(b"\x89PNG\r\n\x1a\n", b"<svg xmlns='http://www.w3.org/2000/svg'/>", 1, 1)
 REAL_DATA = os.environ.get("RNNLAB_DATA_DIR")
 ROOT = Path(__file__).resolve().parents[1]
+
+settings.register_profile("however busy the machine", deadline=None)
+settings.load_profile("however busy the machine")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,7 +17,7 @@ def listed(batches: Sequence[PlannedBatch]) -> list[list[int]]:
     return [batch.documents.tolist() for batch in batches]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(
     lengths=st.lists(st.integers(1, 30), min_size=1, max_size=80),
     batch_size=st.none() | st.integers(1, 20),
@@ -54,7 +54,7 @@ def test_every_document_comes_once_in_equally_many_steps_within_the_limits(
         assert max_tokens is None or size * longest <= max_tokens or size == 1
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(
     lengths=st.lists(st.integers(1, 30), min_size=1, max_size=200),
     batch_size=st.integers(1, 8),

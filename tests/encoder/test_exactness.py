@@ -73,7 +73,7 @@ def gradients(outputs: Tensor, final: State, seed: int, wrt: list[Tensor]) -> li
     return list(torch.autograd.grad(total, wrt))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(cases)
 def test_it_equals_packed_sequence_whatever_the_padding_holds(case: Case) -> None:
     torch.manual_seed(case.seed)
@@ -98,7 +98,7 @@ def test_it_equals_packed_sequence_whatever_the_padding_holds(case: Case) -> Non
     assert (found[-1][is_padding(lengths, time)] == 0).all()
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(cases, st.randoms(use_true_random=False))
 def test_neither_order_nor_batch_mates_matter(case: Case, random: object) -> None:
     torch.manual_seed(case.seed)

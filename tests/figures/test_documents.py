@@ -53,7 +53,7 @@ def drawn_texts(figure: Figure) -> str:
     return "\n".join(found)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=2, max_size=60))
 def test_areas_are_scikit_learns(documents: list[tuple[int, bool]]) -> None:
     scores, positive = (

@@ -52,7 +52,6 @@ def many(kind: str, total: int) -> Callable[[Any], Any]:
     return settings(
         max_examples=int(total * SHARES[kind]),
         derandomize=total < LONG,  # the same every time; the long way looks further
-        deadline=None,
         suppress_health_check=checks,
         database=None,
     )

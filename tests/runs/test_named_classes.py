@@ -269,7 +269,6 @@ def test_nothing_outside_the_lists_is_imported(
 
     @settings(
         max_examples=total,
-        deadline=None,
         derandomize=total < MANY,
         suppress_health_check=[HealthCheck.too_slow],
     )
