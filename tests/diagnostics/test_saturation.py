@@ -14,30 +14,30 @@ def test_shares_are_counted_over_real_tokens_only() -> None:
     gate = torch.tensor([[[0.05, 0.5], [0.95, 0.91]], [[0.5, 0.02], [0.0, 0.0]]])
     tanh = torch.tensor([[[-0.95, 0.5], [0.2, 0.99]], [[0.1, 0.2], [1.0, 1.0]]])
     layer = LayerTrace("layer1", False, [], gates={"update": gate}, squashed={"candidate": tanh})
-    found = saturation(layer, torch.tensor([2, 1]))
-    assert found.gates["update"].shut == pytest.approx(2 / 6)
-    assert found.gates["update"].open == pytest.approx(2 / 6)
-    assert found.gates["update"].mean == pytest.approx((0.05 + 0.5 + 0.95 + 0.91 + 0.5 + 0.02) / 6)
-    assert found.squashed["candidate"] == pytest.approx(2 / 6)
-    everywhere = saturation(layer)
-    assert everywhere.gates["update"].shut == pytest.approx(4 / 8)
-    assert everywhere.squashed["candidate"] == pytest.approx(4 / 8)
+    gates, squashed = saturation(layer, torch.tensor([2, 1]))
+    assert gates["update"]["shut"] == pytest.approx(2 / 6)
+    assert gates["update"]["open"] == pytest.approx(2 / 6)
+    assert gates["update"]["mean"] == pytest.approx((0.05 + 0.5 + 0.95 + 0.91 + 0.5 + 0.02) / 6)
+    assert squashed["candidate"] == pytest.approx(2 / 6)
+    gates, squashed = saturation(layer)
+    assert gates["update"]["shut"] == pytest.approx(4 / 8)
+    assert squashed["candidate"] == pytest.approx(4 / 8)
 
 
 def test_gates_forced_open_and_shut_are_seen_so() -> None:
     encoder = RecurrentEncoder(3, "lstm", 5, forget_bias=50.0)
     encoder.network.bias_ih_l0.data[:5] = -50  # the input gate
     (layer,) = traced(encoder, torch.randn(2, 6, 3)).layers
-    found = saturation(layer)
-    assert (found.gates["forget"].open, found.gates["forget"].shut) == (1, 0)
-    assert (found.gates["input"].open, found.gates["input"].shut) == (0, 1)
-    assert set(found.gates) == {"input", "forget", "output"}
-    assert found.squashed["memory"] == 0
-    gru = saturation(traced(RecurrentEncoder(3, "gru", 5), torch.randn(2, 6, 3)).layers[0])
-    assert set(gru.gates) == {"reset", "update"}
-    rnn = saturation(traced(RecurrentEncoder(3, "rnn", 5), 1e3 * torch.randn(2, 6, 3)).layers[0])
-    assert rnn.gates == {}
-    assert rnn.squashed["hidden"] > 0.95
+    gates, squashed = saturation(layer)
+    assert (gates["forget"]["open"], gates["forget"]["shut"]) == (1, 0)
+    assert (gates["input"]["open"], gates["input"]["shut"]) == (0, 1)
+    assert set(gates) == {"input", "forget", "output"}
+    assert squashed["memory"] == 0
+    gates, _ = saturation(traced(RecurrentEncoder(3, "gru", 5), torch.randn(2, 6, 3)).layers[0])
+    assert set(gates) == {"reset", "update"}
+    gates, squashed = saturation(traced(RecurrentEncoder(3, "rnn", 5), 1e3 * torch.randn(2, 6, 3)).layers[0])
+    assert gates == {}
+    assert squashed["hidden"] > 0.95
 
 
 def test_the_spectral_radius_is_the_largest_eigenvalues_size() -> None:

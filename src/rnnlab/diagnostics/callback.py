@@ -71,7 +71,7 @@ class Diagnostics(Callback):
         sources: ``last`` or ``all``, see :func:`rnnlab.diagnostics.probe.measure`.
 
     Raises:
-        ConfigError: if the encoder does not show its states, or an option is out of range.
+        ConfigError: if the encoder does not show its states, or ``sources`` is unknown.
     """
 
     def __init__(self, run: Path, task: Task, sequences: int = 16, sources: str = "last") -> None:
@@ -82,8 +82,6 @@ class Diagnostics(Callback):
             )
         check_traceable(task.encoder)
         check_sources(sources)
-        if sequences < 1:
-            raise ConfigError(f"callbacks.diagnostics.sequences={sequences}: expected at least 1.")
         self.run = run
         self.sequences = sequences
         self.sources = sources
@@ -146,7 +144,5 @@ def scalars(found: Record) -> dict[str, float]:
 
 def writer_of(trainer: lightning.Trainer) -> Any:
     """Return TensorBoard's writer, None where there is none."""
-    for logger in trainer.loggers:
-        if isinstance(logger, TensorBoardLogger):
-            return logger.experiment
-    return None
+    writers = (logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger))
+    return next(writers, None)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnlab.diagnostics.gradient_flow import LayerFlow, gradient_flow, only_where_read_last
-from rnnlab.diagnostics.saturation import LayerSaturation, saturation, spectral_radius
+from rnnlab.diagnostics.saturation import saturation, spectral_radius
 from rnnlab.encoder.encoder import Encoder
 from rnnlab.encoder.trace import traced
 from rnnlab.errors import ConfigError, nearest
@@ -50,12 +50,14 @@ class LayerMeasurement:
 
     Attributes:
         flow: how far gradients reach.
-        saturation: what gates and tanh units do.
+        gates: for each gate its ``mean``, and the shares ``shut`` and ``open``.
+        squashed: for each tanh the share of saturated values.
         spectral_radius: of each recurrent matrix, by name.
     """
 
     flow: LayerFlow
-    saturation: LayerSaturation
+    gates: dict[str, dict[str, float]]
+    squashed: dict[str, float]
     spectral_radius: dict[str, float]
 
 
@@ -91,9 +93,9 @@ def measure(task: Measurable, batch: Any, sources: str = "last") -> list[LayerMe
         flows = gradient_flow(trace, slope, lengths)
     return [
         LayerMeasurement(
-            flow=flow,
-            saturation=saturation(layer, lengths),
-            spectral_radius={name: spectral_radius(matrix) for name, matrix in layer.recurrent.items()},
+            flow,
+            *saturation(layer, lengths),
+            {name: spectral_radius(matrix) for name, matrix in layer.recurrent.items()},
         )
         for flow, layer in zip(flows, trace.layers, strict=True)
     ]

@@ -84,8 +84,8 @@ def record(measured: Sequence[LayerMeasurement], epoch: int, step: int) -> Recor
         layer.flow.name: LayerRecord(
             hidden=_curve(layer.flow.hidden),
             memory=None if layer.flow.memory is None else _curve(layer.flow.memory),
-            gates={name: asdict(gate) for name, gate in layer.saturation.gates.items()},
-            squashed=layer.saturation.squashed,
+            gates=layer.gates,
+            squashed=layer.squashed,
             spectral_radius=layer.spectral_radius,
         )
         for layer in measured
@@ -104,11 +104,18 @@ def read_records(run: Path) -> list[Record]:
         content = read_json(file, _SHAPE, largest=_LARGEST, mend="Remove it: what comes is measured anew.")
     except FileNotFoundError:
         return []
-    return [_from_plain(found) for found in content["epochs"]]
+    return [
+        Record(
+            int(found["epoch"]),
+            int(found["step"]),
+            {name: _layer_from_plain(layer) for name, layer in found["layers"].items()},
+        )
+        for found in content["epochs"]
+    ]
 
 
-def add_record(run: Path, new: Record) -> list[Record]:
-    """Add an epoch to a run's file and return all epochs; later ones, of a training cut off, go.
+def add_record(run: Path, new: Record) -> None:
+    """Add an epoch to a run's file; later ones, of a training cut off, go.
 
     Raises:
         RnnlabError: if the file is damaged, or the disk is full.
@@ -116,7 +123,6 @@ def add_record(run: Path, new: Record) -> list[Record]:
     records = [old for old in read_records(run) if old.epoch < new.epoch] + [new]
     plain = {"format": FORMAT, "epochs": [_without_nan(asdict(found)) for found in records]}
     write_text(run / FILE, json.dumps(plain, allow_nan=False) + "\n")
-    return records
 
 
 def _curve(flow: Flow) -> Curve:
@@ -136,23 +142,20 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _from_plain(plain: Mapping[str, Any]) -> Record:
-    layers = {
-        name: LayerRecord(
-            hidden=_curve_from_plain(layer["hidden"]),
-            memory=None if layer.get("memory") is None else _curve_from_plain(layer["memory"]),
-            gates={gate: _numbers(values) for gate, values in layer["gates"].items()},
-            squashed=_numbers(layer["squashed"]),
-            spectral_radius=_numbers(layer["spectral_radius"]),
-        )
-        for name, layer in plain["layers"].items()
-    }
-    return Record(int(plain["epoch"]), int(plain["step"]), layers)
+def _layer_from_plain(plain: Mapping[str, Any]) -> LayerRecord:
+    hidden, memory = (
+        found and Curve(*(_with_nan(found[key]) for key in ("norm", "relative")))
+        for found in (plain["hidden"], plain.get("memory"))
+    )
+    return LayerRecord(
+        hidden, memory, *(_with_nan(plain[key]) for key in ("gates", "squashed", "spectral_radius"))
+    )
 
 
-def _curve_from_plain(plain: Mapping[str, list[float | None]]) -> Curve:
-    return Curve(*([math.nan if v is None else float(v) for v in plain[key]] for key in ("norm", "relative")))
-
-
-def _numbers(plain: Mapping[str, float | None]) -> dict[str, float]:
-    return {name: math.nan if value is None else float(value) for name, value in plain.items()}
+def _with_nan(value: Any) -> Any:
+    """Undo :func:`_without_nan`, all numbers floats."""
+    if isinstance(value, Mapping):
+        return {key: _with_nan(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_with_nan(part) for part in value]
+    return math.nan if value is None else float(value)

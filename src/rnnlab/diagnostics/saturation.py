@@ -1,7 +1,5 @@
 """What a recurrent layer is like: gates stuck open or shut, tanh at its limits, spectral radius."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -10,53 +8,35 @@ from rnnlab.encoder.trace import LayerTrace
 SHUT, OPEN = 0.1, 0.9
 
 
-@dataclass(frozen=True)
-class GateSaturation:
-    """What a gate does over all units and real tokens of a batch.
-
-    Attributes:
-        mean: its mean value.
-        shut: the share of values below 0.1.
-        open: the share of values above 0.9.
-    """
-
-    mean: float
-    shut: float
-    open: float
-
-
-@dataclass(frozen=True)
-class LayerSaturation:
-    """The saturation in one layer and direction.
-
-    Attributes:
-        gates: by the gate's name.
-        squashed: the share of tanh values beyond plus or minus 0.9, where little gradient passes, by name.
-    """
-
-    gates: dict[str, GateSaturation]
-    squashed: dict[str, float]
-
-
-def saturation(layer: LayerTrace, lengths: Tensor | None = None) -> LayerSaturation:
+def saturation(
+    layer: LayerTrace, lengths: Tensor | None = None
+) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     """Measure the gates and tanh units of a layer; padding does not count.
 
     Args:
         layer: of a trace.
         lengths: ``(batch,)`` as given for the trace; None where every sequence fills the time axis.
+
+    Returns:
+        For each gate its ``mean`` value and the shares of values below 0.1 (``shut``) and above 0.9
+        (``open``), over all units and real tokens; and for each tanh the share of values beyond plus or minus
+        0.9, where little gradient passes.
     """
-    return LayerSaturation(
-        gates={name: _gate(_real(values, lengths)) for name, values in layer.gates.items()},
-        squashed={
-            name: float((_real(values, lengths).abs() > OPEN).double().mean())
-            for name, values in layer.squashed.items()
-        },
+
+    def share(holds: Tensor) -> float:
+        return float(holds.double().mean())
+
+    gates, squashed = (
+        {name: _real(values, lengths) for name, values in shown.items()}
+        for shown in (layer.gates, layer.squashed)
     )
-
-
-def _gate(values: Tensor) -> GateSaturation:
-    shut, wide = (values < SHUT).double().mean(), (values > OPEN).double().mean()
-    return GateSaturation(float(values.double().mean()), float(shut), float(wide))
+    return (
+        {
+            name: {"mean": share(values), "shut": share(values < SHUT), "open": share(values > OPEN)}
+            for name, values in gates.items()
+        },
+        {name: share(values.abs() > OPEN) for name, values in squashed.items()},
+    )
 
 
 def _real(values: Tensor, lengths: Tensor | None) -> Tensor:
