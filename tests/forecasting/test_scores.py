@@ -9,9 +9,9 @@ import torchmetrics
 from torch import Tensor
 
 from rnnlab.tasks.forecasting import conformal
-from rnnlab.tasks.forecasting.baselines import LinearForecast, SeenWindows, last_season, last_value
-from rnnlab.tasks.forecasting.explanation import explained
-from rnnlab.tasks.forecasting.metrics import ForecastScores, Units, figures_of
+from rnnlab.tasks.forecasting.answers import explained
+from rnnlab.tasks.forecasting.baselines import LinearForecast, SeenWindows, last_season, last_value, repeating
+from rnnlab.tasks.forecasting.metrics import ForecastScores, figures_of
 
 LEVELS = (0.1, 0.5, 0.9)
 WINDOWS, HORIZON, TARGETS = 37, 6, 3
@@ -34,7 +34,7 @@ class Case:
         self.quantiles = self.forecast.unsqueeze(-1) + torch.tensor([-1.0, 0.0, 1.2])
         location, scale, naive = draw(2, TARGETS), draw(2, TARGETS).abs() + 0.1, draw(2, TARGETS).abs() + 0.1
         naive[1, 2] = 0.0  # a series that never changed in training
-        self.units = Units(location[self.series], scale[self.series], naive[self.series])
+        self.units = torch.stack((location, scale, naive), dim=1)[self.series]
 
     def scored(self, batch: int) -> ForecastScores:
         scores = ForecastScores(HORIZON, TARGETS, LEVELS, series=2)
@@ -43,7 +43,7 @@ class Case:
                 self.forecast[part],
                 self.truth[part],
                 self.known[part],
-                Units(*(unit[part] for unit in self.units)),
+                self.units[part],
                 self.series[part],
                 self.quantiles[part],
             )
@@ -61,7 +61,7 @@ def slow(case: Case) -> dict[str, float]:
     inside, width, lost = [], [], []
     for window, step, target in torch.argwhere(case.known).tolist():
         y, f = float(case.truth[window, step, target]), float(case.forecast[window, step, target])
-        location, scale, naive = (float(unit[window, target]) for unit in case.units)
+        location, scale, naive = case.units[window, :, target].tolist()
         real_y, real_f = y * scale + location, f * scale + location
         lists["se"].append((y - f) ** 2)
         lists["ae"].append(abs(y - f))
@@ -95,7 +95,7 @@ def test_all_figures_are_those_of_a_slow_loop(case: Case, batch: int) -> None:
 def test_where_all_is_known_they_are_torchmetrics_s(case: Case) -> None:
     truth = torch.nan_to_num(case.truth)
     scores = ForecastScores(HORIZON, TARGETS)
-    plain = Units(torch.zeros(WINDOWS, TARGETS), torch.ones(WINDOWS, TARGETS), torch.ones(WINDOWS, TARGETS))
+    plain = torch.tensor([0.0, 1.0, 1.0])[:, None].expand(WINDOWS, 3, TARGETS)
     scores.update(case.forecast, truth, torch.ones_like(truth, dtype=torch.bool), plain)
     theirs = {
         "mse": torchmetrics.MeanSquaredError(),
@@ -140,10 +140,11 @@ def windows(count: int, look_back: int = 24, horizon: int = 5, noise: float = 0.
 def test_the_last_value_and_the_last_season() -> None:
     look_back = np.arange(14.0).reshape(1, 7, 2)
     assert last_value(look_back, 3)[0, :, 0].tolist() == [12, 12, 12]
-    found = last_season(look_back, 5, 3)
-    assert found is not None
-    assert found[0, :, 0].tolist() == [8, 10, 12, 8, 10]
-    assert last_season(look_back, 5, 8) is None
+    assert last_season(look_back, 5, 3)[0, :, 0].tolist() == [8, 10, 12, 8, 10]
+    methods = repeating(7, 5, 3)
+    assert list(methods) == ["last value", "last season (3 steps)"]
+    assert methods["last season (3 steps)"](look_back)[0, :, 0].tolist() == [8, 10, 12, 8, 10]
+    assert list(repeating(7, 5, 8)) == list(repeating(7, 5, 1)) == ["last value"]
 
 
 def test_the_linear_forecast_is_exact_where_the_future_is_linear_in_the_past() -> None:
@@ -278,12 +279,11 @@ def test_shares_of_an_explanation_add_up_and_are_zero_where_nothing_is_read() ->
         return (inputs * weights).sum(dim=(1, 2)).tanh() + (ahead * later).sum(dim=(1, 2))
 
     inputs, ahead = torch.randn(6, 2), torch.randn(3, 1)
-    found = explained(score, inputs, ahead)
-    assert found.look_back.shape == (6, 2)
-    assert (found.look_back[:, 1] == 0).all()
-    assert torch.allclose(found.ahead, ahead * later, atol=1e-5)
-    total = float(found.look_back.sum() + found.ahead.sum())
+    of_inputs, of_ahead = explained(score, inputs, ahead)
+    assert of_inputs.shape == (6, 2)
+    assert (of_inputs[:, 1] == 0).all()
+    assert torch.allclose(of_ahead, ahead * later, atol=1e-5)
+    total = float(of_inputs.sum() + of_ahead.sum())
     assert total == pytest.approx(float(score(inputs[None], ahead[None])), rel=0.01)
-    assert total == pytest.approx(found.difference, rel=0.01)
-    nothing = explained(lambda x, _: x.sum(dim=(1, 2)), inputs, torch.empty(3, 0))
-    assert nothing.ahead.shape == (3, 0)
+    _, nothing = explained(lambda x, _: x.sum(dim=(1, 2)), inputs, torch.empty(3, 0))
+    assert nothing.shape == (3, 0)

@@ -73,10 +73,7 @@ def test_a_value_planted_in_the_future_changes_no_prediction(decoder: str) -> No
     for number in range(len(windows)):
         (series,), (origin,) = windows.places(np.array([number]))
         both = [data, data_of(planted(made, int(series), int(origin)))]
-        here, there = (
-            one.tables.batch(windows, np.array([number]), np.array([True]), LOOK_BACK, HORIZON)
-            for one in both
-        )
+        here, there = (one.tables.batch(windows, np.array([number])) for one in both)
         with torch.no_grad():
             expected, found = (task(batch.inputs, batch.ahead) for batch in (here, there))
         assert torch.equal(expected, found)

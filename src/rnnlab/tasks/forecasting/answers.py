@@ -1,6 +1,6 @@
 """A trained forecaster: it reads a table of series and says what comes next in each, and why."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,12 +17,12 @@ from rnnlab.corpora.series import Borders, Reading, Series
 from rnnlab.corpora.series_rows import read_series
 from rnnlab.corpora.series_table import check_columns
 from rnnlab.corpora.written_values import series_name
+from rnnlab.encoder.attribution import integrated_gradients
 from rnnlab.errors import ConfigError, DataError, RunError, nearest
 from rnnlab.signals.windows import Windows, offsets_of
 from rnnlab.tasks.answers import OpenedRun, TrainedModel
 from rnnlab.tasks.forecasting.conformal import Tracker
-from rnnlab.tasks.forecasting.data import Tables, WindowBatch, features_of
-from rnnlab.tasks.forecasting.explanation import ForecastExplanation, explained
+from rnnlab.tasks.forecasting.data import Tables, features_of
 from rnnlab.tasks.forecasting.task import Forecaster
 from rnnlab.tasks.task import evaluating
 
@@ -33,6 +33,8 @@ TOGETHER = 256
 """Series that are forecast together."""
 PAST = 2048
 """The most steps of a series' past whose errors its quantiles follow."""
+MOST_STEPS = 512
+"""Of the integral that explains a forecast."""
 
 
 class Forecast(NamedTuple):
@@ -206,7 +208,7 @@ class TrainedForecaster(TrainedModel):
         steps = self.steps(horizon)
         asked = self.asked(table)
         for numbers in np.array_split(np.arange(len(asked.series)), -(-len(asked.series) // TOGETHER)):
-            batch = self.batch(asked, numbers)
+            batch = asked.tables.batch(asked.windows, numbers).to(self.device)
             with evaluating(self.task):
                 parameters = self.task(batch.inputs, batch.ahead)
                 said = self.task.said(parameters, batch.units, adjusted=True)
@@ -234,9 +236,7 @@ class TrainedForecaster(TrainedModel):
         past = Windows(asked.windows.offsets, first, np.where(is_it, now - first + 1, 0))
         tracker = Tracker(self.task.adjustment)
         for origins in np.array_split(np.arange(len(past)), -(-len(past) // TOGETHER)):
-            valid = np.ones(len(origins), dtype=np.bool_)
-            batch = asked.tables.batch(past, origins, valid, self.look_back, self.horizon)
-            batch = batch.to(self.device)
+            batch = asked.tables.batch(past, origins).to(self.device)
             moved = self.task.following(tracker, past, batch, self.task(batch.inputs, batch.ahead))
         return moved[-1]
 
@@ -251,34 +251,21 @@ class TrainedForecaster(TrainedModel):
             raise ConfigError(f"step={step}: expected a step of the horizon, 1 to {self.horizon}.")
         asked = self.asked(table)
         column = 0 if target is None else targets.index(target)
-        for number, its in enumerate(asked.series):
-            found = self.explained(self.batch(asked, np.array([number])), column, step)
-            begin = its.length - self.look_back
-            rows = shares_of(found.look_back, its.times[begin : its.length], self.features.read)
-            rows += shares_of(found.ahead, its.times[its.length :], self.features.ahead)
-            yield its, rows
-
-    def explained(self, batch: WindowBatch, column: int, step: int | None) -> ForecastExplanation:
-        """Return each input's share of one window's forecast, in real units."""
         chosen = slice(None) if step is None else slice(step - 1, step)
-        scale = float(batch.units[0, 1, column])
+        for number, its in enumerate(asked.series):
+            batch = asked.tables.batch(asked.windows, np.array([number])).to(self.device)
 
-        def score(inputs: Tensor, ahead: Tensor) -> Tensor:
-            point = self.task.network.loss.point(self.task(inputs, ahead))
-            return point[:, chosen, column].mean(dim=1) * scale
+            def score(
+                inputs: Tensor, ahead: Tensor, scale: float = float(batch.units[0, 1, column])
+            ) -> Tensor:
+                point = self.task.network.loss.point(self.task(inputs, ahead))
+                return point[:, chosen, column].mean(dim=1) * scale
 
-        was_training = self.task.training
-        self.task.eval()
-        try:
-            return explained(score, batch.inputs[0], batch.ahead[0])
-        finally:
-            self.task.train(was_training)
-
-    def batch(self, asked: Asked, numbers: npt.NDArray[np.int64]) -> WindowBatch:
-        """Return the last windows of some series, on the model's device."""
-        valid = np.ones(len(numbers), dtype=np.bool_)
-        found = asked.tables.batch(asked.windows, numbers, valid, self.look_back, self.horizon)
-        return found.to(self.device)
+            with evaluating(self.task), torch.enable_grad():
+                read, ahead = explained(score, batch.inputs[0], batch.ahead[0])
+            begin = its.length - self.look_back
+            rows = shares_of(read, its.times[begin : its.length], self.features.read)
+            yield its, rows + shares_of(ahead, its.times[its.length :], self.features.ahead)
 
     def asked(self, table: Records) -> Asked:
         """Return the series of a table, checked and on the scale of training.
@@ -294,7 +281,7 @@ class TrainedForecaster(TrainedModel):
         borders = [Borders(its.length, its.length, its.length) for its in ready]
         features = self.features.of_others(ready, borders, keep=True)
         windows = Windows(offsets_of(ready), lengths, np.ones_like(lengths))
-        return Asked(ready, windows, Tables.of(features, ready))
+        return Asked(ready, windows, Tables.of(features, ready, self.look_back, self.horizon))
 
     def with_horizon(self, series: Series) -> Series:
         """Return a series with a row for each step of the horizon, whose targets nobody knows yet.
@@ -344,6 +331,32 @@ def numbers_of(found: Forecast) -> npt.NDArray[np.float64]:
     """Return each target's forecast, and its quantiles behind it, as columns ``(horizon, columns)``."""
     whole = np.concatenate((found.point[:, :, None], found.quantiles), axis=2)
     return whole.reshape(len(whole), -1)
+
+
+def explained(
+    score: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, ahead: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return what each of one window's inputs did to a score: the shares, of the inputs' shapes.
+
+    Args:
+        score: windows ``(batch, look_back, columns)`` and what is known ahead ``(batch, horizon, ahead)`` to
+            the number ``(batch,)`` to be explained.
+        inputs: ``(look_back, columns)``.
+        ahead: ``(horizon, ahead)``.
+    """
+    border = inputs.numel()
+
+    def of_one_row(points: Tensor) -> Tensor:
+        flat = points[..., 0]  # (batch, inputs and ahead)
+        return score(
+            flat[:, :border].reshape(len(flat), *inputs.shape),
+            flat[:, border:].reshape(len(flat), *ahead.shape),
+        )
+
+    # To the integral every input is a step of its own with one feature.
+    row = torch.cat((inputs.flatten(), ahead.flatten())).unsqueeze(1)
+    shares = integrated_gradients(of_one_row, row, MOST_STEPS).shares
+    return shares[:border].view_as(inputs), shares[border:].view_as(ahead)
 
 
 def shares_of(shares: Tensor, times: Times, columns: Sequence[str]) -> list[tuple[Any, str, float]]:

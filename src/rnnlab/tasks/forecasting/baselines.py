@@ -1,6 +1,6 @@
 """What every forecast has to beat: the last value, the last season, and weighted sums of the look-back."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -32,11 +32,17 @@ def last_value(look_back: Floats, horizon: int) -> Floats:
     return np.repeat(look_back[:, -1:], horizon, axis=1)
 
 
-def last_season(look_back: Floats, horizon: int, season: int) -> Floats | None:
-    """Return the last season again and again ``(batch, horizon, targets)``; None if there is none."""
-    if look_back.shape[1] < season:
-        return None
+def last_season(look_back: Floats, horizon: int, season: int) -> Floats:
+    """Return the last season again and again ``(batch, horizon, targets)``."""
     return look_back[:, -season:][:, np.arange(horizon) % season]
+
+
+def repeating(look_back: int, horizon: int, season: int) -> dict[str, Callable[[Floats], Floats]]:
+    """Return the last value and, where the look-back holds one, the last season as forecasts, by name."""
+    methods: dict[str, Callable[[Floats], Floats]] = {"last value": lambda read: last_value(read, horizon)}
+    if 1 < season <= look_back:
+        methods[f"last season ({season} steps)"] = lambda read: last_season(read, horizon, season)
+    return methods
 
 
 class LinearForecast:

@@ -1,6 +1,6 @@
 """Windows of series as batches, cut out of one long table when they are asked for."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,16 +20,10 @@ from rnnlab.signals.calendar import check_calendar
 from rnnlab.signals.scaling import check_kind
 from rnnlab.signals.windows import Windows, carried_on, windows_of
 from rnnlab.tasks.baselines import kept
-from rnnlab.tasks.forecasting.baselines import (
-    Floats,
-    LinearForecast,
-    SeenWindows,
-    last_season,
-    last_value,
-)
+from rnnlab.tasks.forecasting.baselines import LinearForecast, SeenWindows, repeating
 from rnnlab.tasks.forecasting.conformal import spread_over
 from rnnlab.tasks.forecasting.features import Features
-from rnnlab.tasks.forecasting.metrics import ForecastScores, Units, figures_of
+from rnnlab.tasks.forecasting.metrics import ForecastScores, figures_of
 from rnnlab.text.encoded import Progress
 
 if TYPE_CHECKING:
@@ -51,7 +45,7 @@ class WindowBatch(NamedTuple):
         valid: what counts, bool of the same shape.
         ahead: what is known ahead of time ``(batch, horizon, ahead)`` float32.
         units: location, scale and naive change of the series, see
-            :class:`rnnlab.tasks.forecasting.metrics.Units`: ``(batch, 3, targets)`` float64.
+            :meth:`rnnlab.tasks.forecasting.metrics.ForecastScores.update`: ``(batch, 3, targets)`` float64.
         series: number of each window's series ``(batch,)`` int64.
         windows: number of each window in its split ``(batch,)`` int64.
         has_gaps: whether a value of a horizon is not known; told here, as to look would wait for a GPU.
@@ -80,45 +74,43 @@ class Tables(NamedTuple):
         values: ``(rows, columns)`` float32, NaN where one is missing.
         units: ``(series, 3, targets)`` float64.
         has_missing: whether a value is missing anywhere.
+        look_back: steps that a window reads.
+        horizon: steps that it forecasts.
     """
 
     features: Features
     values: npt.NDArray[np.float32]
     units: npt.NDArray[np.float64]
     has_missing: bool
+    look_back: int
+    horizon: int
 
     @classmethod
-    def of(cls, features: Features, series: Sequence[Series]) -> "Tables":
+    def of(cls, features: Features, series: Sequence[Series], look_back: int, horizon: int) -> "Tables":
         """Return the series, of which ``features`` knows the scale in this order."""
         values = np.concatenate([features.on_scale(its, number) for number, its in enumerate(series)])
         count = len(features.columns.targets)
         parts = (features.scaling.location[:, :count], features.scaling.scale[:, :count], features.naive)
-        return cls(features, values, np.stack(parts, axis=1), bool(np.isnan(values).any()))
+        has_missing = bool(np.isnan(values).any())
+        return cls(features, values, np.stack(parts, axis=1), has_missing, look_back, horizon)
 
     def batch(
-        self,
-        windows: Windows,
-        numbers: npt.NDArray[np.int64],
-        valid: npt.NDArray[np.bool_],
-        look_back: int,
-        horizon: int,
+        self, windows: Windows, numbers: npt.NDArray[np.int64], valid: npt.NDArray[np.bool_] | None = None
     ) -> WindowBatch:
         """Return windows.
 
         Args:
             windows: those of a split.
             numbers: of the windows ``(batch,)``.
-            valid: whether each counts ``(batch,)``.
-            look_back: steps that are read.
-            horizon: steps that are forecast.
+            valid: whether each counts ``(batch,)``; None where all do.
         """
         series, origins = windows.places(numbers)
-        rows = self.values[windows.rows(series, origins, look_back, horizon)]
-        read, later = rows[:, :look_back], rows[:, look_back:]
+        rows = self.values[windows.rows(series, origins, self.look_back, self.horizon)]
+        read, later = rows[:, : self.look_back], rows[:, self.look_back :]
         count = len(self.features.columns.targets)
         told = count + len(self.features.columns.past)
         truth = later[:, :, :count]
-        counted = np.broadcast_to(valid[:, None, None], truth.shape)
+        counted = np.broadcast_to(True if valid is None else valid[:, None, None], truth.shape)
         if self.has_missing:
             read, known = carried_on(read)
             counted = counted & ~np.isnan(truth)
@@ -146,20 +138,15 @@ class WindowLoader(BucketedLoader[WindowBatch]):
         tables: the series.
         windows: of the split.
         batches: which windows come together, and when.
-        look_back: steps that are read.
-        horizon: steps that are forecast.
     """
 
-    def __init__(
-        self, tables: Tables, windows: Windows, batches: BucketedBatches, look_back: int, horizon: int
-    ) -> None:
+    def __init__(self, tables: Tables, windows: Windows, batches: BucketedBatches) -> None:
         super().__init__(batches)
         self.tables, self.windows = tables, windows
-        self.look_back, self.horizon = look_back, horizon
 
     def batch(self, planned: PlannedBatch) -> WindowBatch:
         """Return some windows."""
-        return self.tables.batch(self.windows, planned.documents, planned.valid, self.look_back, self.horizon)
+        return self.tables.batch(self.windows, planned.documents, planned.valid)
 
 
 class WindowData(TaskData):
@@ -263,7 +250,7 @@ class WindowData(TaskData):
     def take(self, features: Features) -> None:
         """Put the series on their scale."""
         self.features = features
-        self.tables = Tables.of(features, self.series)
+        self.tables = Tables.of(features, self.series, self.look_back, self.horizon)
 
     def describe(self) -> str:
         """Return how much there is, in series, steps and windows."""
@@ -351,7 +338,7 @@ class WindowData(TaskData):
             rank=rank,
             processes=processes,
         )
-        return WindowLoader(self.tables, windows, batches, self.look_back, self.horizon)
+        return WindowLoader(self.tables, windows, batches)
 
     def check_counts(self) -> None:
         """Check that all targets are whole numbers from 0 and that none was shifted.
@@ -388,21 +375,15 @@ class WindowData(TaskData):
     def simple_forecasts(self) -> dict[str, dict[str, float]]:
         """Score the last value, the last season and a linear forecast on the test windows."""
         linear = LinearForecast.fitted(self.seen("train"), self.seen("validation"))
-        season = self.features.frequency.season
-        methods: dict[str, Callable[[Floats], Floats | None]] = {
-            "last value": lambda read: last_value(read, self.horizon),
-            f"last season ({season} steps)": lambda read: last_season(read, self.horizon, season),
-            "linear (NLinear)": linear.forecast,
-        }
-        if not 1 < season <= self.look_back:
-            methods = {name: method for name, method in methods.items() if "season" not in name}
+        simple = repeating(self.look_back, self.horizon, self.features.frequency.season)
+        methods = {**simple, "linear (NLinear)": linear.forecast}
         count = len(self.features.columns.targets)
         scores = {name: ForecastScores(self.horizon, count) for name in methods}
         for batch in self.test_dataloader():
             read = batch.inputs[:, :, :count].numpy()
             for name, method in methods.items():
                 said = np.ascontiguousarray(method(read))
-                scores[name].update(torch.from_numpy(said), batch.targets, batch.valid, units_of(batch))
+                scores[name].update(torch.from_numpy(said), batch.targets, batch.valid, batch.units)
         return {name: figures_of(found) for name, found in scores.items()}
 
     def seen(self, split: str) -> Iterator[SeenWindows]:
@@ -411,14 +392,8 @@ class WindowData(TaskData):
         count = len(self.features.columns.targets)
         numbers = spread_over(len(windows), FITTED_ON)
         for part in np.array_split(numbers, -(-len(numbers) // self.batch_size)):
-            valid = np.ones(len(part), dtype=np.bool_)
-            batch = self.tables.batch(windows, part, valid, self.look_back, self.horizon)
+            batch = self.tables.batch(windows, part)
             yield SeenWindows(batch.inputs[:, :, :count].numpy(), batch.targets.numpy(), batch.valid.numpy())
-
-
-def units_of(batch: WindowBatch) -> Units:
-    """Return what turns a batch back into real units."""
-    return Units(*batch.units.unbind(1))
 
 
 def features_of(run: "OpenedRun") -> Features:

@@ -24,9 +24,9 @@ from rnnlab.figures.forecasts import (
     residuals_figure,
 )
 from rnnlab.tasks.figures import SPLITS, Recorder, TaskFigures, gathered
-from rnnlab.tasks.forecasting.baselines import last_season, last_value
+from rnnlab.tasks.forecasting.baselines import repeating
 from rnnlab.tasks.forecasting.conformal import spread_over
-from rnnlab.tasks.forecasting.data import WindowBatch, WindowData, units_of
+from rnnlab.tasks.forecasting.data import WindowBatch, WindowData
 from rnnlab.tasks.forecasting.metrics import ForecastScores, figures_of
 from rnnlab.terminal import table_of
 
@@ -61,9 +61,8 @@ class RecordedForecasts(Recorder):
     def begin(self, loader: Any) -> None:
         """Forget what was kept."""
         count, horizon = len(self.data.features.columns.targets), self.data.horizon
-        season = self.data.features.frequency.season
-        has_season = 1 < season <= self.data.look_back
-        self.simple = f"last season ({season} steps)" if has_season else "last value"
+        methods = repeating(self.data.look_back, horizon, self.data.features.frequency.season)
+        self.simple, self.repeated = list(methods.items())[-1]
         scores = self.task.test_scores if self.split == "test" else self.task.validation_scores
         sizes = {"forecast": scores.levels, self.simple: ()}
         self.scores = {
@@ -80,13 +79,11 @@ class RecordedForecasts(Recorder):
     def keep(self, outputs: Any, batch: WindowBatch, number: int) -> None:
         """Add a batch to the sums; keep what is to be drawn."""
         said: Said = outputs["said"]
-        batch, season = batch.to(torch.device("cpu")), self.data.features.frequency.season
-        read = batch.inputs[:, :, : batch.targets.shape[2]].numpy()
-        again = last_season(read, self.data.horizon, season) if season > 1 else None
-        repeated = last_value(read, self.data.horizon) if again is None else again
+        batch = batch.to(torch.device("cpu"))
+        repeated = self.repeated(batch.inputs[:, :, : batch.targets.shape[2]].numpy())
         point, quantiles = said.point.cpu(), None if said.quantiles is None else said.quantiles.cpu()
         bands = quantiles if self.scores["forecast"].levels else None
-        seen = (batch.targets, batch.valid, units_of(batch), batch.series)
+        seen = (batch.targets, batch.valid, batch.units, batch.series)
         self.scores["forecast"].update(point, *seen, bands)
         if self.tracked.levels:
             self.tracked.update(point, *seen[:3], quantiles=outputs["tracked"].cpu())

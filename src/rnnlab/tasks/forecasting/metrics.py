@@ -6,7 +6,7 @@ are what the tests compare with.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,21 +29,6 @@ SUMS = (
 
 PLAIN = ("mse", "mae", "real_mse", "real_mae", "mase", "smape")
 """Figures of a forecast of one number."""
-
-
-class Units(NamedTuple):
-    """What turns a batch back into real units, and how hard its series are.
-
-    Attributes:
-        location: ``(batch, targets)``, the real value of 0.
-        scale: ``(batch, targets)``, the real size of 1.
-        naive: ``(batch, targets)``, the mean size of the change over a season in training, in real units; 0
-            or NaN where there is none.
-    """
-
-    location: Tensor
-    scale: Tensor
-    naive: Tensor
 
 
 class ForecastScores(Metric):
@@ -91,7 +76,7 @@ class ForecastScores(Metric):
         forecast: Tensor,
         truth: Tensor,
         known: Tensor,
-        units: Units,
+        units: Tensor,
         series: Tensor | None = None,
         quantiles: Tensor | None = None,
     ) -> None:
@@ -101,11 +86,13 @@ class ForecastScores(Metric):
             forecast: ``(batch, horizon, targets)`` on the scale of training.
             truth: of the same shape; anything where it is not known.
             known: bool of the same shape.
-            units: of each window.
+            units: of each window's series ``(batch, 3, targets)``: the real value of 0, the real size of 1,
+                and the mean size of the change over a season in training, in real units; the last is 0 or
+                NaN where there is none.
             series: each window's series ``(batch,)``; None where there is one.
             quantiles: ``(batch, horizon, targets, levels)``.
         """
-        location, scale, naive = (part.double().unsqueeze(1) for part in units)
+        location, scale, naive = units.double().unsqueeze(2).unbind(1)  # each (batch, 1, targets)
         weight = known.double()
         happened = torch.where(known, truth, torch.zeros_like(truth)).double()
         said = forecast.double()

@@ -3,7 +3,7 @@
 Where it scales, each window's targets are on a scale of their own, and the forecast back on that of training.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,20 +16,6 @@ from rnnlab.tasks.forecasting.segments import Segments
 WINDOW_SCALINGS = ("none", "standard", "last", "revin")
 EPSILON = 1e-5
 """Added to a window's variance, as Kim et al. 2022 do: a window may be constant."""
-
-
-class Scaled(NamedTuple):
-    """A window's targets, and what undoes their scaling: ``shift + scale * values``.
-
-    Attributes:
-        values: ``(batch, look_back, targets)``.
-        shift: ``(batch, 1, targets)``.
-        scale: ``(batch, 1, targets)``, above 0.
-    """
-
-    values: Tensor
-    shift: Tensor
-    scale: Tensor
 
 
 class WindowScaling(nn.Module):
@@ -56,8 +42,10 @@ class WindowScaling(nn.Module):
             self.log_gain = nn.Parameter(torch.zeros(targets))  # its exponential stays positive
             self.offset = nn.Parameter(torch.zeros(targets))
 
-    def forward(self, values: Tensor, known: Tensor | None = None) -> Scaled:
-        """Return the scaled look-back ``(batch, look_back, targets)``.
+    def forward(self, values: Tensor, known: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the scaled look-back ``(batch, look_back, targets)``, and what undoes it: shift and scale.
+
+        Both are ``(batch, 1, targets)``: ``shift + scale * scaled``, the scale above 0.
 
         Args:
             values: what is not known is the last known value.
@@ -66,9 +54,9 @@ class WindowScaling(nn.Module):
         last = values[:, -1:]
         one = torch.ones_like(last)
         if self.kind == "none":
-            return Scaled(values, torch.zeros_like(last), one)
+            return values, torch.zeros_like(last), one
         if self.kind == "last":
-            return Scaled(values - last, last, one)
+            return values - last, last, one
         weights = torch.ones_like(values) if known is None else known.to(values.dtype)
         count = weights.sum(dim=1, keepdim=True).clamp(min=1)
         mean = (values * weights).sum(dim=1, keepdim=True) / count
@@ -77,7 +65,7 @@ class WindowScaling(nn.Module):
         if self.kind == "revin":
             scale = scale / self.log_gain.exp()
             shift = mean - self.offset * scale
-        return Scaled((values - shift) / scale, shift, scale)
+        return (values - shift) / scale, shift, scale
 
 
 DECODERS = ("direct", "recursive", "segments")

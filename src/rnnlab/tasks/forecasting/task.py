@@ -16,7 +16,7 @@ from rnnlab.signals.windows import Windows
 from rnnlab.tasks.figures import gathered
 from rnnlab.tasks.forecasting import OBJECTIVE
 from rnnlab.tasks.forecasting.conformal import Conformal, Tracker, fitted, spread_over
-from rnnlab.tasks.forecasting.data import WindowBatch, WindowData, units_of
+from rnnlab.tasks.forecasting.data import WindowBatch, WindowData
 from rnnlab.tasks.forecasting.decoders import Recursive, Shape
 from rnnlab.tasks.forecasting.losses import loss_named
 from rnnlab.tasks.forecasting.metrics import ForecastScores
@@ -317,7 +317,7 @@ class Forecaster(Task):
     def count(self, scores: ForecastScores, batch: WindowBatch, said: Said) -> None:
         """Add the batch to the scores."""
         quantiles = said.quantiles if scores.levels else None
-        scores.update(said.point, batch.targets, batch.valid, units_of(batch), quantiles=quantiles)
+        scores.update(said.point, batch.targets, batch.valid, batch.units, quantiles=quantiles)
 
     def on_validation_epoch_start(self) -> None:
         """Forget what an interrupted pass counted; choose the windows that quantiles are adjusted by."""
