@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from rnnlab.cells import cell_classes
 from rnnlab.encoder.recurrent import RecurrentEncoder
 from rnnlab.errors import ConfigError
-from rnnlab.tasks.forecasting.decoders import Recursive, Shape
+from rnnlab.tasks.forecasting.decoders import Recursive, Segments, Shape
 from rnnlab.tasks.forecasting.losses import LOSSES, loss_named
 from rnnlab.tasks.forecasting.network import (
     DECODERS,
@@ -18,7 +18,6 @@ from rnnlab.tasks.forecasting.network import (
     WindowScaling,
     build_decoder,
 )
-from rnnlab.tasks.forecasting.segments import Segments
 from tests.forecasting.encoders import PlainEncoder
 
 LEVELS = (0.1, 0.5, 0.9)

@@ -14,7 +14,7 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from rnnlab.tasks.exports import OnnxAnswers, layers_named  # noqa: E402
-from rnnlab.tasks.forecasting.onnx import forecast_model  # noqa: E402
+from rnnlab.tasks.forecasting.onnx import ForecastGraph  # noqa: E402
 
 ENCODER = {"_target_": "rnnlab.encoder.recurrent.RecurrentEncoder", "hidden_size": 6, "backend": "torch"}
 
@@ -49,7 +49,7 @@ def test_it_says_what_pytorch_says(options: dict[str, Any], scaling: str, tmp_pa
         torch.nn.init.normal_(task.network.window_scaling.log_gain)
         torch.nn.init.normal_(task.network.window_scaling.offset)
     file = tmp_path / "model.onnx"
-    file.write_bytes(forecast_model(task, layers_named("onnx")).SerializeToString())
+    file.write_bytes(ForecastGraph(task, layers_named("onnx")).model().SerializeToString())
     shape = task.network.decoder.shape
     inputs, ahead = torch.randn(5, 12, shape.columns), torch.randn(5, 7, shape.ahead)
     feed = {"inputs": inputs, "ahead": ahead} if shape.ahead else {"inputs": inputs}
@@ -62,4 +62,4 @@ def test_it_says_what_pytorch_says(options: dict[str, Any], scaling: str, tmp_pa
 def test_what_cannot_be_written_is_refused() -> None:
     for options in ({"decoder": "recursive"}, {"decoder": "segments", "model": {"bidirectional": True}}):
         with pytest.raises(ConfigError, match=r"only task\.decoder=direct, and segments"):
-            forecast_model(forecaster(**options), layers_named("onnx"))
+            ForecastGraph(forecaster(**options), layers_named("onnx")).model()

@@ -32,9 +32,9 @@ class ForecastExports(Exports):
         if format != "onnx":
             return super().write(format, file)
         layers = layers_named(format)
-        from rnnlab.tasks.forecasting.onnx import forecast_model
+        from rnnlab.tasks.forecasting.onnx import ForecastGraph
 
-        file.write_bytes(forecast_model(self.model.task, layers).SerializeToString())
+        file.write_bytes(ForecastGraph(self.model.task, layers).model().SerializeToString())
         return checked(self.difference(OnnxAnswers(file)), TOLERANCE)
 
     def meanings(self) -> dict[str, Any]:

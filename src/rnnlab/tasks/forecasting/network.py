@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from rnnlab.errors import ConfigError, nearest
-from rnnlab.tasks.forecasting.decoders import Decoder, Direct, Recursive, Shape
+from rnnlab.tasks.forecasting.decoders import Decoder, Direct, Recursive, Segments, Shape
 from rnnlab.tasks.forecasting.losses import Loss
-from rnnlab.tasks.forecasting.segments import Segments
 
 WINDOW_SCALINGS = ("none", "standard", "last", "revin")
 EPSILON = 1e-5

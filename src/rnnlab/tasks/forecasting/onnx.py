@@ -11,34 +11,20 @@ from rnnlab.errors import ConfigError
 from rnnlab.graphs.graph import Graph, value
 from rnnlab.graphs.layers import Layers
 from rnnlab.graphs.network_parts import stacked
-from rnnlab.tasks.forecasting.decoders import Direct
+from rnnlab.tasks.forecasting.decoders import Direct, Segments
 from rnnlab.tasks.forecasting.losses import LEAST, MEDIAN, Gaussian, NegativeBinomial, Quantiles, StudentT
 from rnnlab.tasks.forecasting.network import EPSILON
-from rnnlab.tasks.forecasting.segments import Segments
 from rnnlab.tasks.forecasting.task import Forecaster
 
 FORM = "onnx"
 
 
-def forecast_model(task: Forecaster, layers: type[Layers]) -> Any:
-    """Return the forecaster as an ONNX model.
+class ForecastGraph:
+    """Writes a forecaster's graph.
 
     Inputs: ``inputs (batch, look_back, columns)`` and, where something is known ahead of time, ``ahead
     (batch, horizon, ahead)``. Outputs: ``forecast (batch, horizon, targets)`` and ``quantiles (...,
     levels)``, the latter not of Student's distribution and of counts, whose quantiles ONNX can't compute.
-
-    Args:
-        task: the trained network.
-        layers: in which arithmetic.
-
-    Raises:
-        ConfigError: if encoder or decoder can't be written so.
-    """
-    return ForecastGraph(task, layers).model()
-
-
-class ForecastGraph:
-    """Writes a forecaster's graph.
 
     Args:
         task: the trained network.
@@ -56,7 +42,11 @@ class ForecastGraph:
         self.stack = stacked(task.network.encoder, FORM)
 
     def model(self) -> Any:
-        """Return the whole model."""
+        """Return the whole model.
+
+        Raises:
+            ConfigError: if the decoder can't be written so.
+        """
         graph, shape = self.graph, self.shape
         targets = self.columns("inputs", 0, shape.targets)
         shift, scale = self.window(targets)
@@ -221,22 +211,22 @@ class ForecastGraph:
         """Add one of the head's numbers ``(batch, horizon, targets)``."""
         return self.graph.add("Gather", raw, self.graph.constant(np.array(number)), axis=3)
 
-    def positive(self, part: str) -> str:
-        """Add the softplus."""
-        return self.graph.add("Softplus", part)
+    def positive(self, raw: str, number: int) -> str:
+        """Add the softplus of one of the head's numbers."""
+        return self.graph.add("Softplus", self.part(raw, number))
 
     def point(self, raw: str) -> str:
         """Add the one number that the forecast says."""
         loss = self.network.loss
         if isinstance(loss, NegativeBinomial):
-            return self.graph.add("Add", self.positive(self.part(raw, 0)), self.graph.constant(LEAST))
+            return self.graph.add("Add", self.positive(raw, 0), self.graph.constant(LEAST))
         return self.part(raw, loss.middle if isinstance(loss, Quantiles) else 0)
 
     def quantiles(self, raw: str) -> list[str]:
         """Add the quantiles as the network says them, ascending."""
         graph, loss, levels = self.graph, self.network.loss, self.task.levels
         if isinstance(loss, Gaussian):
-            deviation = graph.add("Add", self.positive(self.part(raw, 1)), graph.constant(LEAST))
+            deviation = graph.add("Add", self.positive(raw, 1), graph.constant(LEAST))
             places = torch.special.ndtri(torch.tensor(levels)).tolist()
             off = (graph.add("Mul", deviation, graph.constant(float(place))) for place in places)
             return [graph.add("Add", self.part(raw, 0), distance) for distance in off]
@@ -244,9 +234,9 @@ class ForecastGraph:
             return [self.point(raw)] * len(levels)
         found = [self.point(raw)]
         for number in range(loss.middle + 1, len(levels)):
-            found.append(graph.add("Add", found[-1], self.positive(self.part(raw, number))))
+            found.append(graph.add("Add", found[-1], self.positive(raw, number)))
         for number in reversed(range(loss.middle)):
-            found.insert(0, graph.add("Sub", found[0], self.positive(self.part(raw, number))))
+            found.insert(0, graph.add("Sub", found[0], self.positive(raw, number)))
         return found
 
     def adjusted(self, quantiles: Sequence[str]) -> None:
