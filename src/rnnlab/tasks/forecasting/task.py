@@ -21,7 +21,7 @@ from rnnlab.tasks.forecasting.decoders import Recursive, Shape
 from rnnlab.tasks.forecasting.losses import loss_named
 from rnnlab.tasks.forecasting.metrics import ForecastScores
 from rnnlab.tasks.forecasting.network import ForecastNetwork, build_decoder
-from rnnlab.tasks.running_mean import RunningMean
+from rnnlab.tasks.running_mean import RunningMean, StageScores
 from rnnlab.tasks.task import Task
 from rnnlab.terminal import shown
 
@@ -49,7 +49,7 @@ class Said(NamedTuple):
     quantiles: Tensor | None
 
 
-class Forecaster(Task):
+class Forecaster(StageScores, Task):
     """What comes next in a series.
 
     ``look-back (batch, look_back, columns) -> window scaling -> decoder with encoder -> parameters (batch,
@@ -290,23 +290,16 @@ class Forecaster(Task):
 
     def validation_step(self, batch: WindowBatch, batch_index: int) -> dict[str, Any]:
         """Count the batch into the validation scores; return what was forecast."""
-        parameters = self(batch.inputs, batch.ahead)
-        self.validation_loss.update(*self.losses(parameters, batch))
-        said = self.said(parameters, batch.units, adjusted=False)
-        self.count(self.validation_scores, batch, said)
+        _, said = self.counted(batch, "validation")
         if self.conformal and self.trainer.state.fn == "fit":
             assert said.quantiles is not None
             chosen = torch.isin(batch.windows.cpu(), self.chosen)
-            valid = batch.valid[chosen]
-            self.kept.append((said.quantiles[chosen], batch.targets[chosen], valid))
+            self.kept.append((said.quantiles[chosen], batch.targets[chosen], batch.valid[chosen]))
         return {"said": said}
 
     def test_step(self, batch: WindowBatch, batch_index: int) -> dict[str, Any]:
         """Count the batch into the test scores; return what was forecast."""
-        parameters = self(batch.inputs, batch.ahead)
-        self.test_loss.update(*self.losses(parameters, batch))
-        said = self.said(parameters, batch.units, adjusted=True)
-        self.count(self.test_scores, batch, said)
+        parameters, said = self.counted(batch, "test")
         if not self.conformal:
             return {"said": said}
         data = self.trainer.datamodule  # type: ignore[attr-defined]
@@ -314,53 +307,57 @@ class Forecaster(Task):
         self.count(self.tracked_scores, batch, Said(said.point, moved))
         return {"said": said, "tracked": moved}
 
+    def counted(self, batch: WindowBatch, stage: str) -> tuple[Tensor, Said]:
+        """Add the batch to loss and scores of ``stage``; return the parameters, and what they say then."""
+        parameters = self(batch.inputs, batch.ahead)
+        loss, scores = self.of_stage(stage)
+        loss.update(*self.losses(parameters, batch))
+        said = self.said(parameters, batch.units, adjusted=stage == "test")
+        self.count(scores, batch, said)
+        return parameters, said
+
     def count(self, scores: ForecastScores, batch: WindowBatch, said: Said) -> None:
         """Add the batch to the scores."""
         quantiles = said.quantiles if scores.levels else None
         scores.update(said.point, batch.targets, batch.valid, batch.units, quantiles=quantiles)
 
-    def on_validation_epoch_start(self) -> None:
-        """Forget what an interrupted pass counted; choose the windows that quantiles are adjusted by."""
-        self.validation_loss.reset()
-        self.validation_scores.reset()
-        self.kept = []
-        if not self.conformal:
-            return
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
-        levels = len(self.levels) if self.network.loss.has_quantiles else 1
-        most = max(1, min(MOST_WINDOWS, MOST_NUMBERS // (levels * self.shifts[..., 0].numel())))
-        self.chosen = torch.from_numpy(spread_over(data.size_of("validation"), most))
+    def of_stage(self, stage: str) -> tuple[RunningMean, ForecastScores]:
+        """Return loss and scores of ``validation`` or ``test``."""
+        if stage == "test":
+            return self.test_loss, self.test_scores
+        return self.validation_loss, self.validation_scores
 
-    def on_test_epoch_start(self) -> None:
-        """Forget what an interrupted pass counted."""
-        self.test_loss.reset()
-        self.test_scores.reset()
-        self.tracked_scores.reset()
-        self.tracker = Tracker(self.adjustment)
+    def forget(self, stage: str) -> None:
+        """Empty the scores of ``stage``; choose the windows that quantiles are adjusted by, or track anew."""
+        for scores in self.of_stage(stage):
+            scores.reset()
+        if stage == "test":
+            self.tracked_scores.reset()
+            self.tracker = Tracker(self.adjustment)
+            return
+        self.kept = []
+        if self.conformal:
+            data = self.trainer.datamodule  # type: ignore[attr-defined]
+            levels = len(self.levels) if self.network.loss.has_quantiles else 1
+            most = max(1, min(MOST_WINDOWS, MOST_NUMBERS // (levels * self.shifts[..., 0].numel())))
+            self.chosen = torch.from_numpy(spread_over(data.size_of("validation"), most))
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's training loss."""
         self.log("train/loss", self.train_loss.value_and_reset())
 
-    def on_validation_epoch_end(self) -> None:
-        """Log the validation scores; in a training, adjust the quantiles."""
-        self.report("validation", self.validation_loss, self.validation_scores)
-        if self.kept:
-            self.adjust(self.trainer)
-
-    def on_test_epoch_end(self) -> None:
-        """Log the test scores."""
-        self.report("test", self.test_loss, self.test_scores)
-        if self.conformal:
-            found = {name: value.float() for name, value in self.tracked_scores.compute().items()}
-            self.tracked_scores.reset()
-            self.log_dict({f"test/tracked_{name}": found[name] for name in self.tracked_scores.of_bands})
-
-    def report(self, stage: str, loss: RunningMean, scores: ForecastScores) -> None:
-        """Log loss and scores of ``stage`` over all its windows."""
+    def report(self, stage: str) -> None:
+        """Log loss and scores of ``stage`` over all its windows; in a training, adjust the quantiles."""
+        loss, scores = self.of_stage(stage)
         found = {"loss": loss.value_and_reset(), **scores.compute()}
         scores.reset()
+        if stage == "test" and self.conformal:
+            tracked = self.tracked_scores.compute()
+            self.tracked_scores.reset()
+            found |= {f"tracked_{name}": tracked[name] for name in self.tracked_scores.of_bands}
         self.log_dict({f"{stage}/{name}": value.float() for name, value in found.items()})
+        if stage == "validation" and self.kept:
+            self.adjust(self.trainer)
 
     def adjust(self, trainer: lightning.Trainer) -> None:
         """Move the quantiles by how far they missed."""
