@@ -200,7 +200,7 @@ def chosen(data: SentimentData, count: int, max_length: int | None = None) -> Ch
         count: how many.
         max_length: tokens kept of a document; None keeps as many as the data's own batches.
     """
-    loader = data.loader("train", shuffle=True)
+    loader = data.loader("train")
     return ChosenReviews(
         data.encoded.splits["train"],
         [batch.documents for batch in loader.plan(0)],

@@ -1,6 +1,5 @@
 """What the data of every task shares: splits served as loaders, and what a model must know of them."""
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 class TaskData(lightning.LightningDataModule):
     """The batches of a task.
 
-    A subclass serves three loaders, each a :class:`rnnlab.data.loader.ResumableLoader`; what else there is to
-    say of the data has defaults.
+    A subclass serves three loaders, each a :class:`rnnlab.data.loader.ResumableLoader`, by :meth:`loader` or
+    by a method for each; what else there is to say of the data has defaults.
 
     Args:
         corpus: where they come from: whatever the task reads, with a ``name`` and a ``fingerprint``, a digest
@@ -55,17 +54,21 @@ class TaskData(lightning.LightningDataModule):
         """
         return None
 
-    @abstractmethod
+    def loader(self, split: str) -> ResumableLoader[Any, Any]:
+        """Return the batches of ``train``, ``validation`` or ``test``, this process's share of them."""
+        raise NotImplementedError
+
     def train_loader(self) -> ResumableLoader[Any, Any]:
         """Return the training batches."""
+        return self.loader("train")
 
-    @abstractmethod
     def val_dataloader(self) -> ResumableLoader[Any, Any]:
         """Return the validation batches."""
+        return self.loader("validation")
 
-    @abstractmethod
     def test_dataloader(self) -> ResumableLoader[Any, Any]:
         """Return the test batches."""
+        return self.loader("test")
 
     def prepare(self, progress: Progress | None = None) -> None:
         """Make the data ready to be served; called once, before all else.

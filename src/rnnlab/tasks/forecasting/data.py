@@ -314,26 +314,14 @@ class WindowData(TaskData):
         """Return how many windows a split has."""
         return len(self.windows[split])
 
-    def train_loader(self) -> WindowLoader:
-        """Return the training batches."""
-        return self.loader("train", shuffle=True)
-
-    def val_dataloader(self) -> WindowLoader:
-        """Return the validation batches."""
-        return self.loader("validation")
-
-    def test_dataloader(self) -> WindowLoader:
-        """Return the test batches."""
-        return self.loader("test")
-
-    def loader(self, split: str, *, shuffle: bool = False) -> WindowLoader:
+    def loader(self, split: str) -> WindowLoader:
         """Return the batches of a split, this process's share of them."""
         rank, processes = self.rank_and_size()
         windows = self.windows[split]
         batches = BucketedBatches(
             np.full(len(windows), self.look_back),  # all are equally long
             self.batch_size,
-            shuffle=shuffle,
+            shuffle=split == "train",
             seed=self.seed,
             rank=rank,
             processes=processes,

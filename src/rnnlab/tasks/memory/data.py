@@ -79,19 +79,7 @@ class MemoryData(TaskData):
         """Return how many sequences a split has."""
         return self.sizes[split]
 
-    def train_loader(self) -> "MemoryLoader":
-        """Return the training batches."""
-        return self.loader("train", fresh=True)
-
-    def val_dataloader(self) -> "MemoryLoader":
-        """Return the validation batches."""
-        return self.loader("validation", fresh=False)
-
-    def test_dataloader(self) -> "MemoryLoader":
-        """Return the test batches."""
-        return self.loader("test", fresh=False)
-
-    def loader(self, split: str, *, fresh: bool) -> "MemoryLoader":
+    def loader(self, split: str) -> "MemoryLoader":
         """Return the batches of a split, this process's share of them."""
         rank, processes = self.rank_and_size()
         tested = getattr(self.problem, "test_sequences", None) if split == "test" else None
@@ -101,7 +89,7 @@ class MemoryData(TaskData):
             sequences=self.sizes[split],
             batch_size=self.batch_size,
             seed=(self.seed, STREAMS[split]),
-            fresh=fresh,
+            fresh=split == "train",
             rank=rank,
             processes=processes,
         )

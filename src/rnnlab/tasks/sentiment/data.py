@@ -105,19 +105,7 @@ class SentimentData(TextData):
         labels = torch.from_numpy(np.array(self.encoded.splits["train"].labels, dtype=np.int64))
         return torch.bincount(labels[labels >= 0], minlength=len(self.encoded.labels))
 
-    def train_loader(self) -> DocumentLoader:
-        """Return the training documents in shuffled batches of similar length."""
-        return self.loader("train", shuffle=True)
-
-    def val_dataloader(self) -> DocumentLoader:
-        """Return the validation documents, sorted by length."""
-        return self.loader("validation", shuffle=False)
-
-    def test_dataloader(self) -> DocumentLoader:
-        """Return the test documents, sorted by length."""
-        return self.loader("test", shuffle=False)
-
-    def loader(self, split: str, *, shuffle: bool) -> DocumentLoader:
+    def loader(self, split: str) -> DocumentLoader:
         """Return the batches of a split, this process's share of them.
 
         Raises:
@@ -132,7 +120,7 @@ class SentimentData(TextData):
             lengths if self.max_length is None else np.minimum(lengths, self.max_length),
             self.batch_size,
             self.max_tokens,
-            shuffle=shuffle,
+            shuffle=split == "train",
             seed=self.seed,
             rank=rank,
             processes=processes,
@@ -162,7 +150,7 @@ class SentimentData(TextData):
 
     def describe_batches(self) -> str:
         """Return the number of training batches, their sizes, and how much of them is padding."""
-        batches = self.loader("train", shuffle=True).batches
+        batches = self.loader("train").batches
         most = f"{self.batch_size} documents" if self.batch_size else f"{self.max_tokens} tokens"
         share = 100 * batches.padding_share()
         return f"{len(batches)} training batches of at most {most}, {share:.1f} % of them padding."

@@ -191,25 +191,19 @@ class SpeechData(TextData):
         train, test = (self.kept[split][1.0] for split in ("train", "test"))
         return kept("warping", decides, lambda: nearest_template(self.corpus, train, test))
 
-    def train_loader(self) -> "SpeechLoader":
-        """Return the training recordings in shuffled batches of similar length, augmented."""
-        return self.loader("train", shuffle=True)
-
-    def val_dataloader(self) -> "SpeechLoader":
-        """Return the validation recordings, sorted by length."""
-        return self.loader("validation", shuffle=False)
-
-    def test_dataloader(self) -> "SpeechLoader":
-        """Return the test recordings, sorted by length."""
-        return self.loader("test", shuffle=False)
-
-    def loader(self, split: str, *, shuffle: bool) -> "SpeechLoader":
+    def loader(self, split: str) -> "SpeechLoader":
         """Return the batches of a split, this process's share of them."""
         rank, processes = self.rank_and_size()
         steps = steps_of(self.kept[split][1.0].lengths, self.front_end.stride)
         most = None if self.max_seconds is None else int(self.max_seconds / self.front_end.step_seconds)
         batches = BucketedBatches(
-            steps, self.batch_size, most, shuffle=shuffle, seed=self.seed, rank=rank, processes=processes
+            steps,
+            self.batch_size,
+            most,
+            shuffle=split == "train",
+            seed=self.seed,
+            rank=rank,
+            processes=processes,
         )
         return SpeechLoader(
             self.kept[split],
@@ -247,6 +241,6 @@ class SpeechData(TextData):
 
     def describe_batches(self) -> str:
         """Return the number of training batches, and how much of them is padding."""
-        loader = self.train_loader()
+        loader = self.loader("train")
         share = 100 * loader.batches.padding_share()
         return f"{len(loader):,} training batches, {share:.1f} % of their steps padding."
