@@ -1,8 +1,8 @@
 """A memory problem as batches: new sequences in every training step, fixed ones to score on."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -95,23 +95,18 @@ class MemoryData(TaskData):
         )
 
     def baselines(self) -> dict[str, dict[str, float]]:
-        """Return what answering without looking reaches on the test split."""
-        return memory_baselines(self.problem, self.test_sequences())
-
-    def test_sequences(self) -> Iterator[Sequences]:
-        """Yield the test split."""
-        for batch in self.test_dataloader():
-            yield Sequences(batch.inputs.numpy(), batch.lengths.numpy(), batch.targets.numpy())
-
-
-class Draw(NamedTuple):
-    """What a batch is made from, besides the split's seed: the epoch that it is drawn for, and its number."""
-
-    epoch: int
-    number: int
+        """Return accuracy and loss of guessing a class, or of always answering with the answers' mean."""
+        classes = self.problem.classes
+        if classes is not None:
+            return {"guessing": {"accuracy": 1 / classes, "loss": math.log(classes)}}
+        parts = [batch.targets.numpy().ravel() for batch in self.test_dataloader()]
+        answers = np.concatenate(parts).astype(np.float64)
+        errors = answers - answers.mean()
+        accuracy, loss = (np.abs(errors) < CORRECT_WITHIN).mean(), (errors**2).mean()
+        return {"always the mean": {"accuracy": float(accuracy), "loss": float(loss)}}
 
 
-class MemoryLoader(ResumableLoader[Draw, Batch]):
+class MemoryLoader(ResumableLoader[tuple[int, int], Batch]):
     """Makes the batches of a split one after another.
 
     Batch ``i`` of epoch ``e`` follows from ``(seed, e, i)`` alone. With several processes a batch is made for
@@ -159,14 +154,14 @@ class MemoryLoader(ResumableLoader[Draw, Batch]):
     def __len__(self) -> int:
         return -(-self.sequences // self.step)
 
-    def plan(self, epoch: int) -> list[Draw]:
-        """Return what each batch is made from."""
-        return [Draw(epoch if self.fresh else 0, number) for number in range(len(self))]
+    def plan(self, epoch: int) -> list[tuple[int, int]]:
+        """Return for each batch the epoch that it is drawn for, and its number."""
+        return [(epoch if self.fresh else 0, number) for number in range(len(self))]
 
-    def batch(self, planned: Draw) -> Batch:
+    def batch(self, planned: tuple[int, int]) -> Batch:
         """Return this process's share of a batch."""
-        chance = np.random.default_rng([*self.seed, planned.epoch, planned.number])
-        count = min(self.step, self.sequences - planned.number * self.step)
+        chance = np.random.default_rng([*self.seed, *planned])
+        count = min(self.step, self.sequences - planned[1] * self.step)
         made = self.drawn(count, chance)
         mine = np.arange(self.rank, count, self.processes)
         valid = np.ones(max(1, len(mine)), dtype=np.bool_)
@@ -179,22 +174,3 @@ class MemoryLoader(ResumableLoader[Draw, Batch]):
             torch.from_numpy(made.answers[mine]),
             torch.from_numpy(valid),
         )
-
-
-def memory_baselines(problem: MemoryProblem, test: Iterable[Sequences]) -> dict[str, dict[str, float]]:
-    """Return accuracy and loss of guessing a class, or of always answering with the answers' mean.
-
-    Args:
-        problem: what is asked.
-        test: the test split.
-    """
-    if problem.classes is not None:
-        return {"guessing": {"accuracy": 1 / problem.classes, "loss": math.log(problem.classes)}}
-    answers = np.concatenate([part.answers.ravel() for part in test]).astype(np.float64)
-    errors = answers - answers.mean()
-    return {
-        "always the mean": {
-            "accuracy": float((np.abs(errors) < CORRECT_WITHIN).mean()),
-            "loss": float((errors**2).mean()),
-        }
-    }
