@@ -143,13 +143,16 @@ def _without_nan(value: Any) -> Any:
 
 
 def _layer_from_plain(plain: Mapping[str, Any]) -> LayerRecord:
-    hidden, memory = (
-        found and Curve(*(_with_nan(found[key]) for key in ("norm", "relative")))
-        for found in (plain["hidden"], plain.get("memory"))
-    )
+    memory = plain.get("memory")
     return LayerRecord(
-        hidden, memory, *(_with_nan(plain[key]) for key in ("gates", "squashed", "spectral_radius"))
+        _curve_from_plain(plain["hidden"]),
+        None if memory is None else _curve_from_plain(memory),
+        *(_with_nan(plain[key]) for key in ("gates", "squashed", "spectral_radius")),
     )
+
+
+def _curve_from_plain(plain: Mapping[str, Any]) -> Curve:
+    return Curve(*(_with_nan(plain[key]) for key in ("norm", "relative")))
 
 
 def _with_nan(value: Any) -> Any:

@@ -18,43 +18,42 @@ from torch import Tensor
 
 from rnnlab.encoder.recurrent import Direction
 from rnnlab.graphs.graph import Array, Graph, array_of, value
-from rnnlab.graphs.layers import Layers
+from rnnlab.graphs.layers import FloatLayers
 from rnnlab.graphs.network_parts import needed
 
 WEIGHT_TOP, ACTIVATION_TOP, ACTIVATION_ZERO = 127, 63.0, 64
 SMALLEST = 1e-12  # so that a row of zeros divides by something
 
 
-class Int8Layers(Layers):
+class Int8Layers(FloatLayers):
     """Weights in int8, products in integers."""
 
     def embedded(self, tokens: str, table: Tensor) -> str:
-        """See :class:`Layers`."""
+        """See :class:`FloatLayers`."""
         whole, scales = quantised(table)
         rows = self.graph.add("Gather", self.graph.constant(whole), tokens)
         scale = self.graph.add("Gather", self.graph.constant(scales[:, None]), tokens)
         vectors = self.graph.add("Mul", self.graph.add("Cast", rows, to=TensorProto.FLOAT), scale)
         return self.graph.add("Transpose", vectors, perm=[1, 0, 2])
 
-    def linear(self, inputs: str, weight: Tensor, bias: Tensor | None = None) -> str:
-        """See :class:`Layers`."""
-        product = product_with(self.graph, self.kept(weight), inputs)
-        return product if bias is None else self.graph.add("Add", product, self.graph.constant(bias))
+    def product(self, inputs: str, weight: Tensor) -> str:
+        """See :class:`FloatLayers`."""
+        return product_with(self.graph, self.kept(weight), inputs)
 
     def recurrent(
         self, directions: Sequence[Direction], inputs: str, lengths: str = "", states: Sequence[str] = ()
     ) -> tuple[str, list[str]]:
-        """See :class:`Layers`."""
+        """See :class:`FloatLayers`."""
         found: list[str] = []
         finals: list[str] = []
         for number, direction in enumerate(directions):
-            read = self.turned(inputs, lengths) if number else inputs
+            read = self.backwards(inputs, lengths) if number else inputs
             outputs, finals = self.scanned(direction, read, states)
-            found.append(self.turned(outputs, lengths) if number else outputs)
+            found.append(self.backwards(outputs, lengths) if number else outputs)
         together = self.graph.add("Concat", *found, axis=2) if len(found) > 1 else found[0]
         return together, finals if states else []
 
-    def turned(self, sequences: str, lengths: str) -> str:
+    def backwards(self, sequences: str, lengths: str) -> str:
         """Turn each sequence round within its own length."""
         return self.graph.add("ReverseSequence", sequences, lengths, time_axis=0, batch_axis=1)
 
@@ -99,9 +98,7 @@ class Int8Layers(Layers):
     def kept(self, weight: Tensor) -> tuple[str, str]:
         """Return the names of a weight's integers, turned to ``(in, out)``, and of its scales ``(out,)``."""
         whole, scales = quantised(weight)
-        # Turned as a node, which a runtime folds: a tied weight then lies in the file once.
-        turned = self.graph.add("Transpose", self.graph.constant(whole), perm=[1, 0])
-        return turned, self.graph.constant(scales)
+        return self.turned(self.graph.constant(whole)), self.graph.constant(scales)
 
 
 def quantised(weight: Tensor) -> tuple[Array, Array]:

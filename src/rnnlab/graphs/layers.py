@@ -1,6 +1,5 @@
 """The layers of a network as ONNX nodes, in float32."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,8 +11,10 @@ from rnnlab.graphs.graph import Array, Graph, array_of
 from rnnlab.graphs.network_parts import needed
 
 
-class Layers(ABC):
+class FloatLayers:
     """How embedding, recurrent and linear layers become nodes; between them time comes first.
+
+    ONNX's own operators, weights as they were trained.
 
     Args:
         graph: where the nodes go.
@@ -22,15 +23,24 @@ class Layers(ABC):
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
 
-    @abstractmethod
     def embedded(self, tokens: str, table: Tensor) -> str:
         """Add the vectors ``(time, batch, size)`` of ids ``(batch, time)``; ``table (vocabulary, size)``."""
+        vectors = self.graph.add("Gather", self.graph.constant(table), tokens)
+        return self.graph.add("Transpose", vectors, perm=[1, 0, 2])
 
-    @abstractmethod
     def linear(self, inputs: str, weight: Tensor, bias: Tensor | None = None) -> str:
         """Add ``inputs (..., in) weight^T + bias``, ``(..., out)``; ``weight (out, in)``."""
+        product = self.product(inputs, weight)
+        return product if bias is None else self.graph.add("Add", product, self.graph.constant(bias))
 
-    @abstractmethod
+    def product(self, inputs: str, weight: Tensor) -> str:
+        """Add ``inputs (..., in) weight^T``."""
+        return self.graph.add("MatMul", inputs, self.turned(self.graph.constant(weight)))
+
+    def turned(self, weight: str) -> str:
+        """Transpose a weight as a node, which a runtime folds: a tied one then lies in the file once."""
+        return self.graph.add("Transpose", weight, perm=[1, 0])
+
     def recurrent(
         self, directions: Sequence[Direction], inputs: str, lengths: str = "", states: Sequence[str] = ()
     ) -> tuple[str, list[str]]:
@@ -45,28 +55,10 @@ class Layers(ABC):
         Returns:
             Outputs ``(time, batch, directions * hidden)``, in the padding whatever it may be, and the states
             after the last step, ``(batch, hidden)`` each (meaningful without ``lengths`` only).
+
+        Raises:
+            ConfigError: if the cell can't be written so.
         """
-
-
-class FloatLayers(Layers):
-    """ONNX's own operators, weights as they were trained."""
-
-    def embedded(self, tokens: str, table: Tensor) -> str:
-        """See :class:`Layers`."""
-        vectors = self.graph.add("Gather", self.graph.constant(table), tokens)
-        return self.graph.add("Transpose", vectors, perm=[1, 0, 2])
-
-    def linear(self, inputs: str, weight: Tensor, bias: Tensor | None = None) -> str:
-        """See :class:`Layers`."""
-        # Transposed as a node, which a runtime folds: a tied weight then lies in the file once.
-        turned = self.graph.add("Transpose", self.graph.constant(weight), perm=[1, 0])
-        product = self.graph.add("MatMul", inputs, turned)
-        return product if bias is None else self.graph.add("Add", product, self.graph.constant(bias))
-
-    def recurrent(
-        self, directions: Sequence[Direction], inputs: str, lengths: str = "", states: Sequence[str] = ()
-    ) -> tuple[str, list[str]]:
-        """See :class:`Layers`."""
         graph, first = self.graph, directions[0]
         operator = needed(first.cell.onnx_operator(len(directions)), first, "onnx")
         parts = [onnx_weights(direction, operator) for direction in directions]

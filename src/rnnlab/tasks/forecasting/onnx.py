@@ -9,7 +9,7 @@ from onnx import TensorProto
 
 from rnnlab.errors import ConfigError
 from rnnlab.graphs.graph import Graph, value
-from rnnlab.graphs.layers import Layers
+from rnnlab.graphs.layers import FloatLayers
 from rnnlab.graphs.network_parts import stacked
 from rnnlab.tasks.forecasting.decoders import Direct, Segments
 from rnnlab.tasks.forecasting.losses import LEAST, MEDIAN, Gaussian, NegativeBinomial, Quantiles, StudentT
@@ -34,7 +34,7 @@ class ForecastGraph:
         ConfigError: if the encoder is not one of rnnlab's.
     """
 
-    def __init__(self, task: Forecaster, layers: type[Layers]) -> None:
+    def __init__(self, task: Forecaster, layers: type[FloatLayers]) -> None:
         self.graph = Graph()
         self.built = layers(self.graph)
         self.task, self.network = task, task.network

@@ -8,13 +8,13 @@ from torch import nn
 
 from rnnlab.encoder.recurrent import Direction
 from rnnlab.graphs.graph import Graph, value
-from rnnlab.graphs.layers import Layers
+from rnnlab.graphs.layers import FloatLayers
 from rnnlab.graphs.network_parts import stacked
 from rnnlab.tasks.language_model.decoders import AdaptiveDecoder, Decoder, FullDecoder
 from rnnlab.tasks.language_model.task import LanguageModel
 
 
-def language_model(task: LanguageModel, layers: type[Layers], form: str) -> Any:
+def language_model(task: LanguageModel, layers: type[FloatLayers], form: str) -> Any:
     """Return the language model as an ONNX model.
 
     Inputs: ``tokens (batch, time)`` int64 and, for each layer, ``hidden_0 (batch, units)`` (for an LSTM
@@ -53,7 +53,7 @@ def state_names(number: int, direction: Direction) -> list[str]:
     return [f"{state}_{number}" for state in direction.cell.states]
 
 
-def log_probabilities(built: Layers, decoder: Decoder, hidden: str) -> str:
+def log_probabilities(built: FloatLayers, decoder: Decoder, hidden: str) -> str:
     """Add the log-probability of every id after ``hidden (time, batch, size)``."""
     if isinstance(decoder, FullDecoder):
         scores = built.linear(projected(built, decoder.project, hidden), decoder.weight, decoder.bias)
@@ -63,7 +63,7 @@ def log_probabilities(built: Layers, decoder: Decoder, hidden: str) -> str:
     raise TypeError(f"{type(decoder).__name__} is no decoder of rnnlab's")
 
 
-def adaptive_log_probabilities(built: Layers, decoder: AdaptiveDecoder, hidden: str) -> str:
+def adaptive_log_probabilities(built: FloatLayers, decoder: AdaptiveDecoder, hidden: str) -> str:
     """Add the adaptive softmax: the shortlist's own, and each cluster's times its symbol's."""
     graph = built.graph
     weight = torch.cat([decoder.weight[: decoder.shortlist], decoder.cluster_weight])
@@ -83,6 +83,6 @@ def adaptive_log_probabilities(built: Layers, decoder: AdaptiveDecoder, hidden: 
     return graph.add("Concat", *parts, axis=2)
 
 
-def projected(built: Layers, project: nn.Module, hidden: str) -> str:
+def projected(built: FloatLayers, project: nn.Module, hidden: str) -> str:
     """Add the linear map before a decoder's words, where it has one."""
     return built.linear(hidden, project.weight) if isinstance(project, nn.Linear) else hidden

@@ -8,12 +8,12 @@ from onnx import TensorProto
 
 from rnnlab.encoder.pooling import AttentionPooling
 from rnnlab.graphs.graph import Graph, array_of, value
-from rnnlab.graphs.layers import Layers
+from rnnlab.graphs.layers import FloatLayers
 from rnnlab.graphs.network_parts import moments_of, stacked
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 
 
-def classifier_model(task: SentimentClassifier, layers: type[Layers], form: str) -> Any:
+def classifier_model(task: SentimentClassifier, layers: type[FloatLayers], form: str) -> Any:
     """Return the classifier as an ONNX model.
 
     Inputs: ``tokens (batch, time)`` int64, right-padded with any id; ``lengths (batch,)`` int64. Outputs:
@@ -61,7 +61,9 @@ def classifier_model(task: SentimentClassifier, layers: type[Layers], form: str)
     return graph.model("sentiment", inputs, results)
 
 
-def pooled_outputs(built: Layers, task: SentimentClassifier, moments: Sequence[str], outputs: str) -> str:
+def pooled_outputs(
+    built: FloatLayers, task: SentimentClassifier, moments: Sequence[str], outputs: str
+) -> str:
     """Add the pooling of ``outputs (time, batch, size)``; return its vectors ``(batch, pooled_size)``."""
     graph = built.graph
     zero, one = graph.constant(np.array(0)), graph.constant(np.array(1))
