@@ -1,6 +1,5 @@
 """Multi-label classification: the sentiment classifier's network with a decision for each class."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -65,10 +64,6 @@ class MultiLabelClassifier(SentimentClassifier):
         from rnnlab.tasks.multi_label.answers import TrainedMultiLabel
 
         return TrainedMultiLabel
-
-    def questions(self, run: Path) -> tuple[tuple[str, ...], ...]:
-        """Return the words of a command that explains an answer."""
-        return tuple(tuple(words) for words in super().questions(run))
 
     @property
     def is_binary(self) -> bool:

@@ -1,7 +1,6 @@
 """What decides besides the sound: a list of words, a language model of this project, trigrams."""
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,12 +49,9 @@ class WordAdviser(Adviser):
 
     def endings(self, texts: Sequence[Ids]) -> Reals:
         """See :class:`Adviser`."""
-        return np.array([self.of_ending(self.raw(ids)) for ids in texts])
-
-    def of_ending(self, text: str) -> float:
-        """Return what it is worth that a text ends: of its last word, and that no other follows."""
-        closed = 0.0 if not text or text.endswith(" ") else self.of_more(text, " ")
-        return closed + self.of_end(text)
+        written = [self.raw(ids) for ids in texts]
+        closed = (0.0 if not text or text.endswith(" ") else self.of_more(text, " ") for text in written)
+        return np.array([last + self.of_end(text) for last, text in zip(closed, written, strict=True)])
 
     def raw(self, ids: Ids) -> str:
         """Return a text to the letter, spaces at its end included."""
@@ -69,7 +65,7 @@ class WordAdviser(Adviser):
             if letter != " ":
                 begun += letter
             else:
-                total += self.of_word(whole, begun) if begun else self.of_gap()
+                total += self.of_word(whole, begun) if begun else NOTHING  # no word has ended
                 whole, begun = [*whole, begun] if begun else whole, ""
         return total + self.of_beginning(begun)
 
@@ -80,10 +76,6 @@ class WordAdviser(Adviser):
     def of_beginning(self, begun: str) -> float:
         """Return what the beginning of a word, perhaps empty, is worth."""
         return 0.0
-
-    def of_gap(self) -> float:
-        """Return what a space is worth that ends no word."""
-        return NOTHING
 
     def of_end(self, text: str) -> float:
         """Return what it is worth that no word follows a text."""
@@ -281,11 +273,6 @@ class LanguageReader:
         self.task = task
         self._rows: dict[Ids, Reals] = {}
         self._states: dict[Ids, tuple[torch.Tensor, ...]] = {}
-
-    @cached_property
-    def every_token(self) -> torch.Tensor:
-        """All ids of the vocabulary."""
-        return torch.arange(self.task.embedding.weight.shape[0])
 
     def after(self, texts: Sequence[Ids]) -> Reals:
         """Return the log probability of each token after each text, ``(texts, tokens)``."""

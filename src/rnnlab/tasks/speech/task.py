@@ -31,8 +31,7 @@ from rnnlab.terminal import shown
 
 if TYPE_CHECKING:
     from rnnlab.tasks.answers import OpenedRun, TrainedModel
-    from rnnlab.tasks.speech.figures import SpeechFigures
-    from rnnlab.tasks.speech.recorded import RecordedSpeech
+    from rnnlab.tasks.speech.figures import RecordedSpeech, SpeechFigures
 
 RATES = ("wer", "cer", "ser")
 """Errors by words, by characters, and recordings with any error."""
@@ -106,7 +105,7 @@ class SpeechRecognizer(MeansTask):
 
     def recorder(self, data: Any, split: str) -> "RecordedSpeech":
         """Return what keeps the texts that are told."""
-        from rnnlab.tasks.speech.recorded import RecordedSpeech
+        from rnnlab.tasks.speech.figures import RecordedSpeech
 
         return RecordedSpeech(data, split)
 
