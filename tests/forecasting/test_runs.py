@@ -273,7 +273,7 @@ def test_an_explanation_adds_up(run: Path, tmp_path: Path, command: Callable[...
     rows = [row for row in csv.DictReader(output.open()) if row["shop"] == "a"]
     model = rnnlab.load(run, device="cpu")
     asked = model.asked(model.table_of(Path("shops.csv")))
-    batch = model.batch(asked, np.array([0]))
+    batch = asked.tables.batch(asked.windows, np.array([0]))
     with torch.no_grad():
         both = [model.task(batch.inputs * share, batch.ahead * share) for share in (1, 0)]
     here, nothing = (float(model.task.network.loss.point(part)[0, :, 0].mean()) for part in both)
