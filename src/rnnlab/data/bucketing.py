@@ -245,3 +245,12 @@ class BucketedLoader(ResumableLoader[PlannedBatch, Given]):
     def plan(self, epoch: int) -> list[PlannedBatch]:
         """Return the numbers of what is in each batch."""
         return self.batches.batches(epoch)
+
+
+def spread_over(count: int, most: int) -> npt.NDArray[np.int64]:
+    """Return at most ``most`` of the numbers below ``count``, evenly spread from the first to the last.
+
+    >>> spread_over(5, 3).tolist(), spread_over(2, 3).tolist()
+    ([0, 2, 4], [0, 1])
+    """
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))

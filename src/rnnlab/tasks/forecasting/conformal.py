@@ -74,15 +74,6 @@ def fitted(
     return Conformal(tuple(levels), shifts)
 
 
-def spread_over(windows: int, most: int) -> npt.NDArray[np.int64]:
-    """Return the numbers of at most ``most`` windows, evenly spread.
-
-    >>> spread_over(5, 3).tolist(), spread_over(2, 3).tolist()
-    ([0, 2, 4], [0, 1])
-    """
-    return np.unique(np.linspace(0, windows - 1, min(windows, most)).round().astype(np.int64))
-
-
 class Tracker:
     """Quantiles that follow the errors of earlier forecasts, of one series after another.
 

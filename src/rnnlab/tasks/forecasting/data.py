@@ -13,7 +13,7 @@ from rnnlab.corpora.frequency import told
 from rnnlab.corpora.memory_problems import MemoryProblem
 from rnnlab.corpora.series import Borders, Series, SeriesCorpus
 from rnnlab.data.batch import moved
-from rnnlab.data.bucketing import BucketedBatches, BucketedLoader, PlannedBatch
+from rnnlab.data.bucketing import BucketedBatches, BucketedLoader, PlannedBatch, spread_over
 from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError, DataError, RunError
 from rnnlab.signals.calendar import check_calendar
@@ -21,7 +21,6 @@ from rnnlab.signals.scaling import check_kind
 from rnnlab.signals.windows import Windows, carried_on, windows_of
 from rnnlab.tasks.baselines import kept
 from rnnlab.tasks.forecasting.baselines import LinearForecast, SeenWindows, repeating
-from rnnlab.tasks.forecasting.conformal import spread_over
 from rnnlab.tasks.forecasting.features import Features
 from rnnlab.tasks.forecasting.metrics import ForecastScores, figures_of
 from rnnlab.text.encoded import Progress

@@ -15,6 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from rnnlab.atomic import write_text
 from rnnlab.corpora.frequency import told
+from rnnlab.data.bucketing import spread_over
 from rnnlab.figures.drawing import publish, save
 from rnnlab.figures.forecasts import (
     DrawnForecast,
@@ -25,7 +26,6 @@ from rnnlab.figures.forecasts import (
 )
 from rnnlab.tasks.figures import SPLITS, Recorder, TaskFigures, gathered
 from rnnlab.tasks.forecasting.baselines import repeating
-from rnnlab.tasks.forecasting.conformal import spread_over
 from rnnlab.tasks.forecasting.data import WindowBatch, WindowData
 from rnnlab.tasks.forecasting.metrics import ForecastScores, figures_of
 from rnnlab.terminal import table_of

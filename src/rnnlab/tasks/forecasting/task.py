@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rnnlab.data.bucketing import spread_over
 from rnnlab.data.task_data import TaskData
 from rnnlab.encoder.encoder import build_encoder
 from rnnlab.errors import ConfigError
 from rnnlab.signals.windows import Windows
 from rnnlab.tasks.figures import gathered
 from rnnlab.tasks.forecasting import OBJECTIVE
-from rnnlab.tasks.forecasting.conformal import Conformal, Tracker, fitted, spread_over
+from rnnlab.tasks.forecasting.conformal import Conformal, Tracker, fitted
 from rnnlab.tasks.forecasting.data import WindowBatch, WindowData
 from rnnlab.tasks.forecasting.decoders import Recursive, Shape
 from rnnlab.tasks.forecasting.losses import loss_named

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rnnlab.corpora.corpus import Corpus
 from rnnlab.data.batch import Batch
-from rnnlab.data.bucketing import BucketedBatches
+from rnnlab.data.bucketing import BucketedBatches, spread_over
 from rnnlab.data.documents import DocumentLoader, Truncate, check_truncation, collate, truncated_lengths
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError, DataError
@@ -137,8 +137,8 @@ class SentimentData(TextData):
         """Return validation documents of all lengths, from the longest to the shortest."""
         split = self.encoded.splits["validation"]
         by_length = np.argsort(-truncated_lengths(split, self.max_length), kind="stable")
-        chosen = np.linspace(0, len(by_length) - 1, min(sequences, len(by_length))).round().astype(np.int64)
-        return collate(split, by_length[chosen], max_length=self.max_length, truncate=self.truncate)
+        chosen = by_length[spread_over(len(by_length), sequences)]
+        return collate(split, chosen, max_length=self.max_length, truncate=self.truncate)
 
     def describe(self) -> str:
         """Return what there is to say of every text, and the classes with their training documents."""

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.fft import dct
 
 from rnnlab.corpora.spoken import SpokenCorpus
+from rnnlab.data.bucketing import spread_over
 from rnnlab.signals.kept_sound import KeptSound
 from rnnlab.signals.log_mel import Floats
 from rnnlab.tasks.speech.error_counts import edits
@@ -58,19 +59,18 @@ def nearest_template(corpus: SpokenCorpus, train: KeptSound, test: KeptSound) ->
         train: its training recordings.
         test: its test recordings.
     """
-    count = min(len(train), max(1, COMPARISONS // len(test)))
-    chosen = np.linspace(0, len(train) - 1, count).round().astype(np.int64)
+    chosen = spread_over(len(train), max(1, COMPARISONS // len(test)))
     chosen = chosen[np.argsort(train.lengths[chosen], kind="stable")]
     groups = [
         Templates([cepstra(train[number]) for number in chosen[start : start + TOGETHER].tolist()])
-        for start in range(0, count, TOGETHER)
+        for start in range(0, len(chosen), TOGETHER)
     ]
     said, told = transcripts(corpus, "train"), []
     for number in range(len(test)):
         frames = cepstra(test[number])
         nearest = np.concatenate([group.distances(frames) for group in groups]).argmin()
         told.append(said[chosen[nearest]])
-    return {f"time warping, nearest of {count:,}": rates(transcripts(corpus, "test"), told)}
+    return {f"time warping, nearest of {len(chosen):,}": rates(transcripts(corpus, "test"), told)}
 
 
 def cepstra(frames: Floats) -> Floats:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rnnlab.build import check_arguments
 from rnnlab.corpora.corpus import known_by
 from rnnlab.corpora.spoken import SpokenCorpus, listed
-from rnnlab.data.bucketing import BucketedBatches
+from rnnlab.data.bucketing import BucketedBatches, spread_over
 from rnnlab.data.text_data import TextData
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.signals.augmentation import Augmentation
@@ -236,8 +236,8 @@ class SpeechData(TextData):
         """Return validation recordings of all lengths, from the longest to the shortest."""
         loader = self.val_dataloader()
         by_length = np.argsort(-self.kept["validation"][1.0].lengths, kind="stable")
-        chosen = np.linspace(0, len(by_length) - 1, min(sequences, len(by_length))).round().astype(np.int64)
-        return loader.batch(PlannedRecordings(0, by_length[chosen], np.ones(len(chosen), dtype=np.bool_)))
+        chosen = by_length[spread_over(len(by_length), sequences)]
+        return loader.batch(PlannedRecordings(0, chosen, np.ones(len(chosen), dtype=np.bool_)))
 
     def describe_batches(self) -> str:
         """Return the number of training batches, and how much of them is padding."""

@@ -17,6 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 from rnnlab.atomic import write_text
 from rnnlab.corpora.sound import resampled
 from rnnlab.corpora.spoken import Utterance
+from rnnlab.data.bucketing import spread_over
 from rnnlab.figures.drawing import publish
 from rnnlab.figures.speech import errors_by_length_figure, posterior_figure, spectrogram_figure
 from rnnlab.tasks.figures import SPLITS, Recorder, TaskFigures, gathered
@@ -243,7 +244,7 @@ class SpeechFigures(TaskFigures):
     def chosen(self) -> list[int]:
         """Return the numbers of validation recordings: the worst, and some between."""
         scored = self.recorders["validation"].scored
-        spread = np.linspace(0, len(scored.told) - 1, SHOWN).round().astype(int).tolist()
+        spread = spread_over(len(scored.told), SHOWN).tolist()
         return list(dict.fromkeys([*scored.worst[:1], *spread]))[: min(SHOWN, len(scored.told))]
 
     def show(self, number: int, folder: Path, name: str, writer: Any, step: int) -> None:
