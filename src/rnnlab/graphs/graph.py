@@ -25,7 +25,8 @@ class Graph:
     """Nodes and constants as they are added; results are called by name.
 
     Args:
-        parent: the graph whose loop body this is; constants and the numbering of names are its.
+        parent: the graph whose loop body this is: it sees the constants and results of that one, and numbers
+            its names with it.
     """
 
     def __init__(self, parent: Graph | None = None) -> None:
@@ -57,10 +58,6 @@ class Graph:
             self._constants[key] = numpy_helper.from_array(content, self.name("constant"))
         name: str = self._constants[key].name
         return name
-
-    def body(self) -> Graph:
-        """Return a graph for a loop's body, which sees the constants and results of this one."""
-        return Graph(parent=self)
 
     def as_body(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
         """Return this graph as the body of a loop."""

@@ -71,7 +71,7 @@ class Int8Layers(FloatLayers):
         projected = self.linear(inputs, weights["weight_ih"], together)
         before = list(states) or [self.zeros(inputs, direction)] * len(cell.states)
         recurrent = self.kept(weights["weight_hh"])
-        body = self.graph.body()
+        body = Graph(parent=self.graph)
         names = [body.name("before") for _ in before]
         step = body.name("projected")
         hidden = product_with(body, recurrent, names[0])

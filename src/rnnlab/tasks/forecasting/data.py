@@ -213,9 +213,7 @@ class WindowData(TaskData):
 
     def prepare(self, progress: Progress | None = None) -> None:
         """Read the series, and scale them by what training knows."""
-        borders = [self.corpus.borders(its) for its in self.series]
-        for split in ("train", "validation", "test"):
-            self.cut(split, borders)
+        borders = self.cut("train", "validation", "test")
         settings = (self.corpus.columns, self.calendar, self.scaling)
         self.take(
             Features.fitted(self.series, borders, *settings, self.corpus.frequency, self.corpus.reading)
@@ -235,16 +233,17 @@ class WindowData(TaskData):
                 f"columns or another frequency ({own.columns.moving} every {own.frequency}; "
                 f"{columns.moving} every {frequency})."
             )
-        borders = [self.corpus.borders(its) for its in self.series]
-        self.cut(split, borders)
+        borders = self.cut(split)
         same = run.metadata.get("corpus", {}).get("name") == self.corpus.name
         self.take(own.of_others(self.series, borders, keep=same))
 
-    def cut(self, split: str, borders: Sequence[Borders]) -> None:
-        """Number the windows of a split."""
-        self.windows[split] = windows_of(
-            self.series, borders, split, self.look_back, self.horizon, self.strides[split]
-        )
+    def cut(self, *splits: str) -> list[Borders]:
+        """Number the windows of splits; return each series' borders."""
+        borders = [self.corpus.borders(its) for its in self.series]
+        sizes = self.look_back, self.horizon
+        for split in splits:
+            self.windows[split] = windows_of(self.series, borders, split, *sizes, self.strides[split])
+        return borders
 
     def take(self, features: Features) -> None:
         """Put the series on their scale."""

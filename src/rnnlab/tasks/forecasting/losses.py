@@ -115,15 +115,11 @@ class Quantiles(Loss):
 
     Args:
         levels: between 0 and 1, ascending, the median among them.
-
-    Raises:
-        ConfigError: if they are not.
     """
 
     has_quantiles = True
 
     def __init__(self, levels: Sequence[float]) -> None:
-        check_levels(levels)
         self.levels = tuple(levels)
         self.middle = self.levels.index(MEDIAN)
         self.shifted = self.stretched = (True,) * len(self.levels)
