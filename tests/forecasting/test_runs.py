@@ -386,10 +386,8 @@ def test_counts_are_learnt_as_counts(room: Path, monkeypatch: pytest.MonkeyPatch
     metrics = fit(composed_of([*SMALL, *words]), room / "counts")
     assert np.isfinite(list(metrics["test"].values())).all()
     model = rnnlab.load(room / "counts", device="cpu")
-    lowest = min(
-        found.quantiles.min() for found in model.forecasts(model.table_of(room / "counts.csv"), None)
-    )
-    assert lowest >= 0
+    for found in model.forecasts(model.table_of(room / "counts.csv"), None):
+        assert found.values.min() >= 0
 
 
 def test_a_damaged_checkpoint_is_told(run: Path, tmp_path: Path) -> None:

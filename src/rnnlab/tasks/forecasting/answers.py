@@ -43,15 +43,13 @@ class Forecast(NamedTuple):
     Attributes:
         series: its name; empty where there is one.
         times: of the horizon ``(horizon,)``.
-        point: ``(horizon, targets)``.
-        quantiles: ``(horizon, targets, levels)``; no levels where the model says none.
+        values: each target's forecast, and its quantiles behind it, as columns ``(horizon, columns)``.
         in_utc: whether the times are those of UTC, as the table wrote its own with offsets.
     """
 
     series: str
     times: Times
-    point: npt.NDArray[np.float64]
-    quantiles: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64]
     in_utc: bool
 
 
@@ -126,7 +124,7 @@ class TrainedForecaster(TrainedModel):
             columns[reading.id] = [given[one.series] for one in found for _ in one.times]
         times = np.concatenate([one.times for one in found])
         columns[reading.time] = in_zone(times, table, reading.time) if found[0].in_utc else times
-        values = np.concatenate([numbers_of(one) for one in found])
+        values = np.concatenate([one.values for one in found])
         named = zip(self.names, values.T, strict=True)
         return pandas.DataFrame({**columns, **dict(named)})
 
@@ -135,7 +133,7 @@ class TrainedForecaster(TrainedModel):
         table = self.table_of(file)
         reading = self.reading_of(table)
         for found in self.forecasts(table, horizon):
-            for time, values in zip(found.times, numbers_of(found).tolist(), strict=True):
+            for time, values in zip(found.times, found.values.tolist(), strict=True):
                 known = {} if reading.id is None else {reading.id: found.series}
                 written = as_written(time, reading.time_format, found.in_utc)
                 yield {**known, reading.time: written, **dict(zip(self.names, values, strict=True))}
@@ -214,16 +212,16 @@ class TrainedForecaster(TrainedModel):
                 said = self.task.said(parameters, batch.units, adjusted=True)
                 if self.task.tracked:
                     said = said._replace(quantiles=torch.stack([self.followed(asked, n) for n in numbers]))
-            location, scale = (part.unsqueeze(1) for part in batch.units.unbind(1)[:2])
-            point = (said.point.double() * scale + location)[:, :steps].cpu().numpy()
-            quantiles = np.empty((*point.shape, 0))
-            if said.quantiles is not None:
-                real = said.quantiles.double() * scale.unsqueeze(-1) + location.unsqueeze(-1)
-                quantiles = real[:, :steps].cpu().numpy()
+            location, scale = (part[:, None, :, None] for part in batch.units.unbind(1)[:2])
+            told = [said.point.unsqueeze(-1), *([] if said.quantiles is None else [said.quantiles])]
+            real = (
+                torch.cat(told, dim=-1).double() * scale + location
+            )  # (batch, horizon, targets, 1 + levels)
+            values = real[:, :steps].flatten(2).cpu().numpy()
             for row, number in enumerate(numbers.tolist()):
                 its = asked.series[number]
                 times = its.times[its.length : its.length + steps]
-                yield Forecast(its.name, times, point[row], quantiles[row], its.in_utc)
+                yield Forecast(its.name, times, values[row], its.in_utc)
 
     def followed(self, asked: Asked, number: int) -> Tensor:
         """Return a series' quantiles ``(horizon, targets, levels)`` as the errors of its own past move them.
@@ -325,12 +323,6 @@ class TrainedForecaster(TrainedModel):
                 f"data.horizon={horizon}."
             )
         return horizon
-
-
-def numbers_of(found: Forecast) -> npt.NDArray[np.float64]:
-    """Return each target's forecast, and its quantiles behind it, as columns ``(horizon, columns)``."""
-    whole = np.concatenate((found.point[:, :, None], found.quantiles), axis=2)
-    return whole.reshape(len(whole), -1)
 
 
 def explained(
