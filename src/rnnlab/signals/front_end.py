@@ -103,10 +103,10 @@ class FrontEnd:
         """Return steps ``(steps, input_size)`` of normalised frames."""
         return stacked(frames, self.stack, self.stride)
 
-    def metadata(self, data: Mapping[str, Any]) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """Return what makes it again, as plain data."""
         numbers = self.trained_on and [part.tolist() for part in self.trained_on]
-        return {"sample_rate": self.log_mel.sample_rate, "trained_on": numbers, **data}
+        return {"sample_rate": self.log_mel.sample_rate, "trained_on": numbers}
 
 
 def front_end_of(batches: Mapping[str, Any], sound: Mapping[str, Any]) -> FrontEnd:

@@ -159,13 +159,10 @@ class Trigrams(WordAdviser):
 
     def worth(self, before: Sequence[str], number: int) -> float:
         """Return the weighted log probability of an id after some words."""
-        last = [EOS_ID, EOS_ID, *(self.ids.get(word, UNK_ID) for word in before[-2:])][-2:]
-        if len(before) == 1:
-            last[0] = EOS_ID
-        key = (last[0], last[1])
-        if key not in self._rows:
-            self._rows[key] = np.log(self.model.distribution(*key))
-        return self.weight * float(self._rows[key][number])
+        first, last = [EOS_ID, EOS_ID, *(self.ids.get(word, UNK_ID) for word in before[-2:])][-2:]
+        if (first, last) not in self._rows:
+            self._rows[first, last] = np.log(self.model.distribution(first, last))
+        return self.weight * float(self._rows[first, last][number])
 
 
 class LanguageAdviser(Adviser):

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,6 +78,7 @@ class SpeechData(TextData):
         log_mel = log_mel_of(features or {}, corpus.sample_rate)
         self.front_end = FrontEnd(log_mel, normalise, stack, stride)
         self.kept: dict[str, dict[float, KeptSound]] = {}
+        self._speakers: dict[str, list[Statistics]] = {}
 
     @classmethod
     def rehearsal(cls, config: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -139,7 +139,7 @@ class SpeechData(TextData):
 
     def metadata(self) -> dict[str, Any]:
         """Return what text is kept by, and the front end."""
-        return {**super().metadata(), "sound": self.front_end.metadata({})}
+        return {**super().metadata(), "sound": self.front_end.metadata()}
 
     def describe(self) -> str:
         """Return hours and speakers of each split besides what is said of every text."""
@@ -227,10 +227,6 @@ class SpeechData(TextData):
             of = {name: statistics(part) for name, part in parts.items()}
             self._speakers[split] = [of[name] for name in names]
         return self._speakers[split]
-
-    @cached_property
-    def _speakers(self) -> dict[str, list[Statistics]]:
-        return {}
 
     def probe_batch(self, sequences: int) -> SpeechBatch:
         """Return validation recordings of all lengths, from the longest to the shortest."""

@@ -41,7 +41,7 @@ class SpeechExports(Exports):
         return {
             "symbols": list(self.model.task.spelling.symbols),
             "blank": self.model.task.spelling.blank,
-            "sound": front_end.metadata({}),
+            "sound": front_end.metadata(),
             "step_seconds": front_end.step_seconds,
             **{name: batches[name] for name in ("features", "normalise", "stack", "stride")},
         }
