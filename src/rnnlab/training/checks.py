@@ -83,7 +83,7 @@ def rehearse(config: Mapping[str, Any]) -> None:
     build_trainer(
         config["trainer"], {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     )
-    served: type[TaskData] = locate_class(config["batches"].get("_target_"), TaskData, "batches")  # type: ignore[type-abstract]
+    served: type[TaskData] = locate_class(config["batches"].get("_target_"), TaskData, "batches")
     arguments = served.rehearsal(config)
     if arguments is not None and not config.get("init_from"):  # what it starts from may contradict first
         rehearse_task(config, arguments)

@@ -170,7 +170,7 @@ def assemble_data(config: Mapping[str, Any]) -> TaskData:
         ConfigError: if a section can't be built.
     """
     data, batches = config["data"], config["batches"]
-    served = locate_class(batches.get("_target_"), TaskData, "batches")  # type: ignore[type-abstract]
+    served = locate_class(batches.get("_target_"), TaskData, "batches")
     corpus: Any = build(data["corpus"], served.corpora, "data.corpus")
     if config.get("folds") is not None:
         from rnnlab.corpora.folds import Fold
@@ -190,7 +190,7 @@ def assemble_data(config: Mapping[str, Any]) -> TaskData:
         text["vocabulary"] = data.get("vocabulary", {})
     elif "tokenizer" in config:
         raise ConfigError("tokenizer: the batches of this task read no text, and nothing reads this section.")
-    return build(batches, TaskData, "batches", corpus=corpus, seed=config["seed"], **text)  # type: ignore[type-abstract]
+    return build(batches, TaskData, "batches", corpus=corpus, seed=config["seed"], **text)
 
 
 def assemble_task(config: Mapping[str, Any], data: TaskData) -> Task:

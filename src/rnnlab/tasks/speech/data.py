@@ -230,10 +230,10 @@ class SpeechData(TextData):
 
     def probe_batch(self, sequences: int) -> SpeechBatch:
         """Return validation recordings of all lengths, from the longest to the shortest."""
-        loader = self.val_dataloader()
         by_length = np.argsort(-self.kept["validation"][1.0].lengths, kind="stable")
         chosen = by_length[spread_over(len(by_length), sequences)]
-        return loader.batch(PlannedRecordings(0, chosen, np.ones(len(chosen), dtype=np.bool_)))
+        planned = PlannedRecordings(0, chosen, np.ones(len(chosen), dtype=np.bool_))
+        return self.loader("validation").batch(planned)
 
     def describe_batches(self) -> str:
         """Return the number of training batches, and how much of them is padding."""
