@@ -213,10 +213,8 @@ class TrainedForecaster(TrainedModel):
                 if self.task.tracked:
                     said = said._replace(quantiles=torch.stack([self.followed(asked, n) for n in numbers]))
             location, scale = (part[:, None, :, None] for part in batch.units.unbind(1)[:2])
-            told = [said.point.unsqueeze(-1), *([] if said.quantiles is None else [said.quantiles])]
-            real = (
-                torch.cat(told, dim=-1).double() * scale + location
-            )  # (batch, horizon, targets, 1 + levels)
+            parts = [said.point.unsqueeze(-1), *([] if said.quantiles is None else [said.quantiles])]
+            real = torch.cat(parts, dim=-1).double() * scale + location  # beside the target its quantiles
             values = real[:, :steps].flatten(2).cpu().numpy()
             for row, number in enumerate(numbers.tolist()):
                 its = asked.series[number]
@@ -252,10 +250,9 @@ class TrainedForecaster(TrainedModel):
         chosen = slice(None) if step is None else slice(step - 1, step)
         for number, its in enumerate(asked.series):
             batch = asked.tables.batch(asked.windows, np.array([number])).to(self.device)
+            scale = float(batch.units[0, 1, column])
 
-            def score(
-                inputs: Tensor, ahead: Tensor, scale: float = float(batch.units[0, 1, column])
-            ) -> Tensor:
+            def score(inputs: Tensor, ahead: Tensor, scale: float = scale) -> Tensor:
                 point = self.task.network.loss.point(self.task(inputs, ahead))
                 return point[:, chosen, column].mean(dim=1) * scale
 
