@@ -225,16 +225,16 @@ def exit_by(
             if only_shows:
                 check_heard()
     except Interrupted as stop:
-        errors.print(str(stop), markup=False)
+        errors.print(str(stop))
         deaf_end(stop.status)
     except KeyboardInterrupt:
-        errors.print("Stopped.", markup=False)
+        errors.print("Stopped.")
         sys.exit(work_is_done(ENDED_BY_SIGNAL + signal.SIGINT))
     except JobsFailed as failure:
-        errors.print(str(failure), style="red", markup=False)
+        errors.print(str(failure), style="red")
         sys.exit(work_is_done(JOBS_FAILED))
     except (RnnlabError, HydraException, OmegaConfBaseException) as error:
-        errors.print(f"Error: {explain(error)}", style="red", markup=False)
+        errors.print(f"Error: {explain(error)}", style="red")
         sys.exit(work_is_done(USER_MISTAKE))
     work_is_done(0)
 

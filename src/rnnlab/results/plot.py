@@ -57,7 +57,7 @@ def draw(
     for file in files:
         check_output(file, overwrite)
     save(figure_of_runs(runs, x, metric, baseline), target.parent, target.stem)
-    errors.print(f"Figure  {files[0]} and {files[1].name}", markup=False)
+    errors.print(f"Figure  {files[0]} and {files[1].name}")
 
 
 def figure_of_runs(

@@ -211,7 +211,7 @@ def put(found: Shown, form: str, output: str | None) -> None:
         print(visible(text, lines=True), end="")
         return
     write_text(Path(output), text)
-    errors.print(f"Table  {output}", markup=False)
+    errors.print(f"Table  {output}")
 
 
 def show(table: Table) -> None:
@@ -232,8 +232,7 @@ def tell_mixed(rows: Sequence[Row]) -> None:
         more = f" and {len(mixed) - NAMED} more keys" if len(mixed) > NAMED else ""
         errors.print(
             f"Rows of several settings ({', '.join(mixed[:NAMED])}{more}) have no ± over seeds, but the "
-            "lowest and the highest figure.",
-            markup=False,
+            "lowest and the highest figure."
         )
 
 
@@ -251,11 +250,11 @@ def tell(findings: Findings, chosen: Sequence[FoundRun]) -> None:
     for run in [*readable(chosen), *unread]:
         if run.reason:
             told = run.reason.splitlines()[0]
-            errors.print(f"{run.status}: {shown(run.path)}: {told}", style="red", markup=False)
+            errors.print(f"{run.status}: {shown(run.path)}: {told}", style="red")
         elif not run.config:
             told = f"{run.status}: {shown(run.path)} has no configuration yet."
-            errors.print(told, style="yellow", markup=False)
+            errors.print(told, style="yellow")
     for problem in findings.problems:
         errors.print(problem, style="yellow")
     for path in findings.left_out:
-        errors.print(f"Left out, as the sweep was started over: {path}", markup=False)
+        errors.print(f"Left out, as the sweep was started over: {path}")

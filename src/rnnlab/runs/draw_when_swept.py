@@ -24,4 +24,4 @@ class DrawWhenSwept(Callback):
         folder = Path(config.hydra.sweep.dir)
         # Not logged: where jobs run in other processes, nobody set up the log of this one.
         figure = draw_vanishing_gradient([folder], folder / "figures")
-        console.print(f"Figure  {shown(figure)}", markup=False)
+        console.print(f"Figure  {shown(figure)}")

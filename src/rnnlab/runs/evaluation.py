@@ -200,7 +200,7 @@ def asked_beside(
             raise ConfigError(f"together=true: task={run.task_name} has no simple method to mix with.")
         (row,) = found["together"].values()
         if folder is not None and (file := run.task.keep_simple(data, row["weight"], folder)):
-            console.print(f"Kept     {file}", markup=False)
+            console.print(f"Kept     {file}")
     return found
 
 

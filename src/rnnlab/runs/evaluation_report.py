@@ -187,13 +187,13 @@ def evaluate_runs(
     target = report_file(found, output)
     if target is not None:
         write_text(target, json.dumps(report, indent=2, allow_nan=True) + "\n")
-        console.print(f"Figures  {target}", markup=False)
+        console.print(f"Figures  {target}")
     if target is not None and recorders:
         called = dict(zip(recorders, folder_names([Path(run) for run in recorders]), strict=True))
         first = next(iter(recorders.values()))
         first.write({called[run]: kept.scored for run, kept in recorders.items()}, curves_folder(target))
         if curves_folder(target).is_dir():  # of some tasks there are none
-            console.print(f"Curves   {curves_folder(target)}", markup=False)
+            console.print(f"Curves   {curves_folder(target)}")
     return report
 
 
@@ -307,7 +307,7 @@ def show_beside(report: Mapping[str, Any]) -> None:
             if "together" in part:
                 rows[f"{called} with the trigrams"] = part["together"]
             tuned = ", ".join(f"{key}={value:.4g}" for key, value in part["tuned"].items())
-            console.print(f"{name}, chosen on validation: {tuned}", markup=False)
+            console.print(f"{name}, chosen on validation: {tuned}")
         columns = list(dict.fromkeys(key for row in rows.values() for key in row))
         table = table_of(f"{name}, {run['split']} split, not to be compared with static figures", "", columns)
         for title, row in rows.items():
@@ -338,9 +338,9 @@ def compare_with_training(result: dict[str, Any]) -> None:
         if not both_nan(before.get(name), result["metrics"].get(name))
     ]
     if not changed:
-        console.print(f"Equal to training's, digit for digit: {metrics_file}", markup=False)
+        console.print(f"Equal to training's, digit for digit: {metrics_file}")
         return
-    console.print(f"{metrics_file} has other figures: {'; '.join(changed)}.", style="yellow", markup=False)
+    console.print(f"{metrics_file} has other figures: {'; '.join(changed)}.", style="yellow")
     console.print(
         "In the last digits that is another machine or number of threads; beyond, the data has changed.",
         style="yellow",

@@ -83,7 +83,7 @@ def plot_runs(
     runs = [read_run(folder, name) for folder, name in zip(folders, names, strict=True)]
     for run in runs:
         for problem in (*run.problems, *not_numbers(run)):
-            errors.print(problem, style="yellow", markup=False)
+            errors.print(problem, style="yellow")
     drawings = list(drawings_of(runs, split))
     if not drawings:
         raise RunError("There is nothing to draw: " + " ".join(p for run in runs for p in run.problems))
@@ -93,8 +93,8 @@ def plot_runs(
             check_output(file, overwrite)
     for drawing in drawings:
         save(drawing.draw(), target, drawing.name)
-    console.print(f"{len(drawings)} figures, each as PNG and SVG, in {shown(target)}:", markup=False)
-    console.print("  " + ", ".join(drawing.name for drawing in drawings), markup=False)
+    console.print(f"{len(drawings)} figures, each as PNG and SVG, in {shown(target)}:")
+    console.print("  " + ", ".join(drawing.name for drawing in drawings))
     return files[::2]
 
 
@@ -202,7 +202,7 @@ def of_the_same_classes(documents: Mapping[str, ScoredDocuments]) -> dict[str, S
     others = [name for name, found in documents.items() if found.classes != classes]
     if others:
         told = f"Left out of what is drawn together, as they tell other classes: {', '.join(others)}."
-        errors.print(told, style="yellow", markup=False)
+        errors.print(told, style="yellow")
     return {name: found for name, found in documents.items() if found.classes == classes}
 
 
@@ -217,7 +217,7 @@ def diagnostics(run: Path) -> Iterator[Drawing]:
         for name, figure in diagnostics_figures(read_records(run)).items():
             yield Drawing(name, partial(as_it_is, figure))
     except RnnlabError as error:
-        errors.print(str(error), style="yellow", markup=False)
+        errors.print(str(error), style="yellow")
 
 
 def as_it_is(figure: Figure) -> Figure:

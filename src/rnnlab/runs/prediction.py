@@ -85,8 +85,8 @@ def answer(
             safe_cells=safe_cells,
         )
         for note in tally.notes(model.max_length):
-            errors.print(note, markup=False)
-        errors.print(f"Predictions  {output}", markup=False)
+            errors.print(note)
+        errors.print(f"Predictions  {output}")
     else:
         predict_lines(model, text_column)
 
@@ -150,7 +150,7 @@ def write_rows(
         for row in rows:
             write(row)
             count += 1
-    errors.print(f"{count:,} rows  {target}", markup=False)
+    errors.print(f"{count:,} rows  {target}")
 
 
 def explain_text(model: TrainedModel, text: str, label: str | None, page: Path, overwrite: bool) -> None:
@@ -160,7 +160,7 @@ def explain_text(model: TrainedModel, text: str, label: str | None, page: Path, 
     console.print(terminal_view(explanation, coloured=console.color_system is not None))
     save_page(explanation, page)
     note_unknown(model, text)
-    errors.print(f"Page  {page}", markup=False)
+    errors.print(f"Page  {page}")
 
 
 def show(model: TrainedModel, text: str) -> None:
@@ -169,13 +169,11 @@ def show(model: TrainedModel, text: str) -> None:
     for share, label in sorted(
         zip(prediction.probabilities.tolist(), model.labels, strict=True), reverse=True
     ):
-        console.print(
-            f"{share:8.2%}  {label}", style="bold" if label in prediction.chosen else None, markup=False
-        )
+        console.print(f"{share:8.2%}  {label}", style="bold" if label in prediction.chosen else None)
     tally = Tally()
     tally.add(prediction)
     for note in tally.notes(model.max_length)[1:]:
-        errors.print(note, markup=False)
+        errors.print(note)
     note_unknown(model, text)
 
 
@@ -184,14 +182,14 @@ def note_unknown(model: TrainedModel, text: str) -> None:
     unknown = model.unknown_words(text)
     if unknown:
         more = f" and {len(unknown) - 20:,} more" if len(unknown) > 20 else ""
-        errors.print(f"Not in the vocabulary, read as <unk>: {', '.join(unknown[:20])}{more}", markup=False)
+        errors.print(f"Not in the vocabulary, read as <unk>: {', '.join(unknown[:20])}{more}")
 
 
 def predict_lines(model: TrainedModel, column: str) -> None:
     """Answer each line of standard input with a JSON object, in their order; a person's line at once."""
     typed = sys.stdin.isatty()
     if typed:
-        errors.print("A text a line; Ctrl-D ends.", markup=False)
+        errors.print("A text a line; Ctrl-D ends.")
     lines = stdin_rows(sys.stdin.buffer, column)
     tally = Tally()
     for columns, prediction in predicted(model, lines, window=1 if typed else WINDOW):
@@ -200,7 +198,7 @@ def predict_lines(model: TrainedModel, column: str) -> None:
         if why_unheard() is not None:  # the reader, such as head, has enough
             return
     for note in tally.notes(model.max_length)[1:]:
-        errors.print(note, markup=False)
+        errors.print(note)
 
 
 def stdin_rows(stream: BinaryIO, column: str) -> Iterator[Row]:

@@ -48,9 +48,7 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
         table.add_row(row, *cells, style="bold" if row == "this run" else None)
     print_table(table)
     for row, values in together.items():
-        console.print(
-            f"{row}: mixed by {values['weight']:.2f}, chosen on the validation split.", markup=False
-        )
+        console.print(f"{row}: mixed by {values['weight']:.2f}, chosen on the validation split.")
     by_class = table_by_class({name: figure(name, value) for name, value in metrics["test"].items()}, labels)
     for further in (by_class, *tables):
         if further is not None:
@@ -62,13 +60,13 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
             f"{metrics['wall_seconds']:.0f} s in all on {metrics['device']}"
         )
     if folder.is_job:  # the sweep's own report says what to type next, once
-        console.print(f"{'Run folder':<17}{shown(folder.path)}", markup=False)
+        console.print(f"{'Run folder':<17}{shown(folder.path)}")
         return
     for name, path in places(folder):
-        console.print(f"{name:<17}{shown(path)}", markup=False)
+        console.print(f"{name:<17}{shown(path)}")
     console.print("Next:", style="bold")
     for line in next_commands(task, folder):
-        console.print(f"  {line}", markup=False)
+        console.print(f"  {line}")
 
 
 def where_it_goes(folder: RunFolder, tensorboard: bool) -> str:

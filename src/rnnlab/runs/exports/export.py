@@ -64,10 +64,8 @@ def export(
 
         folder = Path(output or "hub")
         difference = write_hub(run, folder, overwrite, trusted_packages(trust))
-        console.print(f"Folder      {folder}", markup=False)
-        console.print(
-            f"Model card  {folder / CARD}: fill in the licence before it is published", markup=False
-        )
+        console.print(f"Folder      {folder}")
+        console.print(f"Model card  {folder / CARD}: fill in the licence before it is published")
         return difference
     if format not in DEFAULTS:
         raise ConfigError(f"format={format} is unknown. {nearest(format, [*DEFAULTS, 'hub'])}")
@@ -85,9 +83,9 @@ def export(
         if format == "int8" and split is not None:
             compare(model, unfinished, split, data, names)
         write_text(meaning, json.dumps(meanings(model), ensure_ascii=False) + "\n")
-    console.print(f"Largest difference from PyTorch  {difference:.1e}", markup=False)
-    console.print(f"Model                            {target}", markup=False)
-    console.print(f"What its numbers mean            {meaning}", markup=False)
+    console.print(f"Largest difference from PyTorch  {difference:.1e}")
+    console.print(f"Model                            {target}")
+    console.print(f"What its numbers mean            {meaning}")
     return difference
 
 
