@@ -81,11 +81,6 @@ def evaluate(words: list[str]) -> None:
     evaluate_runs(runs, **options, task=asked, beside=beside)
 
 
-def message(error: Exception) -> str:
-    """Return what a person needs to know about a mistake."""
-    return explained(error, conf_folder(), "train")
-
-
 def main() -> None:
     """Do what the words of the command line ask, and exit."""
-    exit_by(lambda: evaluate(sys.argv[1:]), explain=message)
+    exit_by(lambda: evaluate(sys.argv[1:]), lambda error: explained(error, conf_folder(), "train"))

@@ -43,11 +43,6 @@ def export_model(words: list[str]) -> None:
     export(**options)
 
 
-def message(error: Exception) -> str:
-    """Return what a person needs to know about a mistake."""
-    return explained(error, conf_folder(), "train")
-
-
 def main() -> None:
     """Do what the words of the command line ask, and exit."""
-    exit_by(lambda: export_model(sys.argv[1:]), explain=message)
+    exit_by(lambda: export_model(sys.argv[1:]), lambda error: explained(error, conf_folder(), "train"))
