@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from rnnlab.files.bounded import glimpse
-from rnnlab.training.run_state import is_held
+from rnnlab.training.run_folder import is_held
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,25 @@
-"""The run folder: what lies where, and how it is read and written."""
+"""The run folder: what lies where, how it is read and written, and what has become of the run.
+
+One process at a time works on a run: a lock that the system itself frees when its owner dies.
+"""
 
 import json
+import os
+import socket
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
+from filelock import FileLock, Timeout
 
 from rnnlab.atomic import write_text
-from rnnlab.errors import RnnlabError, RunError
-from rnnlab.files.bounded import damaged, is_name, reason_of
+from rnnlab.errors import DamagedFileError, RnnlabError, RunError
+from rnnlab.files.bounded import damaged, glimpse, is_name, reason_of
 from rnnlab.files.plain_file import NUMBER, read_json, read_yaml
 from rnnlab.renamed import up_to_date
-from rnnlab.training.run_state import RunState, held, state_of
 
 SWEEP_FILE = "sweep.yaml"
 """In the folder above a run that is a job of a sweep: what the sweep is about."""
@@ -53,6 +58,55 @@ def read_sweep(file: Path) -> dict[str, Any]:
     if wrong:
         raise damaged(file, f"it names a job {wrong[0][:80]!r}, which is no name of a folder", SWEEP_ANEW)
     return facts
+
+
+# Whoever only looks holds the lock for an instant; a run that begins waits that out.
+PATIENCE = 3.0
+
+_held_here: set[Path] = set()
+
+
+def is_held(lock: Path) -> bool:
+    """Return whether a living process, this one included, holds ``lock``."""
+    if lock.resolve() in _held_here:
+        return True
+    if not lock.is_file():
+        return False
+    probe = FileLock(lock, timeout=0)
+    try:
+        with probe:
+            return False
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):  # a read-only copy of a run, or no locks: nobody works on it
+        return False
+
+
+def by_whom(lock: Path) -> str:
+    """Return `` by process 4711 on HOST`` where the owner has left its name."""
+    with suppress(ValueError):
+        process, host = glimpse(lock, 1000).split()
+        return f" by process {process} on {host}"
+    return ""
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What has become of a run.
+
+    Attributes:
+        name: ``finished`` (its figures are there), ``running`` (a living process holds its ``run.lock``),
+            ``failed`` (an error ended it), ``interrupted`` (a checkpoint to go on from, nobody running), or
+            ``empty`` (nothing to go on from).
+        reason: why it failed, or who is running it; empty elsewhere.
+        epoch: epochs finished at its last checkpoint, ``None`` where it has none.
+        step: optimizer steps done at its last checkpoint, ``None`` where it has none.
+    """
+
+    name: Literal["finished", "running", "interrupted", "failed", "empty"]
+    reason: str = ""
+    epoch: int | None = None
+    step: int | None = None
 
 
 @dataclass(frozen=True)
@@ -135,13 +189,39 @@ class RunFolder:
         """Whether the run is a job of the sweep in whose folder it lies."""
         return (self.path.parent / SWEEP_FILE).is_file()
 
-    def held(self) -> AbstractContextManager[None]:
-        """Return a context in which this process, and no other, works on the run.
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let this process, and no other, work on the run; one that does already may do so again.
 
         Raises:
-            RunError: on entering, if another process does already.
+            RunError: if another process works on it.
         """
-        return held(self.lock_file)
+        place = self.lock_file.resolve()
+        if place in _held_here:
+            yield
+            return
+        owner = by_whom(self.lock_file)  # older versions of filelock empty a file that they try
+        lock = FileLock(self.lock_file, timeout=PATIENCE)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout:
+            raise RunError(
+                f"{self.path} is being worked on{owner}. Two processes can't go on with one run: "
+                "wait for it, or stop it first."
+            ) from None
+        except (OSError, NotImplementedError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise RunError(
+                f"{self.lock_file} can't be locked ({why}): it must be a file, on a disk with locks."
+            ) from error
+        _held_here.add(place)
+        try:
+            self.lock_file.write_text(f"{os.getpid()} {socket.gethostname()}\n", encoding="utf-8")
+            yield
+        finally:
+            _held_here.discard(place)
+            lock.release()
 
     def state(self, *, owner: bool = False) -> RunState:
         """Return what has become of the run; ``empty`` where there is none.
@@ -149,7 +229,20 @@ class RunFolder:
         Args:
             owner: whether this process holds the run itself and asks what was left behind.
         """
-        return state_of(self, owner=owner)
+        progress: dict[str, Any] = {}
+        with suppress(DamagedFileError):  # then nothing is known of it: the checkpoint counts
+            progress = self.progress()
+        epoch, step = progress.get("epoch"), progress.get("step")
+        who = by_whom(self.lock_file).strip()
+        if not owner and is_held(self.lock_file):
+            return RunState("running", who, epoch, step)
+        if self.metrics_file.exists():
+            return RunState("finished", "", epoch, step)
+        if self.error_file.is_file():
+            return RunState("failed", glimpse(self.error_file).strip(), epoch, step)
+        if self.last.is_file() or self.previous.is_file():
+            return RunState("interrupted", "", epoch, step)
+        return RunState("empty")
 
     def fail(self, reason: str) -> None:
         """Write down why the run failed; where even that can't be written, do nothing."""
