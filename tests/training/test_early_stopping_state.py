@@ -7,7 +7,7 @@ import pytest
 from lightning.pytorch.trainer.states import TrainerFn
 
 from rnnlab.errors import ConfigError
-from rnnlab.training.early_stopping import RememberedEarlyStopping
+from rnnlab.training.stopping import RememberedEarlyStopping
 
 
 @pytest.mark.parametrize("key", ["best_loss", "best_score", "wait_count"])

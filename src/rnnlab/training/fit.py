@@ -26,7 +26,6 @@ from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.training.checkpoints import AtomicCheckpointIO, RandomStates, Resumable, damage_told, newest_whole
 from rnnlab.training.checks import build_trainer, check, rehearse
 from rnnlab.training.clock import TrainingClock
-from rnnlab.training.early_stopping import RememberedEarlyStopping
 from rnnlab.training.hardware import check_precision, device_name, take_cuda_graph, tell_precision, versions
 from rnnlab.training.keeping import KeepBest, KeepLast, check_choice
 from rnnlab.training.loggers import LoggerSettings, built_entries, closing, log_result, loggers
@@ -44,7 +43,7 @@ from rnnlab.training.resume import (
 )
 from rnnlab.training.run_folder import RunFolder, kept_configuration
 from rnnlab.training.scoring import LIMITS, check_part, evaluate
-from rnnlab.training.stopping import StopCleanly
+from rnnlab.training.stopping import RememberedEarlyStopping, StopCleanly
 
 log = logging.getLogger(__name__)
 
