@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from rnnlab.errors import RunError
 from rnnlab.figures.drawing import save
-from rnnlab.folders import within
+from rnnlab.files.bounded import within
 from rnnlab.results.found_runs import not_begun
 from rnnlab.text.sealed_folder import damage, seal
 

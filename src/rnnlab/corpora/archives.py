@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from rnnlab.errors import DataError
-from rnnlab.folders import leads_out
+from rnnlab.files.bounded import leads_out
 
 _CHUNK = 1 << 16
 _HEADERS = 1 << 20  # bytes before a member: its name, and room; tarfile holds all of them in memory

@@ -23,7 +23,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
 
 from rnnlab.atomic import written_beside
-from rnnlab.folders import within
+from rnnlab.files.bounded import within
 from rnnlab.visible import visible
 
 if TYPE_CHECKING:

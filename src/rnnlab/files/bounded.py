@@ -1,10 +1,13 @@
-"""Bytes and text out of a file that may be anything: a folder, a pipe, a device, or far too large."""
+"""Bytes and text out of a file that may be anything: a folder, a pipe, a device, or far too large.
+
+And names out of files, which may lead out of the folder that they belong to.
+"""
 
 import os
 import stat
 from pathlib import Path
 
-from rnnlab.errors import DamagedFileError
+from rnnlab.errors import DamagedFileError, RunError
 
 LONGEST_NAME = 255
 """Bytes of a file's name: no usual disk takes more."""
@@ -87,6 +90,52 @@ def is_name(text: object) -> bool:
         and not any(sign in text for sign in "/\\\0")
         and len(text.encode("utf-8", errors="replace")) <= LONGEST_NAME
     )
+
+
+def leads_out(name: str) -> bool:
+    r"""Return whether a path that a file names leads out of the folder that it belongs to.
+
+    >>> [leads_out(name) for name in ("a/b.txt", "./a", "a..b", "../a", "a/../../b", "/a", "C:a", "a\\..\\b")]
+    [False, False, False, True, True, True, True, True]
+    """
+    return (
+        name[:1] in ("", "/", "\\")
+        or name[1:2] == ":"
+        or "\0" in name
+        or (".." in name and ".." in name.replace("\\", "/").split("/"))
+    )
+
+
+def within(folder: Path, name: object, what: str) -> Path:
+    """Return the place of a file whose name, or a part of it, came out of a file.
+
+    Args:
+        folder: where it must lie, or in a folder below that; a link there leads nowhere else.
+        name: its path from there.
+        what: what bears the name, for the error.
+
+    Raises:
+        RunError: if it leads out of the folder, or can't be the name of a file.
+    """
+    if not isinstance(name, str) or leads_out(name) or not is_path(name):
+        raise RunError(
+            f"{what} would be {str(name)[:100]!a}, which is no file in {folder}: a name was altered."
+        )
+    if not (folder / name).parent.resolve().is_relative_to(folder.resolve()):
+        raise RunError(f"{what} would be {str(name)[:100]!a}, and a link there leads out of {folder}.")
+    return folder / name
+
+
+def is_path(name: str) -> bool:
+    r"""Return whether a disk can bear the name.
+
+    >>> is_path("a/b.txt"), is_path("a" * 300), is_path("\ud800")
+    (True, False, False)
+    """
+    try:
+        return all(len(os.fsencode(part)) <= LONGEST_NAME for part in name.split("/"))
+    except UnicodeEncodeError:
+        return False
 
 
 def damaged(path: Path, reason: object, mend: str = "") -> DamagedFileError:

@@ -18,7 +18,7 @@ from rich.text import Text
 from rnnlab.atomic import write_text
 from rnnlab.command_line import differences
 from rnnlab.errors import ConfigError, DamagedFileError, RunError
-from rnnlab.folders import within
+from rnnlab.files.bounded import within
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.evaluation import Beside, asked_beside, evaluated, on_data, prepared_split, result_of
 from rnnlab.runs.load import open_run

@@ -17,9 +17,8 @@ import numpy.typing as npt
 from rnnlab.corpora.corpus import Corpus, Document, fingerprint_of, known_by
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.files.array_file import open_array
-from rnnlab.files.bounded import damaged
+from rnnlab.files.bounded import damaged, within
 from rnnlab.files.plain_file import read_json
-from rnnlab.folders import within
 from rnnlab.text import encoding_pass
 from rnnlab.text.encoding_pass import part
 from rnnlab.text.sealed_folder import kept
