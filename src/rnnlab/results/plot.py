@@ -9,12 +9,11 @@ from matplotlib.figure import Figure
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.figures.drawing import save
 from rnnlab.figures.metric_by_key import Point, metric_by_key_figure
-from rnnlab.results.columns import metrics_shown, short_setting
 from rnnlab.results.conditions import is_number
 from rnnlab.results.differing_keys import differing_keys, full_name, parting_keys, short_names
 from rnnlab.results.found_runs import SPLITS, FoundRun
 from rnnlab.results.grouped import Row, Spread, chance_of, grouped, spread
-from rnnlab.results.tables import ordered
+from rnnlab.results.tables import metrics_shown, ordered, short_setting
 from rnnlab.runs.text_tables import check_output
 from rnnlab.terminal import errors
 

@@ -8,7 +8,6 @@ from rich.table import Table
 
 from rnnlab.atomic import write_text
 from rnnlab.errors import ConfigError, nearest
-from rnnlab.results.columns import Columns, metrics_shown
 from rnnlab.results.conditions import conditions
 from rnnlab.results.differing_keys import (
     ASIDE,
@@ -20,7 +19,7 @@ from rnnlab.results.differing_keys import (
 )
 from rnnlab.results.found_runs import Findings, FoundRun, found_under
 from rnnlab.results.grouped import Row, grouped
-from rnnlab.results.tables import csv_table, markdown_table, ordered, terminal_table
+from rnnlab.results.tables import Columns, csv_table, markdown_table, metrics_shown, ordered, terminal_table
 from rnnlab.runs.named_runs import folder_names
 from rnnlab.runs.text_tables import check_output
 from rnnlab.terminal import Terminal, console, errors, lean, shown
