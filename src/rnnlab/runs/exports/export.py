@@ -1,18 +1,28 @@
 """A trained model for use without rnnlab, its vocabulary and tokenizer beside it as JSON."""
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import lightning
 
 from rnnlab.atomic import write_text, written_beside
-from rnnlab.errors import ConfigError, nearest
+from rnnlab.errors import ConfigError, DataError, nearest
 from rnnlab.named_classes import trusted_packages
+from rnnlab.runs.evaluation import on_data, prepared_split
 from rnnlab.runs.load import load
 from rnnlab.runs.text_tables import check_output
 from rnnlab.tasks.answers import TrainedModel
-from rnnlab.terminal import console
+from rnnlab.tasks.exports import Answers, NetworkExports, OnnxAnswers
+from rnnlab.terminal import console, print_table, table_of
 from rnnlab.text.tokenizers import BasicEnglish, Bytes, Characters, Tokenizer, Whitespace
+from rnnlab.training.clock import figure, thousands
+from rnnlab.training.processes import quieten
+from rnnlab.training.score_tables import called, over_all
+from rnnlab.training.scoring import evaluate
 
 DEFAULTS = {
     "onnx": "model.onnx",
@@ -22,6 +32,8 @@ DEFAULTS = {
     "keras": "model.keras",
 }
 """The formats, and the file each writes where none is named."""
+TIMED = 50
+"""Batches by which speeds are compared."""
 BASIC_ENGLISH = [['"', ""], ["<br />|[;:]", " "], ["(['.,()!?])", " \\1 "]]
 
 
@@ -107,10 +119,8 @@ def meanings(model: TrainedModel) -> dict[str, Any]:
     """Return what it takes to make ids of a text and classes of the answer, as plain data."""
     text: dict[str, Any] = {}
     if model.run.reading is not None:
-        text = {
-            "vocabulary": model.vocabulary.to_dict()["tokens"],
-            "tokenizer": tokenizing(model.tokenizer),
-        }
+        tokens = model.vocabulary.to_dict()["tokens"]
+        text = {"vocabulary": tokens, "tokenizer": tokenizing(model.tokenizer)}
     batches = model.config["batches"]
     return {
         **text,
@@ -122,13 +132,68 @@ def meanings(model: TrainedModel) -> dict[str, Any]:
 
 
 def compare(
-    model: TrainedModel, file: Path, split: str, data: Mapping[str, Any] | None, labels: tuple[str, ...]
+    model: TrainedModel, file: Path, split: str, data: Mapping[str, Any] | None, labels: Sequence[str]
 ) -> None:
-    """Print figures, size and speed beside the original's."""
-    from rnnlab.runs.exports.comparison import compared, show
+    """Print figures, size and speed of the trained network and of the ONNX file made of it.
 
-    section = model.config["data"] if data is None else data
-    show(compared(model, file, split, data, labels), split, section["name"], model.run.labels)
+    Args:
+        model: a classifier or a language model, on the CPU.
+        file: what was exported.
+        split: ``validation`` or ``test``.
+        data: the ``data`` section of a configuration; None takes the run's own.
+        labels: what the data calls the model's classes, where it calls them otherwise.
+
+    Raises:
+        ConfigError: if the data's classes are not the model's.
+        DataError: if the data is missing, damaged or empty.
+    """
+    quieten()
+    config = on_data(model.config, data)
+    trainer = {**config["trainer"], "accelerator": "cpu", "devices": 1, "precision": "32-true"}
+    lightning.seed_everything(config["seed"], workers=True, verbose=False)
+    try:
+        batches = prepared_split(model.run, config, split, labels)
+    except DataError as error:
+        raise DataError(
+            f"{error} An int8 export is scored beside the original: name other data (data=…), or pass "
+            "split=null to go without."
+        ) from error
+    exports = cast(NetworkExports, model.exports)  # what was written came of them
+    ours, theirs = exports.answers(), exports.answers_of(OnnxAnswers(file))
+    metrics = [evaluate(exports.answering(answers), batches, split, trainer) for answers in (ours, theirs)]
+    rates = speeds(batches.loader_of(split), ours, theirs)
+    weights = sum(weight.numel() * weight.element_size() for weight in model.task.parameters())
+    names = over_all(metrics[0], model.run.labels)
+    columns = [*(called(name, model.run.labels) for name in names), "MB", "tokens/s"]
+    table = table_of(f"{split} split of {config['data']['name']}", "", columns)
+    titles, sizes = ("PyTorch, float32", "ONNX, int8"), (weights, file.stat().st_size)
+    for title, found, size, rate in zip(titles, metrics, sizes, rates, strict=True):
+        table.add_row(
+            title, *(figure(key, found[key]) for key in names), f"{size / 1e6:.2f}", thousands(rate)
+        )
+    print_table(table)
+
+
+def speeds(loader: Any, *contestants: Answers) -> list[float]:
+    """Return how many real tokens a second each of the contestants answers, the network alone.
+
+    They take turns batch by batch, so that what else the machine does slows all of them; each batch is first
+    answered once without being timed: what is compiled or laid out for its shape is not speed.
+
+    Args:
+        loader: batches of the split, of which at most ``TIMED`` are taken, evenly spaced.
+        contestants: the networks.
+    """
+    seconds, tokens = [0.0] * len(contestants), 0
+    for batch in islice(loader, 0, None, -(-len(loader) // TIMED)):
+        more = batch.lengths
+        tokens += batch.inputs.numel() if more is None else int(more.sum())
+        for number, answers in enumerate(contestants):
+            answers(batch.inputs, more)
+            started = time.perf_counter()
+            answers(batch.inputs, more)
+            seconds[number] += time.perf_counter() - started
+    return [tokens / max(spent, 1e-9) for spent in seconds]
 
 
 def tokenizing(tokenizer: Tokenizer) -> dict[str, Any]:
@@ -144,10 +209,5 @@ def tokenizing(tokenizer: Tokenizer) -> dict[str, Any]:
     plain = tokenizer.to_dict()
     if type(tokenizer) is BasicEnglish:
         return {**plain, "lowercase": True, "replace": BASIC_ENGLISH, "split": "whitespace"}
-    if type(tokenizer) is Whitespace:
-        return {**plain, "lowercase": False, "replace": [], "split": "whitespace"}
-    if type(tokenizer) is Characters:
-        return {**plain, "lowercase": False, "replace": [], "split": "characters"}
-    if type(tokenizer) is Bytes:
-        return {**plain, "lowercase": False, "replace": [], "split": "bytes"}
-    return plain
+    split = {Whitespace: "whitespace", Characters: "characters", Bytes: "bytes"}.get(type(tokenizer))
+    return {**plain, "lowercase": False, "replace": [], "split": split} if split else plain
