@@ -27,11 +27,10 @@ from rnnlab.runs.text_tables import check_output
 from rnnlab.tasks.answers import Answered
 from rnnlab.tasks.figures import Recorder
 from rnnlab.terminal import console, is_too_wide, print_table, table_of
-from rnnlab.training.clock import figure
 from rnnlab.training.hardware import check_accelerator
 from rnnlab.training.report import part_of_it
 from rnnlab.training.run_folder import RunFolder
-from rnnlab.training.score_tables import called, over_all, table_by_class
+from rnnlab.training.score_tables import called, figure, over_all, table_by_class
 
 
 def evaluated_together(

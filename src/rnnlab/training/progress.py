@@ -13,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rnnlab import interruption
 from rnnlab.terminal import console, duration
 from rnnlab.text.encoded import Progress as Report
-from rnnlab.training.clock import TrainingClock, figure, thousands
+from rnnlab.training.clock import TrainingClock
+from rnnlab.training.score_tables import figure, thousands
 
 log = logging.getLogger(__name__)
 

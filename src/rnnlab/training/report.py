@@ -9,9 +9,8 @@ from rnnlab.folders import command, typed
 from rnnlab.named_classes import trust_needed
 from rnnlab.tasks.task import Task
 from rnnlab.terminal import console, print_table, shown, table_of
-from rnnlab.training.clock import figure, thousands
 from rnnlab.training.run_folder import RunFolder
-from rnnlab.training.score_tables import called, over_all, table_by_class
+from rnnlab.training.score_tables import called, figure, over_all, table_by_class, thousands
 
 
 def describe_task(task: Task) -> str:

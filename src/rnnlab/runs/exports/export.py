@@ -19,9 +19,8 @@ from rnnlab.tasks.answers import TrainedModel
 from rnnlab.tasks.exports import Answers, NetworkExports, OnnxAnswers
 from rnnlab.terminal import console, print_table, table_of
 from rnnlab.text.tokenizers import BasicEnglish, Bytes, Characters, Tokenizer, Whitespace
-from rnnlab.training.clock import figure, thousands
 from rnnlab.training.processes import quieten
-from rnnlab.training.score_tables import called, over_all
+from rnnlab.training.score_tables import called, figure, over_all, thousands
 from rnnlab.training.scoring import evaluate
 
 DEFAULTS = {
