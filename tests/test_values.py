@@ -92,7 +92,7 @@ SENTIMENT = {
     "callbacks.checkpoint.every_n_steps": [0, -1],
     "callbacks.checkpoint.every_minutes": [0, -1, ".nan", ".inf"],
     "callbacks.no_such_key": [1],
-    "logger.words": [-1, 1.5],
+    "logger.words": [-1, 1.5, None, "many"],
     "no_such_section": [1],
 }
 LANGUAGE = {

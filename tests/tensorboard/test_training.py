@@ -17,7 +17,6 @@ from torch.utils.tensorboard import SummaryWriter
 
 from rnnlab.errors import ConfigError
 from rnnlab.files.event_file import curves_in
-from rnnlab.training.loggers import LoggerSettings
 from rnnlab.training.run_folder import RunFolder
 from rnnlab.training.tensorboard import summary
 from tests.tensorboard.conftest import Twins, train
@@ -250,9 +249,3 @@ def test_a_prompt_of_unknown_words_is_refused_before_training(tmp_path: Path) ->
     with pytest.raises(ConfigError, match=r"logger\.prompt.*Zyzzyva"):
         train(tmp_path, "run", *small, "logger.prompt=Zyzzyva")
     assert not (tmp_path / "logs" / "run" / "config.yaml").exists()
-
-
-@pytest.mark.parametrize("words", [-1, None, "many"])
-def test_a_number_of_words_that_is_none_is_refused(words: object) -> None:
-    with pytest.raises(ConfigError, match=r"logger\.words="):
-        LoggerSettings(tensorboard=True, words=words)  # type: ignore[arg-type]

@@ -179,8 +179,7 @@ def check_choice(content: Mapping[str, Any], choice: Choice, trainer: Mapping[st
 class KeepLast(Checkpoint):
     """Keeps ``last.ckpt``, the state to go on from, and ends the training there when it was asked to stop.
 
-    It is written at the first place where the state is complete (see
-    :mod:`rnnlab.training.keeping`) once it is due, and always at the end.
+    It is written at the first place where the state is complete once it is due, and always at the end.
 
     Args:
         folder: the run.
@@ -190,9 +189,6 @@ class KeepLast(Checkpoint):
         every_n_epochs: finished epochs from one checkpoint to the next; ``None`` for no such rule.
         every_n_steps: optimizer steps from one to the next; ``None`` for no such rule.
         every_minutes: minutes from one to the next; ``None`` for no such rule.
-
-    Raises:
-        ConfigError: if a rule is not positive.
     """
 
     def __init__(
@@ -206,15 +202,6 @@ class KeepLast(Checkpoint):
         every_n_steps: int | None = None,
         every_minutes: float | None = None,
     ) -> None:
-        for name, value, least in (
-            ("every_n_epochs", every_n_epochs, 1),
-            ("every_n_steps", every_n_steps, 1),
-            ("every_minutes", every_minutes, 0),
-        ):
-            if value is not None and value < least:
-                raise ConfigError(
-                    f"callbacks.checkpoint.{name}={value}: expected at least {least}, or null for never."
-                )
         self.folder, self.stop, self.clock, self.best = folder, stop, clock, best
         self.every_n_epochs, self.every_n_steps = every_n_epochs, every_n_steps
         self.every_minutes = every_minutes
@@ -262,15 +249,7 @@ class KeepLast(Checkpoint):
         if is_training(trainer) and not is_accumulating(trainer):
             self.arrive(trainer, BEFORE_VALIDATION)
 
-    def on_validation_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
+    def on_validation_batch_end(self, trainer: lightning.Trainer, *args: Any, **options: Any) -> None:
         """Stop in the middle of a validation; it will be done again."""
         if is_training(trainer) and not is_accumulating(trainer):
             self.stop_if_asked(trainer, BEFORE_VALIDATION)

@@ -99,19 +99,12 @@ class LoggerSettings:
         prompt: how a language model's samples begin; empty for a new document.
         words: how many words the embedding projector shows, the most frequent ones; 0 for no projector.
         extra: other loggers by a name: ``_target_``, a Lightning ``Logger``, and its arguments.
-
-    Raises:
-        ConfigError: if ``words`` is below 0.
     """
 
     tensorboard: bool = False
     prompt: str = ""
     words: int = 2000
     extra: Mapping[str, Any] | None = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.words, int) or self.words < 0:
-            raise ConfigError(f"logger.words={self.words}: expected 0 (no projector) or more.")
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "LoggerSettings":
