@@ -9,8 +9,8 @@ The figures of every few steps are loss, rates, padding, and norms of gradients 
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, cast
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 import lightning
 import torch
@@ -31,11 +31,8 @@ _RECURRENT = re.compile(r"(?P<module>.*)\.(weight|bias)_(ih|hh|hr)_l(?P<layer>\d
 _UNTOLD = ("network", "layers")  # modules that only hold others
 
 
-class Layer(NamedTuple):
-    """A layer and its parameters."""
-
-    name: str
-    parameters: list[nn.Parameter]
+Layers = dict[str, list[nn.Parameter]]
+"""Parameters by the names of their layers."""
 
 
 class StepScalars(Callback):
@@ -56,7 +53,7 @@ class StepScalars(Callback):
     def __init__(self, clock: TrainingClock, every: int) -> None:
         self.clock = clock
         self.every = every
-        self.layers: list[Layer] = []
+        self.layers: Layers = {}
         self.gradients: dict[str, float] = {}
         self.rates: dict[str, float] = {}
         self.written = 0
@@ -139,12 +136,12 @@ def grouped(group: str, values: dict[str, float]) -> dict[str, float]:
     return {**named, f"{group}/all": math.sqrt(sum(value * value for value in values.values()))}
 
 
-def layers_of(module: nn.Module) -> list[Layer]:
+def layers_of(module: nn.Module) -> Layers:
     """Return the layers of a network in the order of its parameters; each parameter is in one."""
-    found: dict[str, list[nn.Parameter]] = {}
+    found: Layers = {}
     for name, parameter in module.named_parameters():
         found.setdefault(layer_name(name), []).append(parameter)
-    return [Layer(name, parameters) for name, parameters in found.items()]
+    return found
 
 
 def layer_name(parameter: str) -> str:
@@ -165,22 +162,20 @@ def layer_name(parameter: str) -> str:
     return ".".join(told) + ("_backward" if recurrent["reverse"] else "")
 
 
-def weight_norms(layers: Iterable[Layer]) -> dict[str, float]:
+def weight_norms(layers: Layers) -> dict[str, float]:
     """Return each layer's Euclidean norm of all its weights."""
-    return norms({layer.name: [parameter.detach() for parameter in layer.parameters] for layer in layers})
+    return norms({name: [weight.detach() for weight in weights] for name, weights in layers.items()})
 
 
-def gradient_norms(layers: Iterable[Layer]) -> dict[str, float]:
+def gradient_norms(layers: Layers) -> dict[str, float]:
     """Return each layer's Euclidean norm of all its gradients; layers without any are left out."""
-    found = {
-        layer.name: [parameter.grad for parameter in layer.parameters if parameter.grad is not None]
-        for layer in layers
-    }
-    return norms({name: gradients for name, gradients in found.items() if gradients})
+    gradients = {name: [weight.grad for weight in weights] for name, weights in layers.items()}
+    return norms({name: [one for one in found if one is not None] for name, found in gradients.items()})
 
 
 def norms(groups: Mapping[str, list[Tensor]]) -> dict[str, float]:
-    """Return the norm of each group of tensors, with one wait for the device in all."""
+    """Return the norm of each group of tensors that has any, with one wait for the device in all."""
+    groups = {name: tensors for name, tensors in groups.items() if tensors}
     if not groups:
         return {}
     squares = [
@@ -190,14 +185,13 @@ def norms(groups: Mapping[str, list[Tensor]]) -> dict[str, float]:
     return dict(zip(groups, torch.stack(squares).sqrt().tolist(), strict=True))
 
 
-Layout = dict[str, dict[str, list[object]]]
-
-CHARTS = {
+CHARTS: dict[str, dict[str, list[object]]] = {
     "norms by layer": {
-        "gradients, before clipping": r"^gradient_norm/",
-        "weights": r"^weight_norm/",
+        "gradients, before clipping": ["Multiline", [r"^gradient_norm/"]],
+        "weights": ["Multiline", [r"^weight_norm/"]],
     },
 }
+"""What shows several tags of a run together."""
 
 SHOWN = ("model", "optimizer", "seed", "task", "scheduler", "batches", "data", "tokenizer", "trainer")
 
@@ -219,7 +213,7 @@ class RunTexts(Callback):
                 written = yaml.safe_dump(dict(self.config), sort_keys=False, allow_unicode=True)
                 logger.experiment.add_text("run/configuration", code(written), trainer.global_step)
                 logger.experiment.add_text("run/network", summary(pl_module), trainer.global_step)
-                logger.experiment.add_custom_scalars(layout())
+                logger.experiment.add_custom_scalars(CHARTS)
 
 
 def summary(network: nn.Module) -> str:
@@ -238,14 +232,6 @@ def summary(network: nn.Module) -> str:
         rows.append((name or "itself", type(module).__name__, shapes, f"{count:,}{frozen}"))
     rows.append(("all", type(network).__name__, "", f"{total:,}"))
     return table(("part", "kind", "parameters", "numbers"), rows)
-
-
-def layout() -> Layout:
-    """Return the charts that show several tags of a run together."""
-    return {
-        category: {title: ["Multiline", [tags]] for title, tags in inside.items()}
-        for category, inside in CHARTS.items()
-    }
 
 
 def log_hyperparameters(
