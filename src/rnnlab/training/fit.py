@@ -34,13 +34,7 @@ from rnnlab.training.overhead import Unprofiled, keep_freed_memory, leave_out_em
 from rnnlab.training.processes import begin, check_free, failure_noted, of_slurm, only_worker, quieten
 from rnnlab.training.progress import TrainingProgress, encoding_progress
 from rnnlab.training.report import describe_task, final_table, where_it_goes
-from rnnlab.training.resume import (
-    check_epochs,
-    check_same_corpus,
-    check_same_vocabulary,
-    check_steps,
-    tell_edited,
-)
+from rnnlab.training.resume import check_done, check_same_corpus, check_same_vocabulary, tell_edited
 from rnnlab.training.run_folder import RunFolder, kept_configuration
 from rnnlab.training.scoring import LIMITS, check_part, evaluate
 from rnnlab.training.stopping import RememberedEarlyStopping, StopCleanly
@@ -121,8 +115,7 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
     """
     if start is not None:
         check_classes(start.content["rnnlab"].get("config"), start.file, chosen=config)
-        check_epochs(start.content["epoch"], config["trainer"]["max_epochs"])
-        check_steps(start.step, config["trainer"].get("max_steps", -1))
+        check_done(start.content["epoch"], start.step, config["trainer"])
     rehearse(config)
     lightning.seed_everything(config["seed"], workers=True, verbose=False)
     data = assemble_data(config)

@@ -1,4 +1,7 @@
-"""Checks that the machine can do what the configuration asks for, and what it is: nothing is substituted."""
+"""Checks that the machine can do what the configuration asks for, and what it is: nothing is substituted.
+
+Where an argument is called ``trainer`` it is the configuration's section.
+"""
 
 import logging
 import os
@@ -43,9 +46,6 @@ def check_accelerator(accelerator: str) -> None:
 def check_cuda_graph(trainer: Mapping[str, Any]) -> None:
     """Check that steps are not to be recorded where there is no GPU.
 
-    Args:
-        trainer: the configuration's section.
-
     Raises:
         ConfigError: if they are.
     """
@@ -70,9 +70,6 @@ def take_cuda_graph(task: Task, config: Mapping[str, Any]) -> None:
 def check_devices(trainer: Mapping[str, Any]) -> None:
     """Check that no more processes are asked for than the processors can work on, nor machines without any.
 
-    Args:
-        trainer: the configuration's section.
-
     Raises:
         ConfigError: if they are: on a CPU, Lightning starts a process for each of its ``devices``, and for
             each further machine it waits.
@@ -96,9 +93,6 @@ def check_devices(trainer: Mapping[str, Any]) -> None:
 
 def check_scored(trainer: Mapping[str, Any]) -> None:
     """Check that a training will be validated, which chooses its best checkpoint, and tested.
-
-    Args:
-        trainer: the configuration's section.
 
     Raises:
         ConfigError: if it won't.
@@ -140,9 +134,6 @@ def note_that_no_gpu_is_there() -> None:
 
 def check_precision_name(trainer: Mapping[str, Any]) -> None:
     """Check that mixed precision is called by its full name.
-
-    Args:
-        trainer: the configuration's section.
 
     Raises:
         ConfigError: if it isn't, with that name.

@@ -147,24 +147,16 @@ def take(config: dict[str, Any], new: Mapping[str, Any], key: str) -> None:
         config.pop(leaf, None)
 
 
-def check_epochs(done: int, asked: int | None) -> None:
-    """Check that no fewer epochs are asked for than are done.
+def check_done(epochs: int, steps: int, trainer: Mapping[str, Any]) -> None:
+    """Check that the configuration's trainer asks for no fewer epochs or optimizer steps than are done.
 
     Raises:
-        ConfigError: if they are.
+        ConfigError: if it does.
     """
-    if asked is not None and 0 <= asked < done:
-        raise ConfigError(f"trainer.max_epochs={asked}: the run has done {done} epochs already.")
-
-
-def check_steps(done: int, asked: int) -> None:
-    """Check that no fewer optimizer steps are asked for than are done.
-
-    Raises:
-        ConfigError: if they are.
-    """
-    if 0 <= asked < done:
-        raise ConfigError(f"trainer.max_steps={asked}: the run has done {done} steps already.")
+    asked = {"epochs": (trainer["max_epochs"], epochs), "steps": (trainer.get("max_steps"), steps)}
+    for unit, (most, done) in asked.items():
+        if most is not None and 0 <= most < done:
+            raise ConfigError(f"trainer.max_{unit}={most}: the run has done {done} {unit} already.")
 
 
 def check_same_corpus(metadata: Mapping[str, Any], corpus: Any) -> None:

@@ -92,21 +92,12 @@ class StopCleanly(Callback):
         self.doing = "before the first step was done"
         interruption.listen_again()
 
-    def on_train_batch_start(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, *args: Any, **options: Any) -> None:
         """End before the first step, where there is nothing to lose."""
         if not self.is_training:
             interruption.check()
 
-    def on_train_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
+    def on_train_batch_end(self, *args: Any, **options: Any) -> None:
         """From now on there is something to lose."""
         self.is_training = True
 
