@@ -13,8 +13,8 @@ import pytest
 import rnnlab
 from rnnlab.corpora.rows import Row
 from rnnlab.corpora.tables import Table
-from rnnlab.runs import table_prediction
-from rnnlab.runs.table_prediction import predict_table, windows
+from rnnlab.runs import prediction
+from rnnlab.runs.prediction import predict_table, windows
 from rnnlab.runs.text_tables import read_texts
 from rnnlab.tasks.sentiment.answers import TrainedClassifier
 from tests.runs.conftest import Finished
@@ -46,7 +46,7 @@ def loaded(run: Finished) -> TrainedClassifier:
 def test_a_table_keeps_its_columns_and_order(
     window: int, sentiment: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(table_prediction, "WINDOW", window)
+    monkeypatch.setattr(prediction, "WINDOW", window)
     texts = [" ".join(["fine", "dull", "film"][: i % 4] * (i % 5)) for i in range(40)]
     model = loaded(sentiment)
     source, target = table_of(tmp_path / "in.csv", texts), tmp_path / "out.csv"
@@ -169,7 +169,7 @@ def test_stopping_half_way_leaves_no_output(
     end: BaseException, sentiment: Finished, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = table_of(tmp_path / "in.csv", ["fine"] * 50)
-    plain = table_prediction.predicted
+    plain = prediction.predicted
 
     def ending(*arguments: Any) -> Iterator[Any]:
         for number, row in enumerate(plain(*arguments)):
@@ -177,7 +177,7 @@ def test_stopping_half_way_leaves_no_output(
                 raise end
             yield row
 
-    monkeypatch.setattr(table_prediction, "predicted", ending)
+    monkeypatch.setattr(prediction, "predicted", ending)
     status = command(
         "predict", f"run={sentiment.folder}", f"input={source}", f"output={tmp_path / 'o' / 'out.csv'}"
     )
