@@ -113,7 +113,7 @@ def contestant(
         LAYERS,
         config["task"]["tie_weights"],
     ).to(device)
-    optimizer = build_optimizer(config["optimizer"], decayed_apart(model))
+    optimizer = build_optimizer(config["optimizer"], decayed_apart(model.parameters()))
     return PlainLoop(model, optimizer, config["trainer"]["gradient_clip_val"], device)
 
 

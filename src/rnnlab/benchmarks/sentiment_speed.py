@@ -157,7 +157,7 @@ def contestant(
             task.classifier.out_features,
         )
     model.to(device)
-    optimizer = build_optimizer(config["optimizer"], decayed_apart(model))
+    optimizer = build_optimizer(config["optimizer"], decayed_apart(model.parameters()))
     return BareLoop(model, optimizer, config["trainer"]["gradient_clip_val"], device)
 
 

@@ -137,7 +137,7 @@ def contestant(
     arguments, model = data.model_arguments(), config["model"]
     sizes = (arguments["input_size"], model["hidden_size"], len(arguments["symbols"]) + 1)
     plain = PackedRecognizer(model["cell"], *sizes).to(device)
-    optimizer = build_optimizer(config["optimizer"], decayed_apart(plain))
+    optimizer = build_optimizer(config["optimizer"], decayed_apart(plain.parameters()))
     return PackedLoop(plain, optimizer, config["trainer"]["gradient_clip_val"], device)
 
 

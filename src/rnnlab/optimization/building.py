@@ -81,13 +81,8 @@ def told_as_config_error(where: str) -> Iterator[None]:
         raise ConfigError(f"{where}: {error}") from error
 
 
-def decayed_apart(module: nn.Module) -> list[dict[str, Any]]:
-    """Return two parameter groups: matrices, which weight decay may shrink, and biases, which it may not."""
-    return matrices_apart(module.parameters())
-
-
-def matrices_apart(parameters: Iterable[nn.Parameter]) -> list[dict[str, Any]]:
-    """Return the trainable parameters as :func:`decayed_apart` groups them."""
+def decayed_apart(parameters: Iterable[nn.Parameter]) -> list[dict[str, Any]]:
+    """Return the trainable ones in groups: matrices, which weight decay may shrink, and biases, which not."""
     trained = [parameter for parameter in parameters if parameter.requires_grad]
     matrices = [parameter for parameter in trained if parameter.ndim > 1]
     vectors = [parameter for parameter in trained if parameter.ndim <= 1]

@@ -264,7 +264,7 @@ class Task(lightning.LightningModule):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the parameter groups for the optimizer: weight decay spares the biases."""
-        return decayed_apart(self)
+        return decayed_apart(self.parameters())
 
     def training_steps(self) -> int:
         """Return the optimizer steps of the whole training.

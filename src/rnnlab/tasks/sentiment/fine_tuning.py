@@ -12,7 +12,7 @@ from rnnlab.build import check_arguments
 from rnnlab.data.batch import beside
 from rnnlab.encoder.encoder import Encoder
 from rnnlab.errors import ConfigError
-from rnnlab.optimization.building import matrices_apart
+from rnnlab.optimization.building import decayed_apart
 from rnnlab.tasks.language_model.decoders import build_decoder
 from rnnlab.tasks.sentiment.long_documents import ReadDocuments
 from rnnlab.tasks.task import Task
@@ -73,7 +73,7 @@ def discriminative_groups(layers: Layers, rate: float, factor: float) -> list[di
     """
     groups = []
     for depth, layer in enumerate(reversed(layers)):
-        groups += [{**group, "lr": rate / factor**depth} for group in matrices_apart(layer)]
+        groups += [{**group, "lr": rate / factor**depth} for group in decayed_apart(layer)]
     return [group for group in groups if group["params"]]
 
 
