@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,9 @@ def check_plain(value: Any, most: int = MOST) -> None:
             raise NotPlainError(f"its lists and mappings are nested deeper than {DEEPEST} levels")
         inside: Iterable[Any] = part.values() if isinstance(part, dict) else part
         if isinstance(part, dict):
-            check_keys(part)
+            for key in part:
+                if not isinstance(key, str):
+                    raise NotPlainError(f"it has the key {str(key)[:40]}, which is no text")
         elif not isinstance(part, list):
             check_scalar(part)
             continue
@@ -56,17 +58,6 @@ def check_plain(value: Any, most: int = MOST) -> None:
         if count > most:
             raise NotPlainError(f"it unfolds to more than {most:,} values")
         waiting.extend((one, depth + 1) for one in inside if type(one) is not str)
-
-
-def check_keys(mapping: Mapping[Any, Any]) -> None:
-    """Check that all keys are texts.
-
-    Raises:
-        NotPlainError: naming one that is none.
-    """
-    for key in mapping:
-        if not isinstance(key, str):
-            raise NotPlainError(f"it has the key {str(key)[:40]}, which is no text")
 
 
 def check_scalar(value: Any) -> None:
@@ -151,25 +142,9 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ESCAPED_HALF = re.compile(r"(?<!\\)((?:\\\\)*)\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
-def read_yaml(path: Path, shape: Shape, *, largest: int = LARGEST_YAML, mend: str = "") -> Any:
-    """Return what a YAML file holds.
-
-    Args:
-        path: the file.
-        shape: of its content, as :data:`rnnlab.files.plain_file.Shape` says.
-        largest: bytes that it can have.
-        mend: a sentence on what to do if it is damaged.
-
-    Raises:
-        FileNotFoundError: if there is none.
-        DamagedFileError: if it is no YAML, too large, too deep, unfolds to too much, or is of another shape.
-    """
-    try:
-        content = parsed_yaml(text_of(path, largest, mend))
-        check_shape(content, shape)
-    except NotPlainError as error:
-        raise damaged(path, error, mend) from error
-    return content
+def read_yaml(path: Path, shape: Shape, *, mend: str = "") -> Any:
+    """Return what a YAML file holds, as :func:`read_json` does."""
+    return checked(parsed_yaml, path, shape, LARGEST_YAML, mend)
 
 
 def parsed_yaml(text: str) -> Any:
@@ -248,10 +223,15 @@ def read_json(path: Path, shape: Shape, *, largest: int = LARGEST_JSON, mend: st
 
     Raises:
         FileNotFoundError: if there is none.
-        DamagedFileError: if it is no JSON, too large, too deep, or of another shape.
+        DamagedFileError: if it is no JSON, too large, too deep, unfolds to too much, or is of another shape.
     """
+    return checked(parsed_json, path, shape, largest, mend)
+
+
+def checked(parse: Callable[[str], Any], path: Path, shape: Shape, largest: int, mend: str) -> Any:
+    """Return what a file holds that :func:`read_json` or :func:`read_yaml` reads."""
     try:
-        content = parsed_json(text_of(path, largest, mend))
+        content = parse(text_of(path, largest, mend))
         check_shape(content, shape)
     except NotPlainError as error:
         raise damaged(path, error, mend) from error
