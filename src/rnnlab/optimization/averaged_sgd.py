@@ -151,9 +151,7 @@ class ExponentialAverage(EMAWeightAveraging):
             self._swap_models(pl_module)
             self.is_shown = True
 
-    def on_validation_epoch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_validation_epoch_end(self, *args: Any, **options: Any) -> None:
         """Leave the mean where it is."""
 
     def on_train_batch_start(

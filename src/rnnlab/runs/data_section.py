@@ -86,7 +86,7 @@ class ScoredTable(LabelledRows):
             version=2,
             reading=[reader.text_column, reader.label_column, reader.quotes is not False],
             content=digest_of(self._files),
-            formats=self._formats(),
+            formats=[Path(path).suffix.lower() for path in self._files],
             **({"label_separator": separator} if (separator := reader.separator) else {}),
         )
 
@@ -102,9 +102,6 @@ class ScoredTable(LabelledRows):
 
     def _all_rows(self) -> Iterator[tuple[Path, Row]]:
         return ((path, row) for path in self._files for row in self._reader.rows(path))
-
-    def _formats(self) -> list[str]:
-        return [Path(path).suffix.lower() for path in self._files]
 
 
 class ScoredText(Corpus):

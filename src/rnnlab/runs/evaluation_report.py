@@ -43,18 +43,8 @@ def evaluated_together(
 ) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """Return each classifier's figures on a split, and those of the mean of their probabilities.
 
-    Each reads the text by its own tokenizer and vocabulary.
-
-    Args:
-        paths: run folders or checkpoint files, at least two.
-        split: ``validation`` or ``test``.
-        data: the ``data`` section of a configuration; None takes each run's own.
-        labels: what the data calls the models' classes, in their order.
-        device: ``cpu`` or ``gpu``; None as in training.
-        trust: packages besides rnnlab whose classes the checkpoints may name.
-
-    Returns:
-        What :func:`rnnlab.runs.evaluation.evaluated` returns for each run, and the metrics of all together.
+    Each reads the text by its own tokenizer and vocabulary. Arguments, and what is returned for each, are as
+    :func:`rnnlab.runs.evaluation.evaluated` has them; there are two runs at least.
 
     Raises:
         RunError: if a run can't be used, or is no classifier.
@@ -66,7 +56,8 @@ def evaluated_together(
     answers: list[Answered] = []
     for path in paths:
         result, answer = answered(path, split, data, labels, device, trust)
-        if answers and not is_to_the_same(answer, answers[0]):
+        first = answers[0] if answers else answer
+        if answer.classes != first.classes or not np.array_equal(answer.targets, first.targets):
             raise ConfigError(
                 f"{paths[0]} and {path} do not answer the same question: their classes or their documents "
                 "differ. Name the data for all: data=…"
@@ -75,11 +66,6 @@ def evaluated_together(
         answers.append(answer)
     mean = np.asarray(np.mean([answer.probabilities for answer in answers], axis=0, dtype=np.float64))
     return found, answers[0].scores(mean)
-
-
-def is_to_the_same(answer: Answered, other: Answered) -> bool:
-    """Return whether two answers are to the same question: of the same classes and documents."""
-    return answer.classes == other.classes and np.array_equal(answer.targets, other.targets)
 
 
 def answered(
@@ -120,19 +106,16 @@ def evaluate_runs(
 ) -> dict[str, Any]:
     """Evaluate runs, print one table, and write the figures.
 
+    Further arguments are as :func:`rnnlab.runs.evaluation.evaluated` has them.
+
     Args:
         runs: run folders, checkpoint files, or patterns of them.
-        split: ``validation`` or ``test``.
-        data: the ``data`` section of a configuration; None takes each run's own.
         labels: what the data calls the model's classes, separated by commas.
         output: the file for the figures, beside which a folder takes the curves; None writes
             ``evaluation_<data>_<split>.json``, anew each time, into the folder of a single run.
         overwrite: whether ``output`` may exist.
-        device: ``cpu`` or ``gpu``; None as in training.
         trust: packages besides rnnlab whose classes the checkpoint may name, separated by commas.
         ensemble: score the mean of the runs' probabilities, too.
-        stride: of forecasts, the steps from one origin to the next; None as in training.
-        task: keys of the task's section that are said anew, see :func:`rnnlab.runs.load.open_run`.
         beside: figures that are asked besides, each in a table of its own.
 
     Returns:
@@ -151,7 +134,10 @@ def evaluate_runs(
     paths = [path for pattern in runs for path in named(pattern)]
     if output is not None:
         check_output(Path(output), overwrite)
-        check_curves_folder(Path(output), overwrite)
+        if curves_folder(Path(output)).exists() and not overwrite:
+            raise RunError(
+                f"{curves_folder(Path(output))} exists. Name another output, or pass overwrite=true."
+            )
     names = tuple(labels.split(",")) if labels else ()
     trusted = trusted_packages(trust)
     found: list[dict[str, Any]] = []
@@ -203,17 +189,6 @@ def curves_folder(report: Path) -> Path:
     'run/evaluation_imdb_test_curves'
     """
     return report.with_name(f"{report.stem}_curves")
-
-
-def check_curves_folder(report: Path, overwrite: bool) -> None:
-    """Check that the curves of a report may be written.
-
-    Raises:
-        RunError: if there are some and ``overwrite`` is not set.
-    """
-    folder = curves_folder(report)
-    if folder.exists() and not overwrite:
-        raise RunError(f"{folder} exists. Name another output, or pass overwrite=true.")
 
 
 def report_file(results: Sequence[dict[str, Any]], output: str | None) -> Path | None:

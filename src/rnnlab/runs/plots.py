@@ -215,11 +215,6 @@ def diagnostics(run: Path) -> Iterator[Drawing]:
 
     try:
         for name, figure in diagnostics_figures(read_records(run)).items():
-            yield Drawing(name, partial(as_it_is, figure))
+            yield Drawing(name, lambda drawn=figure: drawn)  # type: ignore[misc]
     except RnnlabError as error:
         errors.print(str(error), style="yellow")
-
-
-def as_it_is(figure: Figure) -> Figure:
-    """Return a figure that is drawn already."""
-    return figure

@@ -48,11 +48,8 @@ def evaluate(
         callbacks: what watches.
 
     Raises:
-        ConfigError: if the split is neither, the part of it is no batch, or the trainer's devices are not
-            there.
+        ConfigError: if the part of the split is no batch, or the trainer's devices are not there.
     """
-    if split not in ("validation", "test"):
-        raise ConfigError(f"split={split}: evaluate on validation or test.")
     check_part(data, split, trainer)
     options = {key: trainer[key] for key in KEPT if key in trainer}
     facts = {"callbacks": [ScoringProgress(), AskedToStop(), *callbacks], "logger": False}
