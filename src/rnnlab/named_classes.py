@@ -43,14 +43,15 @@ OURS: Mapping[str, str] = {
 a file may name. Only those that a module's own text defines: a module also holds what it imports."""
 
 LISTED: Mapping[str, tuple[str, ...]] = {
-    "optimizer": (
-        *of("torch.optim", "SGD ASGD Adam AdamW Adamax NAdam RAdam SparseAdam Adafactor Adadelta Adagrad"),
-        *of("torch.optim", "RMSprop Rprop LBFGS Muon"),
+    "optimizer": of(
+        "torch.optim",
+        "SGD ASGD Adam AdamW Adamax NAdam RAdam SparseAdam Adafactor Adadelta Adagrad RMSprop Rprop LBFGS "
+        "Muon",
     ),
-    "scheduler": (
-        *of("torch.optim.lr_scheduler", "OneCycleLR CyclicLR ReduceLROnPlateau CosineAnnealingLR"),
-        *of("torch.optim.lr_scheduler", "CosineAnnealingWarmRestarts ExponentialLR PolynomialLR LinearLR"),
-        *of("torch.optim.lr_scheduler", "ConstantLR StepLR MultiStepLR"),
+    "scheduler": of(
+        "torch.optim.lr_scheduler",
+        "OneCycleLR CyclicLR ReduceLROnPlateau CosineAnnealingLR CosineAnnealingWarmRestarts ExponentialLR "
+        "PolynomialLR LinearLR ConstantLR StepLR MultiStepLR",
     ),
     "callbacks.extra": of(
         "lightning.pytorch.callbacks",

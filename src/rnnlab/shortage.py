@@ -100,12 +100,8 @@ def number_of(error: BaseException) -> int | None:
 
 
 @contextmanager
-def told_when_short(where: Path | None = None, kept: str = "") -> Iterator[None]:
-    """Turn an error about what the machine lacks into one for people.
-
-    Args:
-        where: what is being written.
-        kept: a sentence on what is not lost.
+def told_when_short(where: Path | None = None) -> Iterator[None]:
+    """Turn an error about what the machine lacks, to write to a place, into one for people.
 
     Raises:
         RnnlabError: naming what is lacking, and the place.
@@ -118,4 +114,4 @@ def told_when_short(where: Path | None = None, kept: str = "") -> Iterator[None]
         told = shortage(error, where)
         if told is None:
             raise
-        raise RnnlabError(" ".join(filter(None, [told, kept]))) from error
+        raise RnnlabError(told) from error

@@ -22,11 +22,10 @@ from rnnlab.results.grouped import Row, grouped
 from rnnlab.results.tables import Columns, csv_table, markdown_table, metrics_shown, ordered, terminal_table
 from rnnlab.runs.named_runs import folder_names
 from rnnlab.runs.text_tables import check_output
-from rnnlab.terminal import Terminal, console, errors, lean, shown
+from rnnlab.terminal import console, errors, lean, shown, wide
 from rnnlab.visible import visible
 
 FORMATS = ("table", "csv", "markdown")
-WIDEST = 10_000  # characters
 NAMED = 3  # keys
 ENDINGS = {".csv": "csv", ".md": "markdown", ".markdown": "markdown"}
 
@@ -215,11 +214,11 @@ def put(found: Shown, form: str, output: str | None) -> None:
 
 def show(table: Table) -> None:
     """Print a table as wide as it is: cells in crumbs can't be read, wrapped or cut lines can."""
-    width = Terminal(width=WIDEST).measure(table).maximum
+    width = wide().measure(table).maximum
     if width > console.width:
         lean(table)
-        width = Terminal(width=WIDEST).measure(table).maximum
-    Terminal(width=max(width, console.width)).print(table, crop=False)
+        width = wide().measure(table).maximum
+    wide(max(width, console.width)).print(table, crop=False)
     if width > console.width and console.is_terminal:
         errors.print("Wider than the terminal: choose metrics=… or group=…, or write output=results.csv.")
 
