@@ -74,7 +74,7 @@ def predict(words: list[str]) -> None:
     # Here, and not above: torch takes seconds to import, and --help needs none of it.
     from rnnlab.runs.prediction import answer
 
-    answer(**vars(arguments), task=asked)
+    answer(arguments, asked)
 
 
 def plain_key(word: str) -> str:

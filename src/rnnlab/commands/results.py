@@ -1,7 +1,7 @@
 """Show many runs as one table."""
 
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from rnnlab.command_line import exit_by
@@ -56,13 +56,12 @@ def show(words: list[str]) -> None:
     settings = [word for word in words if not is_place(word)]
     where = [word.removeprefix("where=") for word in settings if word.startswith("where=")]
     others = [word for word in settings if not word.startswith("where=")]
-    options = asdict(parsed(Arguments, [*asked, *others]))
-    del options["where"]
+    arguments = parsed(Arguments, [*asked, *others])
     if not places:
         raise ConfigError("Name a folder of runs, such as logs. All keys: --help.")
     from rnnlab.results.report import results
 
-    results(places, where, **options)
+    results(places, where, arguments)
 
 
 def main() -> None:

@@ -38,13 +38,7 @@ def draw(
 ) -> None:
     """Draw the figure and write it as PNG and SVG.
 
-    Args:
-        runs: with their configurations.
-        target: the figure's file; the other kind lies beside it.
-        x: see :func:`figure_of_runs`.
-        metric: see there.
-        baseline: see there.
-        overwrite: whether the files may exist.
+    The other kind lies beside the one that is named; see :func:`figure_of_runs` for the figure.
 
     Raises:
         ConfigError: if the ending tells no figure, or keys or metric are unknown, too many or none.

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from rnnlab.atomic import write_text
-from rnnlab.errors import ConfigError, nearest
+from rnnlab.errors import ConfigError
 from rnnlab.results.conditions import conditions
 from rnnlab.results.differing_keys import (
     ASIDE,
@@ -25,7 +26,9 @@ from rnnlab.runs.text_tables import check_output
 from rnnlab.terminal import console, errors, lean, shown, wide
 from rnnlab.visible import visible
 
-FORMATS = ("table", "csv", "markdown")
+if TYPE_CHECKING:
+    from rnnlab.commands.results import Arguments
+
 NAMED = 3  # keys
 ENDINGS = {".csv": "csv", ".md": "markdown", ".markdown": "markdown"}
 
@@ -78,44 +81,36 @@ def compared(
     return table_of(readable(chosen), group, each, sort, metrics)
 
 
-def results(
-    places: Sequence[str],
-    where: Sequence[str] = (),
-    group: str | None = None,
-    each: bool = False,
-    sort: str | None = None,
-    metrics: str | None = None,
-    format: str = "table",
-    output: str | None = None,
-    plot: str | None = None,
-    x: str | None = None,
-    metric: str | None = None,
-    baseline: str | None = None,
-    overwrite: bool = False,
-) -> None:
-    """Show the runs under folders; see ``scripts/results.py --help`` for the arguments.
+def results(places: Sequence[str], where: Sequence[str], asked: "Arguments") -> None:
+    """Show the runs under folders.
+
+    Args:
+        places: folders of runs, or of sweeps.
+        where: conditions: which runs; all must hold.
+        asked: see ``scripts/results.py --help``.
 
     Raises:
         RunError: if there is no run, or an output exists.
-        ConfigError: if a key, a metric or a format is unknown, or options exclude each other.
+        ConfigError: if a key or a metric is unknown, or options exclude each other.
         RnnlabError: if the disk is full.
     """
-    form = form_of(format, output)
-    check_rows(group, each)
-    if plot is None and (x, metric, baseline) != (None, None, None):
+    form, group, x = form_of(asked), asked.group, asked.x
+    check_rows(group, asked.each)
+    if asked.plot is None and (x, asked.metric, asked.baseline) != (None, None, None):
         raise ConfigError("x=…, metric=… and baseline=… are for plot=…, the file of the figure.")
-    if output is not None:
-        check_output(Path(output), overwrite)
+    if asked.output is not None:
+        check_output(Path(asked.output), asked.overwrite)
     findings, chosen = runs_where(places, where)
-    if plot is not None:
+    if asked.plot is not None:
         # Here, and not above: matplotlib takes a second to import.
         from rnnlab.results.plot import draw, takes_rate
 
-        draw(readable(chosen), Path(plot), x, metric, baseline, overwrite)
-        if group is None and not each and x is not None:  # the figure's points, in figures
+        draw(readable(chosen), Path(asked.plot), x, asked.metric, asked.baseline, asked.overwrite)
+        if group is None and not asked.each and x is not None:  # the figure's points, in figures
             group = (x.partition(",")[2] or None) if takes_rate(x) else x
-    found = table_of(readable(chosen), group, each, sort, metrics if form == "table" else metrics or "all")
-    put(found, form, output)
+    metrics = asked.metrics if form == "table" else asked.metrics or "all"
+    found = table_of(readable(chosen), group, asked.each, asked.sort, metrics)
+    put(found, form, asked.output)
     tell_mixed(found.rows)
     tell(findings, chosen)
 
@@ -145,19 +140,17 @@ def runs_where(places: Sequence[str | Path], where: Sequence[str]) -> tuple[Find
     return findings, chosen
 
 
-def form_of(format: str, output: str | None) -> str:
+def form_of(asked: "Arguments") -> str:
     """Return ``table``, ``csv`` or ``markdown``: by the output's ending, if there is one.
 
     Raises:
-        ConfigError: if it is none of them.
+        ConfigError: if that is none of them.
     """
-    if format not in FORMATS:
-        raise ConfigError(f"format={format} is unknown. {nearest(format, FORMATS)}")
-    if output is None:
-        return format
-    form = ENDINGS.get(Path(output).suffix.lower())
+    if asked.output is None:
+        return asked.format
+    form = ENDINGS.get(Path(asked.output).suffix.lower())
     if form is None:
-        raise ConfigError(f"output={output}: its name must end in one of {', '.join(ENDINGS)}.")
+        raise ConfigError(f"output={asked.output}: its name must end in one of {', '.join(ENDINGS)}.")
     return form
 
 

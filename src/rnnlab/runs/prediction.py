@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
@@ -36,78 +36,62 @@ from rnnlab.tasks.answers import WINDOW, Prediction, TrainedModel
 from rnnlab.terminal import console, errors, why_unheard
 from rnnlab.visible import visible_json
 
+if TYPE_CHECKING:
+    from rnnlab.commands.predict import Arguments
+
 LABEL = "predicted_label"
 WINDOW_CHARACTERS = 8 << 20  # a window of very long texts has fewer of them
 
 
-def answer(
-    run: str,
-    text: str | None = None,
-    input: str | None = None,
-    output: str | None = None,
-    text_column: str = "text",
-    quotes: bool | None = None,
-    overwrite: bool = False,
-    explain: bool = False,
-    label: str | None = None,
-    device: str = "auto",
-    trust: str | None = None,
-    safe_cells: bool | None = None,
-    horizon: int | None = None,
-    task: Mapping[str, Any] | None = None,
-    together: bool = False,
-    weight: float | None = None,
-) -> None:
-    """Predict or explain, see ``scripts/predict.py --help`` for the arguments.
+def answer(asked: "Arguments", task: Mapping[str, Any]) -> None:
+    """Predict or explain.
 
-    ``task`` has keys of the task's section that are said anew, see :func:`rnnlab.runs.load.open_run`.
+    Args:
+        asked: see ``scripts/predict.py --help``.
+        task: keys of the task's section that are said anew, see :func:`rnnlab.runs.load.open_run`.
 
     Raises:
         RnnlabError: for whatever the user can mend.
     """
-    check_together(text, input, output, explain, label, quotes, horizon)
-    if weight is not None and not together:
-        raise ConfigError("weight=… is for together=true: it is the simple method's share.")
-    if together and explain:
-        raise ConfigError("explain=true explains the network alone: leave together=true out.")
-    model = load(run, device=device, trust=trusted_packages(trust), task=task)
-    if together:
-        model.join_simple(Path(run), weight)
-    if input is not None and output is None:
-        if not model.shows_files or explain or horizon is not None:
-            raise lacking_output(input, by_lines=model.tells_classes and not explain)
-        model.show_files(Path(input))
-        return
-    if input is not None and output is not None and (explain or not model.tells_classes):
-        source = Path(input)
-        rows = model.file_explanations(source, label) if explain else model.file_answers(source, horizon)
-        write_rows(rows, Path(output), overwrite, source, SafeCells(None if safe_cells else ()))
-        return
-    if horizon is not None:
+    check_together(asked)
+    model = load(asked.run, device=asked.device, trust=trusted_packages(asked.trust), task=task)
+    if asked.together:
+        model.join_simple(Path(asked.run), asked.weight)
+    if asked.input is not None and asked.output is None:
+        if not model.shows_files or asked.explain or asked.horizon is not None:
+            raise lacking_output(asked.input, by_lines=model.tells_classes and not asked.explain)
+        model.show_files(Path(asked.input))
+    elif asked.input is not None and asked.output is not None and (asked.explain or not model.tells_classes):
+        source, safe = Path(asked.input), SafeCells(None if asked.safe_cells else ())
+        if asked.explain:
+            rows = model.file_explanations(source, asked.label)
+        else:
+            rows = model.file_answers(source, asked.horizon)
+        write_rows(rows, Path(asked.output), asked.overwrite, source, safe)
+    elif asked.horizon is not None:
         raise model.refusal("forecast", "forecasting")
-    if explain and text is not None:
-        page = Path(output) if output else free_name(Path("explanation.html"))
-        explain_text(model, text, label, page, overwrite)
-        return
-    if not model.tells_classes:
+    elif asked.explain and asked.text is not None:
+        page = Path(asked.output) if asked.output else free_name(Path("explanation.html"))
+        explain_text(model, asked.text, asked.label, page, asked.overwrite)
+    elif not model.tells_classes:
         raise model.refusal("tell classes", "sentiment")
-    if text is not None:
-        show(model, text)
-    elif input is not None and output is not None:
+    elif asked.text is not None:
+        show(model, asked.text)
+    elif asked.input is not None and asked.output is not None:
         tally = predict_table(
             model,
-            Path(input),
-            Path(output),
-            column=text_column,
-            quotes=quotes,
-            overwrite=overwrite,
-            safe_cells=safe_cells,
+            Path(asked.input),
+            Path(asked.output),
+            column=asked.text_column,
+            quotes=asked.quotes,
+            overwrite=asked.overwrite,
+            safe_cells=asked.safe_cells,
         )
         for note in tally.notes(model.max_length):
             errors.print(note)
-        errors.print(f"Predictions  {output}")
+        errors.print(f"Predictions  {asked.output}")
     else:
-        predict_lines(model, text_column)
+        predict_lines(model, asked.text_column)
 
 
 def lacking_output(input: str, by_lines: bool) -> RnnlabError:
@@ -123,34 +107,30 @@ def lacking_output(input: str, by_lines: bool) -> RnnlabError:
     return ConfigError(f"input needs output=…, the file for the predictions.{shown}")
 
 
-def check_together(
-    text: str | None,
-    input: str | None,
-    output: str | None,
-    explain: bool,
-    label: str | None,
-    quotes: bool | None = None,
-    horizon: int | None = None,
-) -> None:
+def check_together(asked: "Arguments") -> None:
     """Check that the arguments make sense together.
 
     Raises:
         ConfigError: naming those that don't.
     """
-    if text is not None and input is not None:
+    if asked.text is not None and asked.input is not None:
         raise ConfigError("text and input are both given; choose one.")
-    if quotes is not None and input is None:
+    if asked.quotes is not None and asked.input is None:
         raise ConfigError("quotes=… is for input=…, a table.")
-    if explain and text is None and input is None:
+    if asked.explain and asked.text is None and asked.input is None:
         raise ConfigError('explain=true needs text="…", the one text to explain, or input=… with series.')
-    if horizon is not None and explain:
+    if asked.horizon is not None and asked.explain:
         raise ConfigError("horizon=… is for a forecast; explain=true explains the mean over all its steps.")
-    if label is not None and not explain:
+    if asked.label is not None and not asked.explain:
         raise ConfigError("label=… is for explain=true.")
-    if output is not None and not explain and input is None:
+    if asked.output is not None and not asked.explain and asked.input is None:
         raise ConfigError(
             "output is for input=… or explain=true; without them predictions go to the terminal."
         )
+    if asked.weight is not None and not asked.together:
+        raise ConfigError("weight=… is for together=true: it is the simple method's share.")
+    if asked.together and asked.explain:
+        raise ConfigError("explain=true explains the network alone: leave together=true out.")
 
 
 def write_rows(
