@@ -126,9 +126,8 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
     if config.get("init_from"):
         from rnnlab.training.init_from import starting_point  # most trainings start from nothing
 
-        begins_from = starting_point(config, start)
-    if begins_from is not None:
-        begins_from.read_as(data, config)
+        begins_from = starting, source = starting_point(config, start)
+        starting.read_as(data, source, config)
     with encoding_progress() as progress:
         data.prepare(progress)
     interruption.check()
@@ -144,7 +143,9 @@ def prepare(config: Mapping[str, Any], start: Resumable | None) -> tuple[TaskDat
     with nullcontext() if start is None else no_larger_than(start.content["state_dict"], start.file):
         task = assemble_task(config, data)
     if begins_from is not None and start is None:
-        begins_from.take(task, data)
+        starting, source = begins_from
+        tell_edited(source.metadata, [source.config.get(name, {}) for name in ("model", "tokenizer")])
+        starting.take(task, source, data)
     log.info(describe_task(task))
     began = start and start.content["rnnlab"].get("origin", {})
     task.metadata |= {"corpus": corpus, "origin": origin_of(config, data.corpus, began)}

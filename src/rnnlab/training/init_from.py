@@ -1,7 +1,6 @@
 """``init_from``: the run that a training starts from; what it takes of it is its task's business."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ from omegaconf import OmegaConf
 
 from rnnlab.build import locate_class
 from rnnlab.command_line import dotted_keys
-from rnnlab.data.task_data import TaskData
 from rnnlab.errors import ConfigError, RunError
 from rnnlab.files.checkpoint_file import read_checkpoint
 from rnnlab.named_classes import check_classes
@@ -17,7 +15,6 @@ from rnnlab.tasks.starting import Source, Starting
 from rnnlab.tasks.task import Task
 from rnnlab.text.vocabulary import Vocabulary
 from rnnlab.training.checkpoints import Resumable
-from rnnlab.training.resume import tell_edited
 from rnnlab.training.run_folder import RunFolder
 
 
@@ -65,26 +62,8 @@ def starting_of(config: Mapping[str, Any]) -> Starting:
     return starting
 
 
-@dataclass(frozen=True)
-class StartingPoint:
-    """What a training starts from, and how."""
-
-    starting: Starting
-    source: Source
-
-    def read_as(self, data: TaskData, config: Mapping[str, Any]) -> None:
-        """Let data that are not prepared yet be read as the source's were."""
-        self.starting.read_as(data, self.source, config)
-
-    def take(self, task: Task, data: TaskData) -> None:
-        """Take the source's weights into a new task, and report it."""
-        sections = [self.source.config.get(name, {}) for name in ("model", "tokenizer")]
-        tell_edited(self.source.metadata, sections)
-        self.starting.take(task, self.source, data)
-
-
-def starting_point(config: Mapping[str, Any], start: Resumable | None) -> StartingPoint:
-    """Return what a training with ``init_from`` starts from.
+def starting_point(config: Mapping[str, Any], start: Resumable | None) -> tuple[Starting, Source]:
+    """Return how a training with ``init_from`` starts, and what from.
 
     A run that goes on is a source of its own: it holds the words, and the run that it began with may be gone.
 
@@ -98,14 +77,14 @@ def starting_point(config: Mapping[str, Any], start: Resumable | None) -> Starti
     """
     starting = starting_of(config)
     if start is not None:
-        return StartingPoint(starting, source_in(start.file, start.content))
+        return starting, source_in(start.file, start.content)
     source = read_source(config["init_from"], starting)
     starting.check_agreement(config, source)
     taken = {
         section: source.config[section] for section in ("model", "tokenizer") if section in source.config
     }
     check_classes(taken, source.checkpoint, chosen=config)
-    return StartingPoint(starting, source)
+    return starting, source
 
 
 def read_source(path: str | Path, starting: Starting) -> Source:
