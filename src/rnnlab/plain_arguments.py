@@ -8,7 +8,7 @@ import dataclasses
 import inspect
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from rnnlab.errors import ConfigError, nearest
@@ -52,7 +52,7 @@ def parsed(kind: type[Arguments], words: Sequence[str]) -> Arguments:
 
     Raises:
         ConfigError: if a word has no ``=``, a key is unknown, given twice or lacking, or a value is of
-            another type.
+            another type, or makes no sense.
     """
     if {"--help", "-h"} & set(words):
         print(help_text(kind))
@@ -69,7 +69,10 @@ def parsed(kind: type[Arguments], words: Sequence[str]) -> Arguments:
         if key in found:
             raise ConfigError(f"{key} is given twice.")
         found[key] = value_of(key, text, get_args(types[key]) or (types[key],))
-        check_value(key, found[key], next(field.metadata for field in fields(kind) if field.name == key))
+        allowed = next(field.metadata for field in fields(kind) if field.name == key)
+        check_ranges({key: found[key]}, {key: allowed["within"]} if allowed["within"] else {})
+        if allowed["of"] and found[key] is not None and found[key] not in allowed["of"]:
+            raise ConfigError(f"{key}={found[key]} is unknown. {nearest(found[key], allowed['of'])}")
     lacking = [field.name for field in fields(kind) if field.default is dataclasses.MISSING]
     lacking = [name for name in lacking if name not in found]
     if lacking:
@@ -118,22 +121,6 @@ def value_of(key: str, text: str, kinds: Sequence[type]) -> Any:
         wanted = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
         raise ConfigError(f"{key}={text[:80]}: expected {wanted}.")
     return value
-
-
-def check_value(key: str, value: Any, allowed: Mapping[str, Any]) -> None:
-    """Check that a value makes sense.
-
-    Args:
-        key: what it was given for.
-        value: of the right type.
-        allowed: the field's ``within`` and ``of``, see :func:`option`.
-
-    Raises:
-        ConfigError: if it doesn't.
-    """
-    check_ranges({key: value}, {key: allowed["within"]} if allowed.get("within") else {})
-    if allowed.get("of") and value is not None and value not in allowed["of"]:
-        raise ConfigError(f"{key}={value} is unknown. {nearest(value, allowed['of'])}")
 
 
 def help_text(kind: type) -> str:

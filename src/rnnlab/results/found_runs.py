@@ -42,16 +42,12 @@ def told_by_words(words: Sequence[str], siblings: Sequence[tuple[Sequence[str], 
             values = [config.get(name) for config in alike]
             if all(value == values[0] for value in values):
                 found[name] = values[0]
-        if not within and not is_choice(key, siblings):
+        is_choice = any(name.startswith(f"{key}.") for _, config in siblings for name in config)
+        if not within and not is_choice:
             found[key] = plain(text)
     # What is typed for a key itself stands above what a chosen file says.
     typed = dict(word.lstrip("+~").partition("=")[::2] for word in words)
     return {name: plain(typed[name]) if name in typed else value for name, value in found.items()}
-
-
-def is_choice(key: str, siblings: Sequence[tuple[Sequence[str], Config]]) -> bool:
-    """Return whether a key chooses a file of settings, as ``model`` does."""
-    return any(name.startswith(f"{key}.") for _, config in siblings for name in config)
 
 
 def plain(text: str) -> Any:
@@ -194,9 +190,10 @@ def read(path: Path) -> FoundRun:
         scores = scores_of(metrics) if metrics else best_so_far(progress)
         seconds = metrics.get("wall_seconds", progress.get("seconds"))
         rate = metrics.get("tokens_per_second")
+        is_pruned = state.name == "interrupted" and path.name in (facts_of(path.parent).get("pruned") or ())
         return FoundRun(
             path,
-            "pruned" if state.name == "interrupted" and is_pruned(path) else state.name,
+            "pruned" if is_pruned else state.name,
             state.reason if state.name == "failed" else "",
             config,
             scores,
@@ -264,11 +261,6 @@ def lacking(job: Path) -> FoundRun:
     if job.is_symlink():
         return FoundRun(job, "broken", f"{job} is a link to nothing.")
     return FoundRun(job, "waiting")
-
-
-def is_pruned(path: Path) -> bool:
-    """Return whether the search that a run belongs to gave it up."""
-    return path.name in (facts_of(path.parent).get("pruned") or ())
 
 
 def with_words(runs: Sequence[FoundRun]) -> list[FoundRun]:
