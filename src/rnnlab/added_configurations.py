@@ -42,9 +42,6 @@ def check_added(words: Sequence[str]) -> None:
     A class must be listed, be a word of the command, or belong to a package that ``trust=`` names. Hydra's
     own section, resolvers but rnnlab's, and files elsewhere need ``trust=hydra``.
 
-    Args:
-        words: of the command.
-
     Raises:
         RunError: naming the first file that says more.
     """

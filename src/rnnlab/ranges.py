@@ -188,10 +188,6 @@ TABLE: Mapping[str, Wanted] = {
 def check_ranges(config: Mapping[str, Any], table: Mapping[str, Wanted] = TABLE) -> None:
     """Check every number of a configuration.
 
-    Args:
-        config: plain data.
-        table: which numbers make sense, by their keys.
-
     Raises:
         ConfigError: naming all that make no sense, with those that would.
     """

@@ -10,11 +10,7 @@ LARGEST = 1 << 30
 
 
 def check_database(path: Path, mend: str) -> None:
-    """Check that a file, if there is one, is a whole SQLite database.
-
-    Args:
-        path: the file.
-        mend: a sentence on what to do if it is not.
+    """Check that a file, if there is one, is a whole SQLite database; if not, ``mend`` says what to do.
 
     Raises:
         DamagedFileError: if it is cut short, altered, or something else.

@@ -32,9 +32,6 @@ def scalars_of(folder: Path) -> tuple[dict[str, Series], list[str]]:
     Where several files have a value for the same step, as after going on from a checkpoint, that of the
     latest file counts. Of a broken file all that comes before the break is kept.
 
-    Args:
-        folder: TensorBoard's folder of the run.
-
     Returns:
         The series by tag, their steps rising, and a sentence for each broken file.
     """

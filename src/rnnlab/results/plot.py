@@ -132,12 +132,6 @@ def point(at: Any, found: Spread) -> Point:
 def baseline_line(rows: Sequence[Row], key: str, baseline: str, wanted: str) -> list[Point]:
     """Return what a simple method reached at each setting; runs of one seed have the same documents.
 
-    Args:
-        rows: the runs of each setting.
-        key: of the setting.
-        baseline: the method's name.
-        wanted: the metric that is drawn, of the runs.
-
     Raises:
         ConfigError: if no run was scored beside it, or the metric is not of the test split.
     """

@@ -107,13 +107,7 @@ def middle(columns: Columns) -> list[str]:
 
 
 def cells(row: Row, columns: Columns, folder: str) -> list[str]:
-    """Return a row's cells, to be read.
-
-    Args:
-        row: of the table.
-        columns: what it shows.
-        folder: what the run is called, where the row is a single one.
-    """
+    """Return a row's cells, to be read."""
     seed = typed_value(row.runs[0].config.get("seed", ABSENT)) if columns.by_run else seeds_of(row)
     return [
         *([folder] if columns.by_run else []),

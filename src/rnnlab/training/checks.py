@@ -118,11 +118,7 @@ def rehearse_task(config: Mapping[str, Any], arguments: Mapping[str, Any]) -> No
 
 
 def build_trainer(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> lightning.Trainer:
-    """Build the Trainer that the configuration's section describes.
-
-    Args:
-        settings: the section.
-        facts: arguments that it can't say.
+    """Build the Trainer that the configuration's section describes, with ``facts`` that it can't say.
 
     Raises:
         ConfigError: if an option is unknown or out of range.

@@ -214,10 +214,6 @@ def assemble_trainer(
     """Build the Trainer of a run, with its callbacks and loggers.
 
     Args:
-        config: the run's configuration.
-        task: what it trains.
-        folder: where its checkpoints and curves go.
-        clock: what counts its seconds and tokens.
         stop: what takes the signals of this run; ``None`` for one that takes them while it trains.
         done_steps: the steps of the checkpoint that the run goes on from; ``None`` for a new one.
 

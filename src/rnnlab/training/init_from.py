@@ -65,11 +65,8 @@ def starting_of(config: Mapping[str, Any]) -> Starting:
 def starting_point(config: Mapping[str, Any], start: Resumable | None) -> tuple[Starting, Source]:
     """Return how a training with ``init_from`` starts, and what from.
 
-    A run that goes on is a source of its own: it holds the words, and the run that it began with may be gone.
-
-    Args:
-        config: of the training.
-        start: the checkpoint that it goes on from.
+    A run that goes on from ``start`` is a source of its own: it holds the words, and the run that it began
+    with may be gone.
 
     Raises:
         RunError: if the run to start from can't be used.

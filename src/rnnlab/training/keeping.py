@@ -107,10 +107,6 @@ class KeepBest(Checkpoint):
     Of validations that are level in it, the one with the lowest loss. Where the checkpoint lies is not part
     of the state, so that a run folder can be moved and goes on.
 
-    Args:
-        folder: the run.
-        choice: the metric.
-
     Attributes:
         metrics: the validation metrics of the best checkpoint; empty before the first.
     """
@@ -152,12 +148,9 @@ class KeepBest(Checkpoint):
 
 
 def check_choice(content: Mapping[str, Any], choice: Choice, trainer: Mapping[str, Any]) -> None:
-    """Check that a run which goes on by another choice has something left to choose from; warn of it.
+    """Check that a run which goes on from a checkpoint by another choice has something left to choose from.
 
-    Args:
-        content: the checkpoint that it goes on from.
-        choice: what chooses now.
-        trainer: the configuration's section.
+    And warn of it.
 
     Raises:
         ConfigError: if its training is at its end: the best checkpoint would stay that of the other choice.

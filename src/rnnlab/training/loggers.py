@@ -122,8 +122,6 @@ class LoggerSettings:
         """Return the callbacks that write while a task is trained.
 
         Args:
-            config: the run's configuration.
-            task: what is trained, with its metadata.
             clock: what counts seconds and tokens; it must come before these.
 
         Raises:
@@ -140,8 +138,6 @@ def loggers(config: Mapping[str, Any], folder: RunFolder, done_steps: int | None
     """Return the run's loggers, TensorBoard's first.
 
     Args:
-        config: the run's configuration.
-        folder: where they write.
         done_steps: the steps behind a run that goes on: curves go on there, and what TensorBoard has beyond
             it is hidden.
 
@@ -261,15 +257,7 @@ def log_result(
     drawn: "TaskFigures | None",
     folder: RunFolder,
 ) -> None:
-    """Write a finished run's figures to its loggers, and draw what its task shows.
-
-    Args:
-        trainer: with the loggers.
-        config: of the run.
-        metrics: the content of ``metrics.json``.
-        drawn: what the task shows; None where there is nothing.
-        folder: of the run.
-    """
+    """Write a finished run's figures to its loggers, and draw what its task shows, if it shows anything."""
     step = trainer.global_step
     best = {
         f"final/{split}/{name}": value
@@ -292,10 +280,6 @@ def log_result(
 
 def save_curves(folder: RunFolder, metric: str) -> None:
     """Draw the curves of the loss and of the metric that chooses; ``plot.py`` draws all there are.
-
-    Args:
-        folder: of the run.
-        metric: such as ``accuracy``.
 
     Raises:
         RnnlabError: if the disk is full or the folder can't be written.

@@ -30,9 +30,7 @@ def final_table(task: Task, metrics: Mapping[str, Any], folder: RunFolder, limit
     """Print the figures beside the baselines' and, of a run that is no job of a sweep, what to type next.
 
     Args:
-        task: what was trained, which knows what to ask of it.
         metrics: the content of ``metrics.json``.
-        folder: where the run lies.
         limit: ``trainer.limit_test_batches``, 1.0 for all.
     """
     together = metrics.get("together", {})

@@ -43,11 +43,6 @@ def resumed_config(
     Where the corpus's files lie may change, too: whether they are the same is told by the fingerprint, see
     :func:`check_same_corpus`.
 
-    Args:
-        composed: what the command line composed to.
-        folder: the run to go on with.
-        overrides: the words of the command line, such as ``trainer.max_epochs=20``.
-
     Raises:
         RunError: if the folder holds no run, or one of classes that neither rnnlab nor the command knows.
         ConfigError: if an override contradicts the run; all differing keys are listed.
@@ -160,11 +155,7 @@ def check_done(epochs: int, steps: int, trainer: Mapping[str, Any]) -> None:
 
 
 def check_same_corpus(metadata: Mapping[str, Any], corpus: Any) -> None:
-    """Check that the corpus is the one that the run was begun with, before anything is encoded.
-
-    Args:
-        metadata: what the checkpoint says of its data.
-        corpus: what is there now, with a name and a fingerprint.
+    """Check that the corpus is the one that a checkpoint says it was begun with, before anything is encoded.
 
     Raises:
         RunError: if its content or settings changed, naming both fingerprints.
@@ -180,11 +171,7 @@ def check_same_corpus(metadata: Mapping[str, Any], corpus: Any) -> None:
 
 
 def check_same_vocabulary(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Check that ids mean the same tokens, and classes, as in the run that goes on.
-
-    Args:
-        before: what the checkpoint says of its data.
-        now: the same of this process.
+    """Check that ids mean the same tokens, and classes, as the checkpoint of the run that goes on says.
 
     Raises:
         RunError: if they don't.
@@ -203,12 +190,7 @@ def check_same_vocabulary(before: Mapping[str, Any], now: Mapping[str, Any]) -> 
 
 
 def tell_edited(metadata: Mapping[str, Any], config: Any) -> None:
-    """Warn of classes of the user's own, among those that a configuration names, that were edited since.
-
-    Args:
-        metadata: what the checkpoint says of itself.
-        config: the configuration, or the part of it that is used; its classes may be imported.
-    """
+    """Warn of classes of the user's own, among those that a configuration names, that were edited since."""
     names = edited_code(metadata.get("origin"), config)
     if names:
         log.warning(
@@ -217,12 +199,7 @@ def tell_edited(metadata: Mapping[str, Any], config: Any) -> None:
 
 
 def tell_other_corpus(metadata: Mapping[str, Any], corpus: Any) -> None:
-    """Warn if a run's own corpus is no longer what it was trained on.
-
-    Args:
-        metadata: what the checkpoint says of its data.
-        corpus: what is there now, with a fingerprint.
-    """
+    """Warn if a run's own corpus is no longer what its checkpoint says it was trained on."""
     if not goes_by(corpus, metadata.get("corpus", {}).get("fingerprint", "")):
         log.warning(
             "The corpus has changed since the run was trained on it: these are other figures than training's."
@@ -334,11 +311,6 @@ def is_of(folder: RunFolder, config: Mapping[str, Any]) -> bool:
 
 def settled_config(config: dict[str, Any], folder: RunFolder, overrides: list[str]) -> dict[str, Any]:
     """Return the configuration of the run in ``folder``, new or going on, and say which it is.
-
-    Args:
-        config: what the command line composed to.
-        folder: where the run goes, or lies.
-        overrides: the words of the command line.
 
     Raises:
         RunError: if ``resume`` names a folder that holds no run, or another process is working on it.

@@ -54,12 +54,7 @@ def called(metric: str, labels: Sequence[str]) -> str:
 
 
 def table_by_class(cells: Mapping[str, str], labels: Sequence[str]) -> Table | None:
-    """Return a row for each class with the metrics that are of classes; None where there are none.
-
-    Args:
-        cells: the metrics, such as ``f1/good``, as they are to be read.
-        labels: the classes.
-    """
+    """Return a row for each class with its cells, such as ``f1/good``; None where there are none."""
     parts = [name.partition("/") for name in cells]
     metrics = list(dict.fromkeys(metric for metric, _, label in parts if label in labels))
     if not metrics:

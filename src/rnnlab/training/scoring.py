@@ -41,11 +41,8 @@ def evaluate(
     A trainer of its own, without logger and checkpoints, keeps the run's curves and files untouched.
 
     Args:
-        task: the trained task.
-        data: encoded data of the task.
         split: ``validation`` or ``test``.
         trainer: the configuration of the run's trainer, of which device, precision and limits matter here.
-        callbacks: what watches.
 
     Raises:
         ConfigError: if the part of the split is no batch, or the trainer's devices are not there.
@@ -60,12 +57,7 @@ def evaluate(
 
 
 def check_part(data: TaskData, split: str, trainer: Mapping[str, Any]) -> None:
-    """Check that the part of a split that a trainer takes is a batch at least.
-
-    Args:
-        data: prepared.
-        split: ``train``, ``validation`` or ``test``.
-        trainer: the configuration's section.
+    """Check that the part of a split that the configuration's trainer takes is a batch at least.
 
     Raises:
         ConfigError: if it is less, naming the key.

@@ -27,9 +27,6 @@ class StopCleanly(Callback):
     (:class:`rnnlab.training.keeping.KeepLast`), which keeps a checkpoint there. Before, and when the test
     split is scored, it ends at the next place that asks.
 
-    Args:
-        folder: the run.
-
     Attributes:
         doing: what the run is at, for the message.
     """

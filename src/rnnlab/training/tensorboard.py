@@ -44,10 +44,6 @@ class StepScalars(Callback):
 
     ``LightningModule.log`` does its bookkeeping on every step, which a small network feels; this computes,
     and waits for the device, only on the steps it writes.
-
-    Args:
-        clock: what counts seconds and tokens.
-        every: steps from one writing to the next.
     """
 
     def __init__(self, clock: TrainingClock, every: int) -> None:
@@ -197,11 +193,7 @@ SHOWN = ("model", "optimizer", "seed", "task", "scheduler", "batches", "data", "
 
 
 class RunTexts(Callback):
-    """Writes the resolved configuration, a summary of the network and the charts when training starts.
-
-    Args:
-        config: the resolved configuration.
-    """
+    """Writes the resolved configuration, a summary of the network and the charts when training starts."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = config

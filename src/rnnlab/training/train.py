@@ -103,12 +103,6 @@ def configuration(overrides: Sequence[str] = (), *, conf: str | Path | None = No
 def train_one(config: dict[str, Any], folder: Path, overrides: list[str], conf: Path) -> None:
     """Train one run in its folder, or go on with it; called while Hydra runs a job.
 
-    Args:
-        config: the resolved configuration, plain data.
-        folder: where the run goes, or lies.
-        overrides: the words of the command.
-        conf: the folder of configuration files.
-
     Raises:
         RnnlabError: for whatever the user can mend.
         Interrupted: if the user stopped the training.

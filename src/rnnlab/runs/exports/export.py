@@ -135,13 +135,6 @@ def compare(
 ) -> None:
     """Print figures, size and speed of the trained network and of the ONNX file made of it.
 
-    Args:
-        model: a classifier or a language model, on the CPU.
-        file: what was exported.
-        split: ``validation`` or ``test``.
-        data: the ``data`` section of a configuration; None takes the run's own.
-        labels: what the data calls the model's classes, where it calls them otherwise.
-
     Raises:
         ConfigError: if the data's classes are not the model's.
         DataError: if the data is missing, damaged or empty.
