@@ -34,9 +34,8 @@ from rnnlab.interruption import ENDED_BY_SIGNAL, Interrupted, deaf_end, listenin
 from rnnlab.plain_arguments import WIDTH
 from rnnlab.processors import be_considerate
 from rnnlab.shortage import told_when_short
-from rnnlab.synonyms import said_here
+from rnnlab.synonyms import said_here, unknown_choice
 from rnnlab.terminal import errors, open_outlets, why_unheard
-from rnnlab.unknown_choice import unknown_choice
 
 JOBS_FAILED = 1
 USER_MISTAKE = 2

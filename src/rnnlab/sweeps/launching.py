@@ -23,8 +23,8 @@ from rnnlab.errors import ConfigError, RnnlabError
 from rnnlab.sweeps.attempts import Attempts
 from rnnlab.sweeps.job import Outcome, SweepJob
 from rnnlab.sweeps.jobs import Job
+from rnnlab.synonyms import unknown_choice
 from rnnlab.terminal import errors
-from rnnlab.unknown_choice import unknown_choice
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "LocalLauncher": {"timeout_min": 7 * 24 * 60},
