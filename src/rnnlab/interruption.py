@@ -79,9 +79,7 @@ def listening(
     The wish is forgotten when the outermost context ends.
 
     Args:
-        told: see :class:`Listener`.
-        pass_on: see :class:`Listener`.
-        unbegun: see :class:`Listener`.
+        told, pass_on, unbegun: see :class:`Listener`.
         owns_process: whether a second signal may end this process: a command's own, not a notebook's.
     """
     if threading.current_thread() is not threading.main_thread():

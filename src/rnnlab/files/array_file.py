@@ -14,6 +14,7 @@ from rnnlab.files.bounded import damaged, reason_of
 
 LARGEST = 512 << 20
 """Bytes of all arrays that are read into memory out of one packed file."""
+_UNREADABLE = (OSError, ValueError, EOFError, TypeError, OverflowError, SyntaxError, MemoryError)
 
 
 class Kind(NamedTuple):
@@ -43,9 +44,7 @@ def read_packed(path: Path, kinds: Mapping[str, Kind], mend: str = "") -> dict[s
             if sum(archive.getinfo(f"{name}.npy").file_size for name in kinds) > LARGEST:
                 raise damaged(path, f"its arrays claim more than {LARGEST:,} bytes", mend)
             found = {name: member(archive, name) for name in kinds}
-    except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise damaged(path, reason_of(error), mend) from error
-    except (RuntimeError, TypeError, OverflowError, MemoryError, SyntaxError) as error:  # as numpy parses
+    except (*_UNREADABLE, LookupError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise damaged(path, reason_of(error), mend) from error
     for name, kind in kinds.items():
         if (found[name].dtype.kind, found[name].ndim) != kind:
@@ -104,7 +103,7 @@ def open_array(path: Path, dtype: type[np.generic], *, mapped: bool = False) -> 
         found = np.load(path, mmap_mode="r" if mapped and claimed else None, allow_pickle=False)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, EOFError, TypeError, OverflowError, SyntaxError, MemoryError) as error:
+    except _UNREADABLE as error:
         raise damaged(path, reason_of(error)) from error
     if found.dtype != dtype or found.ndim != 1:
         raise damaged(path, f"it holds {found.ndim} axes of {found.dtype}")

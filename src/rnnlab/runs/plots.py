@@ -25,7 +25,6 @@ Scored = TypeVar("Scored")
 SPLITS = ("validation", "test")
 WITHIN_EPOCHS = {"step/loss": "loss of single steps", "optimizer/learning_rate": "learning rate"}
 """Tags that are drawn besides the metrics, and what they are called."""
-ENDINGS = ("png", "svg")
 
 
 class Drawing(NamedTuple):
@@ -58,7 +57,7 @@ class PlottedRun:
 
 def plot_runs(
     patterns: Sequence[str], output: str | None = None, split: str = "test", overwrite: bool = False
-) -> list[Path]:
+) -> None:
     """Draw the figures of runs, report what is broken or no number, and name the files.
 
     Args:
@@ -67,14 +66,9 @@ def plot_runs(
         split: of several runs, what their answers are compared on: ``validation`` or ``test``.
         overwrite: whether files in ``output`` may be replaced.
 
-    Returns:
-        The PNG files; beside each lies an SVG.
-
     Raises:
         RnnlabError: for whatever the user can mend.
     """
-    if split not in SPLITS:
-        raise ConfigError(f"split={split}: choose validation or test.")
     folders = run_folders(patterns)
     if output is None and len(folders) > 1:
         raise ConfigError("Several runs in one figure need output=…, a folder for the figures.")
@@ -87,15 +81,13 @@ def plot_runs(
     drawings = list(drawings_of(runs, split))
     if not drawings:
         raise RunError("There is nothing to draw: " + " ".join(p for run in runs for p in run.problems))
-    files = [(target / f"{drawing.name}.{ending}") for drawing in drawings for ending in ENDINGS]
-    if output is not None:
-        for file in files:
-            check_output(file, overwrite)
+    for name in (f"{drawing.name}.{ending}" for drawing in drawings for ending in ("png", "svg")):
+        if output is not None:
+            check_output(target / name, overwrite)
     for drawing in drawings:
         save(drawing.draw(), target, drawing.name)
     console.print(f"{len(drawings)} figures, each as PNG and SVG, in {shown(target)}:")
     console.print("  " + ", ".join(drawing.name for drawing in drawings))
-    return files[::2]
 
 
 def read_run(folder: RunFolder, name: str) -> PlottedRun:

@@ -68,18 +68,14 @@ class RandomStates(Callback):
         name, keys, position, has_gauss, cached = self.loaded["numpy"]
         np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
         torch.set_rng_state(self.loaded["torch"])
-        if "cuda" in self.loaded:
-            self._put_back_on_gpu(self.loaded["cuda"])
+        if "cuda" in self.loaded and torch.cuda.is_available():
+            torch.cuda.set_rng_state(self.loaded["cuda"])
+        elif "cuda" in self.loaded:
+            log.warning(
+                "The run was begun where there is a GPU, and there is no GPU here: it goes on with the "
+                "CPU's random numbers, and will not end as it would have there."
+            )
         self.loaded = None
-
-    def _put_back_on_gpu(self, state: torch.Tensor) -> None:
-        if torch.cuda.is_available():
-            torch.cuda.set_rng_state(state)
-            return
-        log.warning(
-            "The run was begun where there is a GPU, and there is no GPU here: it goes on with the "
-            "CPU's random numbers, and will not end as it would have there."
-        )
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

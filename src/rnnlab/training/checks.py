@@ -7,6 +7,7 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from rnnlab.build import build, check_arguments, fits, locate_class
@@ -128,11 +129,5 @@ def build_trainer(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> ligh
     check_arguments(lightning.Trainer, options, facts, "trainer")
     try:
         return lightning.Trainer(**{"enable_model_summary": False, **options, **facts})
-    except (
-        ValueError,
-        TypeError,
-        RuntimeError,
-        ModuleNotFoundError,
-        lightning.fabric.utilities.exceptions.MisconfigurationException,
-    ) as error:
+    except (ValueError, TypeError, RuntimeError, ModuleNotFoundError, MisconfigurationException) as error:
         raise ConfigError(f"trainer: {error}") from error

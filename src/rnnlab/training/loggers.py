@@ -147,8 +147,7 @@ def loggers(config: Mapping[str, Any], folder: RunFolder, done_steps: int | None
     settings = LoggerSettings.of(config)
     found: list[Logger] = []
     if settings.tensorboard:
-        goes_on: dict[str, Any] = {} if done_steps is None else {"purge_step": done_steps + 1}
-        found.append(RunLogger(folder.curves, **goes_on))
+        found.append(RunLogger(folder.curves, None if done_steps is None else done_steps + 1))
     offered = {
         name: {"save_dir": str(folder.path / name), "done_steps": done_steps} for name in settings.extra or {}
     }
@@ -164,12 +163,9 @@ class RunLogger(TensorBoardLogger):
     """
 
     def __init__(self, folder: Path, purge_step: int | None = None) -> None:
-        def writing_to(place: str) -> dict[str, Any]:
-            kept = {} if purge_step is None else {"purge_step": purge_step}
-            return {"save_dir": folder, "name": "", "version": place, "default_hp_metric": False, **kept}
-
-        super().__init__(**writing_to(""))
-        self.validation = TensorBoardLogger(**writing_to(VALIDATION))
+        options: dict[str, Any] = {"name": "", "default_hp_metric": False, "purge_step": purge_step}
+        super().__init__(folder, version="", **options)
+        self.validation = TensorBoardLogger(folder, version=VALIDATION, **options)
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
