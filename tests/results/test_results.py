@@ -455,7 +455,10 @@ def test_what_a_tasks_package_states_is_what_its_class_is_chosen_by(kind: type[T
 
 
 def test_no_torch_is_needed(logs: Path) -> None:
-    code = f"import sys, rnnlab.results.report as r; r.results(['{logs}']); sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, rnnlab.results.report as r; from rnnlab.commands.results import Arguments; "
+        f"r.results(['{logs}'], [], Arguments()); sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
 
 
