@@ -38,17 +38,18 @@ class DamagedFileError(RunError):
 
 SHORTENED = 3
 """Letters from which on the beginning of a name tells it."""
+NAMED = 3
+"""Choices at most."""
 
 
-def nearest(word: str, choices: Iterable[str], count: int = 3, listed: Iterable[str] | None = None) -> str:
-    """Return a sentence that names the choices closest to ``word``, or lists them where none is close.
+def nearest(word: str, choices: Iterable[str], listed: Iterable[str] | None = None) -> str:
+    """Return a sentence that names the choices closest to ``word``, or lists all where none is close.
 
     Where there are none at all, it says that.
 
     Args:
         word: what was asked for.
         choices: what there is.
-        count: how many are named at most.
         listed: what is listed where none is close, if not all.
 
     >>> nearest("hiden_size", ["hidden_size", "layers"])
@@ -61,9 +62,9 @@ def nearest(word: str, choices: Iterable[str], count: int = 3, listed: Iterable[
     'There are none.'
     """
     known = sorted(set(choices))
-    close = difflib.get_close_matches(word, known, n=count, cutoff=0.6)
+    close = difflib.get_close_matches(word, known, n=NAMED, cutoff=0.6)
     if not close and len(word) >= SHORTENED:
-        close = [choice for choice in known if choice.startswith(word)][:count]
+        close = [choice for choice in known if choice.startswith(word)][:NAMED]
     if close:
         return f"Did you mean {' or '.join(close)}?"
     shown = known if listed is None else sorted(set(listed))

@@ -13,11 +13,9 @@ from typing import Any
 from rnnlab.errors import DamagedFileError, RunError
 from rnnlab.files.bounded import reason_of
 from rnnlab.files.plain_file import NotPlainError, parsed_yaml
-from rnnlab.results.differing_keys import FINGERPRINT
+from rnnlab.results.differing_keys import FINGERPRINT, Config
 from rnnlab.training.origin import CODE
 from rnnlab.training.run_folder import SWEEP_FILE, RunFolder, read_sweep
-
-Config = Mapping[str, Any]
 
 
 def told_by_words(words: Sequence[str], siblings: Sequence[tuple[Sequence[str], Config]]) -> dict[str, Any]:
