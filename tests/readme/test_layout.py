@@ -50,7 +50,7 @@ def test_a_reader_finds_the_file_at_the_first_try() -> None:
         ("tasks", "TensorBoard"): "sentiment/figures.py",
         ("data", "batches of similar length"): "bucketing.py",
         ("training", "Ctrl-C"): "stopping.py",
-        ("results", "table"): "columns.py",
+        ("results", "table"): "tables.py",
         ("cells", "equations"): "gru.py",
     }
     for (folder, words), file in asked.items():
