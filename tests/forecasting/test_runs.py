@@ -132,8 +132,11 @@ def test_a_slow_loop_over_all_windows_finds_the_same_error(
     assert trained[1]["test"]["mse"] == pytest.approx(np.nanmean(np.square(errors)), abs=1e-6)
 
 
-def test_a_stopped_run_ends_bit_for_bit_as_a_whole_one(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_run_ends_bit_for_bit_as_a_whole_one(
+    room: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.chdir(room)
+    caplog.set_level("INFO", logger="rnnlab")
     recursive = ["task.decoder=recursive", "task.forcing=0.9", "task.final_forcing=0.1", "logger=none"]
     config = composed_of([*SMALL, *recursive, "baselines=false"])
     fit(config, room / "whole")
@@ -142,6 +145,8 @@ def test_a_stopped_run_ends_bit_for_bit_as_a_whole_one(room: Path, monkeypatch: 
     folder = RunFolder(room / "stopped")
     fit(resumed_config(config, folder, []), folder.path)
     assert_same_end(room / "stopped", room / "whole")
+    told = re.findall(r"Epoch \d+/\d+: train loss \S+", caplog.text)
+    assert told[: len(told) // 2] == told[len(told) // 2 :]
     state = read_checkpoint(folder.best)["state_dict"]
     assert state["shifts"].abs().sum() > 0
 

@@ -191,7 +191,7 @@ def predict_lines(model: TrainedModel, column: str) -> None:
         errors.print("A text a line; Ctrl-D ends.")
     lines = stdin_rows(sys.stdin.buffer, column)
     tally = Tally()
-    for columns, prediction in predicted(model, lines, window=1 if typed else WINDOW):
+    for columns, prediction in predicted(model, lines, 1 if typed else WINDOW):
         print(visible_json(json.dumps(columns, ensure_ascii=False)), flush=typed)
         tally.add(prediction)
         if why_unheard() is not None:  # the reader, such as head, has enough
@@ -300,7 +300,7 @@ def predict_table(
         row = bar.add_task("Predicting", total=None, rate="")
         with unfinished.open("w", newline="", encoding="utf-8") as file:
             write = row_writer(file, form, tally.safe)
-            for columns, prediction in predicted(model, chain((first,), rows)):
+            for columns, prediction in predicted(model, chain((first,), rows), WINDOW):
                 write(columns)
                 tally.add(prediction)
                 tally.seconds = time.perf_counter() - started
@@ -310,7 +310,7 @@ def predict_table(
 
 
 def predicted(
-    model: TrainedModel, rows: Iterable[Row], window: int = WINDOW
+    model: TrainedModel, rows: Iterable[Row], window: int
 ) -> Iterator[tuple[Columns, Prediction]]:
     """Yield each row's columns with the predicted ones added, and the prediction."""
     for chunk in windows(iter(rows), window):

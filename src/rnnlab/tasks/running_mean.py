@@ -34,6 +34,16 @@ class RunningMean(Metric):
         """Return the mean, NaN where nothing was added."""
         return (self.total / self.weight).float()
 
+    @property
+    def counted(self) -> dict[str, Tensor]:
+        """What was added so far, for a checkpoint."""
+        return {"total": self.total, "weight": self.weight}
+
+    def take_up(self, counted: Mapping[str, Tensor]) -> None:
+        """Go on from what a checkpoint holds."""
+        for name, value in counted.items():
+            getattr(self, name).copy_(value)
+
     def value_and_reset(self) -> Tensor:
         """Return the mean and start anew."""
         value: Tensor = self.compute()

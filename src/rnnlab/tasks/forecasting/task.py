@@ -275,6 +275,16 @@ class Forecaster(StageScores, Task):
         whole = loss.quantiles(loss.moved(parameters, torch.zeros_like(scale), scale), self.levels)
         return whole / scale.unsqueeze(-1)
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the epoch's loss so far."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["epoch_loss"] = self.train_loss.counted
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up the epoch's loss so far; checkpoints of before had none."""
+        super().on_load_checkpoint(checkpoint)
+        self.train_loss.take_up(checkpoint.get("epoch_loss", {}))
+
     def on_train_batch_start(self, batch: WindowBatch, batch_idx: int) -> None:
         """Choose how often a step reads what happened, and tell whether all of that is known."""
         first, last = self.forcing

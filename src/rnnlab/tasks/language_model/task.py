@@ -365,13 +365,12 @@ class LanguageModel(Task):
         if state is not None and self.trainer.world_size > 1:
             state = of_all_ranks(state, lambda part: cast(Tensor, self.all_gather(part)))
         checkpoint["carried_state"] = state
-        checkpoint["epoch_loss"] = {"total": self.train_loss.total, "weight": self.train_loss.weight}
+        checkpoint["epoch_loss"] = self.train_loss.counted
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the state carried through training, and the epoch's loss so far."""
         super().on_load_checkpoint(checkpoint)
-        for name, value in checkpoint.get("epoch_loss", {}).items():
-            getattr(self.train_loss, name).copy_(value)
+        self.train_loss.take_up(checkpoint.get("epoch_loss", {}))
         state = checkpoint["carried_state"]
         if state is not None:
             state = as_state(state)
