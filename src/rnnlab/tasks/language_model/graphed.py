@@ -38,7 +38,7 @@ class WindowPass(nn.Module):
 
     def forward(self, inputs: Tensor, targets: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         """Return what is made small ``()``, the sum of the tokens' losses ``()``, and the state after."""
-        objective, total, after = self.task.objective(inputs, targets, state)
+        objective, total, after = self.task.objective(inputs, targets, state, targets.numel())
         return objective, total.detach(), *(part.detach() for part in after)
 
 

@@ -21,7 +21,7 @@ from rnnlab.tasks.language_model import OBJECTIVE
 from rnnlab.tasks.language_model.decoders import build_decoder
 from rnnlab.tasks.language_model.token_scores import TokenScores
 from rnnlab.tasks.loss_watch import check_weights
-from rnnlab.tasks.running_mean import RunningMean
+from rnnlab.tasks.running_mean import RunningMean, StageScores
 from rnnlab.tasks.task import Task
 from rnnlab.terminal import shown
 from rnnlab.text.tokenizer_identity import tokenizer_of
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 LARGE_VOCABULARY = 200_000  # words, from which a full softmax is warned of
 
 
-class LanguageModel(Task):
+class LanguageModel(StageScores, Task):
     """The next token from those before it, trained by truncated backpropagation through time.
 
     ``tokens (batch, time) -> embedding (batch, time, embedding_size) -> encoder (batch, time, output_size)
@@ -223,41 +223,40 @@ class LanguageModel(Task):
         losses = self.decoder.losses(hidden, batch.targets.flatten())
         return (losses if batch.valid is None else losses * batch.valid.flatten()).sum()
 
-    def read(self, batch: StreamBatch, stage: str) -> Tensor:
-        """Return the hidden states of a window ``(batch, time, output_size)``, carrying the stage's state."""
-        before = None if batch.starts else self.carried.of(stage, like=self.embedding.weight)
-        hidden, after = cast(tuple[Tensor, State], self(batch.inputs, before))
-        self.carried.keep(stage, after)
-        return hidden
+    def before(self, batch: StreamBatch, stage: str) -> State | None:
+        """Return the state carried to a window; None before the first."""
+        return None if batch.starts else self.carried.of(stage, like=self.embedding.weight)
 
     def training_step(self, batch: StreamBatch, batch_index: int) -> Tensor:
         """Return the window's mean loss in nats a token, with the regularisation of the activations."""
+        state = self.before(batch, "train")
         if self.graph is not None and self.graph.takes(batch):
-            before = None if batch.starts else self.carried.of("train", like=self.embedding.weight)
-            state = self.encoder.initial_state(len(batch.inputs)) if before is None else before
-            objective, total, after = self.graph(batch, state)
-            self.carried.keep("train", after)
-            self.train_loss.update(total, self.tokens_in(batch))
-            return objective
-        hidden = self.read(batch, "train")  # (batch, time, output_size)
-        dropped = self.output_dropout(hidden)
-        losses = self.decoder.losses(dropped.flatten(0, 1), batch.targets.flatten())  # (batch * time,)
-        if batch.valid is not None:
-            losses = losses * batch.valid.flatten()
-        total = losses.sum()
-        loss = total / max(1, batch.predicted)
+            given = self.encoder.initial_state(len(batch.inputs)) if state is None else state
+            objective, total, after = self.graph(batch, given)
+        else:
+            count = max(1, batch.predicted)
+            objective, total, after = self.objective(batch.inputs, batch.targets, state, count, batch.valid)
+        self.carried.keep("train", after)
         self.train_loss.update(total.detach(), self.tokens_in(batch))
-        return loss + self.regularisation(hidden, dropped, batch.valid)
+        return objective
 
-    def objective(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+    def objective(
+        self, inputs: Tensor, targets: Tensor, state: State | None, count: int, valid: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, State]:
         """Return what training makes small, the sum of the tokens' losses, and the state after the window.
 
-        It is :meth:`training_step` where every place counts, without anything that is kept.
+        Args:
+            inputs: ids ``(batch, time)``.
+            targets: the ids to predict ``(batch, time)``.
+            state: before the window; None at a text's beginning.
+            count: places that count.
+            valid: ``(batch, time)``, False where a column has ended; None where none has.
         """
         hidden, after = cast(tuple[Tensor, State], self(inputs, state))
-        dropped = self.output_dropout(hidden)
-        total = self.decoder.losses(dropped.flatten(0, 1), targets.flatten()).sum()
-        return total / targets.numel() + self.regularisation(hidden, dropped, None), total, after
+        dropped = self.output_dropout(hidden)  # (batch, time, output_size)
+        losses = self.decoder.losses(dropped.flatten(0, 1), targets.flatten())  # (batch * time,)
+        total = (losses if valid is None else losses * valid.flatten()).sum()
+        return total / count + self.regularisation(hidden, dropped, valid), total, after
 
     def graph_refusal(self, config: Mapping[str, Any]) -> str | None:
         """Return why its steps can't be recorded as CUDA graphs; None where they can."""
@@ -323,20 +322,18 @@ class LanguageModel(Task):
 
     def count(self, batch: StreamBatch, stage: str) -> Tensor:
         """Add the window's tokens to the scores of ``stage``; return the losses of all ``(batch, time)``."""
-        hidden = self.read(batch, stage).flatten(0, 1)
+        outputs, after = cast(tuple[Tensor, State], self(batch.inputs, self.before(batch, stage)))
+        self.carried.keep(stage, after)
+        hidden = outputs.flatten(0, 1)
         targets = batch.targets.flatten()
         losses, best = self.decoder.losses_and_best(hidden, targets)
         valid = None if batch.valid is None else batch.valid.flatten()
         cast(TokenScores, self.scores[stage]).update(losses, best == targets, valid)
         return losses.view_as(batch.targets)
 
-    def on_validation_epoch_start(self) -> None:
-        """Forget what an interrupted pass counted."""
-        cast(TokenScores, self.scores["validation"]).reset()
-
-    def on_test_epoch_start(self) -> None:
-        """Forget what an interrupted pass counted."""
-        cast(TokenScores, self.scores["test"]).reset()
+    def forget(self, stage: str) -> None:
+        """Empty the scores of ``stage``."""
+        cast(TokenScores, self.scores[stage]).reset()
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation scores.
@@ -344,13 +341,9 @@ class LanguageModel(Task):
         Raises:
             RnnlabError: if training has left weights that are no numbers.
         """
-        self.report("validation")
+        super().on_validation_epoch_end()
         if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
             check_weights(self, self.global_step)
-
-    def on_test_epoch_end(self) -> None:
-        """Log the test scores."""
-        self.report("test")
 
     def report(self, stage: str) -> None:
         """Log the scores of ``stage``."""
