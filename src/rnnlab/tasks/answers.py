@@ -223,8 +223,9 @@ class TrainedModel:
         max_tokens: int = 100,
         sampling: "Sampling | None" = None,
     ) -> list[str]:
-        """Return texts that begin with ``prompt``."""
-        raise self.refusal("write", "language_model")
+        """Return texts that begin with ``prompt``; see :meth:`streams`."""
+        streams = self.streams(prompt, samples=samples, seed=seed, max_tokens=max_tokens, sampling=sampling)
+        return ["".join(pieces) for pieces in streams]
 
     def streams(
         self,

@@ -48,22 +48,8 @@ class TrainedLanguageModel(TrainedModel):
         )
 
     def streams(self, prompt: str = "", **options: Any) -> Iterator[Iterator[str]]:
-        """Yield texts that begin with ``prompt``; see :meth:`TextGenerator.streams`."""
+        """Yield texts that begin with ``prompt``, each in pieces; see :meth:`TextGenerator.streams`."""
         return self.generator.streams(prompt, **options)
-
-    def generate(
-        self,
-        prompt: str = "",
-        *,
-        samples: int = 1,
-        seed: int = 1,
-        max_tokens: int = 100,
-        sampling: Sampling | None = None,
-    ) -> list[str]:
-        """Return texts that begin with ``prompt``; see :meth:`TextGenerator.texts`."""
-        return self.generator.texts(
-            prompt, samples=samples, seed=seed, max_tokens=max_tokens, sampling=sampling
-        )
 
     def next_tokens(
         self, prompt: str = "", *, count: int | None = None, sampling: Sampling | None = None

@@ -1,6 +1,6 @@
 """Text from a language model, token by token with the state carried along.
 
-Which token comes next: greedy, temperature, top-k, top-p.
+Which token comes next: greedy, temperature, top-k, top-p. And what is written after each validation.
 """
 
 import math
@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, cast
 
+import lightning
 import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from rnnlab.cells.cell import State
 from rnnlab.errors import ConfigError, DataError
+from rnnlab.figures.markdown import escaped
 from rnnlab.tasks.task import evaluating
+from rnnlab.text.tokenizer_identity import tokenizer_of
 from rnnlab.text.tokenizers import Tokenizer
 from rnnlab.text.vocabulary import EOS, EOS_ID, SPECIALS, UNK_ID, Vocabulary
 from rnnlab.visible import well_formed
@@ -74,6 +79,8 @@ class Sampling:
         return probabilities
 
 
+SAMPLED = 60
+"""Tokens of what is written after a validation."""
 _UNFINISHED = "\ufffd"  # what bytes decode to before their character is whole
 
 
@@ -90,31 +97,6 @@ class TextGenerator:
         self.model = model
         self.tokenizer = tokenizer
         self.vocabulary = vocabulary
-
-    def unknown_words(self, prompt: str) -> list[str]:
-        """Return the prompt's tokens that the vocabulary lacks, each once; the model reads ``<unk>``."""
-        return self.vocabulary.missing(self.tokenizer.encode(well_formed(prompt)))
-
-    def texts(
-        self,
-        prompt: str = "",
-        *,
-        samples: int = 1,
-        seed: int = 1,
-        max_tokens: int = 100,
-        sampling: Sampling | None = None,
-        whole_document: bool = False,
-    ) -> list[str]:
-        """Return ``samples`` texts, each with the prompt at its beginning; see :meth:`streams`."""
-        streams = self.streams(
-            prompt,
-            samples=samples,
-            seed=seed,
-            max_tokens=max_tokens,
-            sampling=sampling,
-            whole_document=whole_document,
-        )
-        return ["".join(pieces) for pieces in streams]
 
     def streams(
         self,
@@ -267,6 +249,39 @@ class TextStream:
         rest = self._decoded[self._given :]
         self._line, self._decoded, self._given = [], "", 0
         return rest
+
+
+class TextSamples(Callback):
+    """Writes a text to TensorBoard after each validation, always from the same prompt and seed.
+
+    What is drawn comes from a generator of its own, and the state carried through training stays where it
+    is: training is the same to the last bit with samples and without.
+
+    Args:
+        task: the language model, which knows its data.
+        prompt: how the text begins; without one a document begins.
+
+    Raises:
+        ConfigError: if the prompt has words, but none that the vocabulary knows.
+    """
+
+    def __init__(self, task: "LanguageModel", prompt: str) -> None:
+        vocabulary = Vocabulary.from_dict(task.metadata["vocabulary"])
+        self.generator = TextGenerator(task, tokenizer_of(task.metadata, "The run"), vocabulary)
+        self.prompt = prompt
+        try:
+            self.generator.known(prompt)
+        except DataError as error:
+            raise ConfigError(f"logger.prompt: {error}") from error
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write a text."""
+        if not trainer.is_global_zero:
+            return
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                (pieces,) = self.generator.streams(self.prompt, max_tokens=SAMPLED)
+                logger.experiment.add_text("samples/text", escaped("".join(pieces)), trainer.global_step)
 
 
 def familiar_prompt(tokenizer: Tokenizer, vocabulary: Vocabulary, usual: str = "The film") -> str:

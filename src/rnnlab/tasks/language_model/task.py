@@ -165,9 +165,9 @@ class LanguageModel(StageScores, Task):
 
     def logging_callbacks(self, logger: Mapping[str, Any]) -> list[Callback]:
         """Return what writes a text after each validation."""
-        from rnnlab.tasks.language_model.text_samples import TextSamples
+        from rnnlab.tasks.language_model.generation import TextSamples
 
-        return [TextSamples.of(self, logger.get("prompt", ""))]
+        return [TextSamples(self, logger.get("prompt", ""))]
 
     def figures(self, data: Any, words: int) -> "LanguageFigures":
         """Return what shows which words the model finds hard, and where it was surprised most."""
