@@ -11,9 +11,8 @@ import torch
 from rnnlab import interruption
 from rnnlab.data.streams import StreamLoader, TokenStream
 from rnnlab.tasks.baselines import mixed_losses
+from rnnlab.tasks.language_model.adapting import Cache, Dynamic, gradient_sizes
 from rnnlab.tasks.language_model.adaptive import Kept, Losses, Scoring
-from rnnlab.tasks.language_model.dynamic_evaluation import Dynamic, gradient_sizes
-from rnnlab.tasks.language_model.neural_cache import Cache
 from rnnlab.tasks.language_model.task import LanguageModel
 from tests.language.streams import GRU, VOCABULARY
 

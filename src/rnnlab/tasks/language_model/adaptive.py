@@ -14,7 +14,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-import numpy as np
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
@@ -27,10 +26,10 @@ from rnnlab.encoder.encoder import as_state, mapped
 from rnnlab.errors import DamagedFileError
 from rnnlab.files.checkpoint_file import check_sums, check_unfolded
 from rnnlab.files.plain_file import NotPlainError
-from rnnlab.tasks.baselines import Mixture, Reals, best_weight, mixed_losses
+from rnnlab.tasks.baselines import Arrays, Reals, best_weight, mixed_losses
+from rnnlab.tasks.language_model.adapting import Cache, Dynamic, Pair, gradient_sizes, scored
+from rnnlab.tasks.language_model.baselines import figures_of, mixed, perplexity
 from rnnlab.tasks.language_model.data import LanguageData
-from rnnlab.tasks.language_model.dynamic_evaluation import Dynamic, gradient_sizes, scored
-from rnnlab.tasks.language_model.neural_cache import Cache, Pair
 from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.terminal import console
 
@@ -196,35 +195,33 @@ class Scoring:
                 self.read(self.loader.batch(planned))
                 shown()
         network, cache, counted = (torch.cat(parts, dim=-1) for parts in zip(*self.found, strict=True))
-        kept.content["passes"][name] = (network[counted], cache[:, counted])
+        kept.content["passes"][name] = found = (network[counted], cache[:, counted])
         kept.content["place"] = None
         kept.save()
-        return Losses(network[counted].numpy(), cache[:, counted].numpy())
+        return Losses(*(part.numpy() for part in found))
 
     def stop_if_asked(self, name: str, kept: Kept) -> None:
         """Note the place now and then, and before the work ends here."""
         try:
             interruption.check()
         except interruption.Interrupted:
-            kept.content["place"] = self.place(name)
-            kept.save()
+            self.note(name, kept)
             raise
         if kept.is_due:
-            kept.content["place"] = self.place(name)
-            kept.save()
+            self.note(name, kept)
 
-    def place(self, name: str) -> dict[str, Any]:
-        """Return all that going on from here takes, as plain data."""
-        joined = [torch.cat(parts, dim=-1) for parts in zip(*self.found, strict=True)]
-        return {
+    def note(self, name: str, kept: Kept) -> None:
+        """Keep all that going on from here takes, as plain data."""
+        kept.content["place"] = {
             "name": name,
             "windows": self.windows,
-            "found": joined,
+            "found": [torch.cat(parts, dim=-1) for parts in zip(*self.found, strict=True)],
             "state": self.state and mapped(self.state, Tensor.cpu),
             "weights": self.dynamic and [weight.detach().cpu() for weight in self.dynamic.weights],
             "keys": self.cache and self.cache.keys,
             "values": self.cache and self.cache.values,
         }
+        kept.save()
 
     def take(self, place: Mapping[str, Any]) -> None:
         """Go on from a place."""
@@ -272,18 +269,10 @@ class Adaptive:
         data: prepared, its vocabulary the network's.
         ways: how the scoring adapts.
         kept: what is known of it so far.
-        weight: of the trigrams in a mixture; None for that which is best on validation.
     """
 
-    def __init__(
-        self,
-        network: LanguageModel,
-        data: LanguageData,
-        ways: Ways,
-        kept: Kept,
-        weight: float | None = None,
-    ) -> None:
-        self.network, self.data, self.ways, self.kept, self.weight = network, data, ways, kept, weight
+    def __init__(self, network: LanguageModel, data: LanguageData, ways: Ways, kept: Kept) -> None:
+        self.network, self.data, self.ways, self.kept = network, data, ways, kept
         self.sizes = gradient_sizes(network, ways.loader(data, "train")) if ways.dynamic else {}
 
     def scored(
@@ -313,7 +302,7 @@ class Adaptive:
         decay = min(DECAYS, key=lambda decay: loss(rate, decay))
         return rate, decay
 
-    def figures(self, split: str, answers: Mapping[str, Reals] | None = None) -> dict[str, Any]:
+    def figures(self, split: str, answers: Arrays | None) -> dict[str, Any]:
         """Return the figures of a split, and what was tuned for them on validation.
 
         Args:
@@ -340,7 +329,7 @@ class Adaptive:
             )
         result = {"ways": str(self.ways), "tuned": tuned, **figures_of(losses[split])}
         if answers is not None:
-            result["together"] = mixed_with(losses, answers, split, self.weight).as_row()
+            result["together"] = mixed(losses, answers, self.ways.weight, split).as_row()
         return result
 
 
@@ -365,7 +354,7 @@ def adapted(
         digest.update(name.encode() + weight.detach().cpu().numpy().tobytes())
     asked = ways._replace(together=False, weight=None)
     key = f"{asked!r} {split} {data.bptt} {data.evaluation_batch_size} {digest.hexdigest()}"
-    return Adaptive(network, data, asked, Kept(file, key), ways.weight).figures(split, answers)
+    return Adaptive(network, data, ways, Kept(file, key)).figures(split, answers)
 
 
 def best_choice(tried: Losses, choices: Sequence[Pair]) -> tuple[int, float]:
@@ -385,25 +374,3 @@ def best_choice(tried: Losses, choices: Sequence[Pair]) -> tuple[int, float]:
             markup=False,
         )
     return best[1], best[2]
-
-
-def mixed_with(
-    losses: Mapping[str, Reals], answers: Mapping[str, Reals], split: str, weight: float | None
-) -> Mixture:
-    """Return the figures of a mixture with the trigrams; without a weight by that which suits validation."""
-    if weight is None:
-        weight = best_weight(
-            lambda share: float(mixed_losses(losses["validation"], answers["validation"], share).mean())
-        )
-    return Mixture(weight, figures_of(mixed_losses(losses[split], answers[split], weight)))
-
-
-def figures_of(losses: Reals) -> dict[str, float]:
-    """Return perplexity and mean loss of tokens."""
-    loss = float(losses.mean(dtype=np.float64))
-    return {"perplexity": perplexity(loss), "loss": loss}
-
-
-def perplexity(loss: float) -> float:
-    """Return the exponential of a mean loss; infinite where it has none."""
-    return math.exp(loss) if loss < 700 else math.inf

@@ -54,22 +54,35 @@ def trigram_answers(
     return kept_arrays("trigrams", {"encoded": key, "version": 2}, ANSWERS, computed)
 
 
-def mixed(losses: Mapping[str, Reals], answers: Arrays, weight: float | None = None) -> Mixture:
+def mixed(
+    losses: Mapping[str, Reals], answers: Arrays, weight: float | None = None, split: str = "test"
+) -> Mixture:
     """Return a network and the trigrams as one, by the mean of their probabilities.
 
     Args:
-        losses: of the network, of each token of validation and test ``(tokens,)`` in nats.
+        losses: of the network, of each token of validation and of the split ``(tokens,)`` in nats.
         answers: of the trigrams, see ``ANSWERS``.
         weight: of the trigrams; None for that which is best on validation.
+        split: whose figures are told.
 
     Raises:
         DataError: if only a part of a text was scored.
     """
-    if any(len(part) != len(answers[split]) for split, part in losses.items()):
+    if any(len(part) != len(answers[name]) for name, part in losses.items()):
         raise DataError("only a part of a text was scored")
     if weight is None:
         weight = best_weight(
             lambda share: float(mixed_losses(losses["validation"], answers["validation"], share).mean())
         )
-    loss = float(mixed_losses(losses["test"], answers["test"], weight).mean())
-    return Mixture(weight, {"perplexity": math.exp(loss), "loss": loss})
+    return Mixture(weight, figures_of(mixed_losses(losses[split], answers[split], weight)))
+
+
+def figures_of(losses: Reals) -> dict[str, float]:
+    """Return perplexity and mean loss of tokens."""
+    loss = float(losses.mean(dtype=np.float64))
+    return {"perplexity": perplexity(loss), "loss": loss}
+
+
+def perplexity(loss: float) -> float:
+    """Return the exponential of a mean loss; infinite where it has none."""
+    return math.exp(loss) if loss < 700 else math.inf

@@ -1,7 +1,9 @@
-"""Dynamic evaluation: a step on the weights after each window that has been scored (Krause et al. 2018).
+"""What a scoring adapts by: a cache of hidden states, and steps on the weights.
 
-A step is scaled by the root mean square of the training text's gradients, and pulls the weights back to the
-trained ones.
+The neural cache is by Grave et al. 2017: tokens that came of late, weighed by how like their hidden states
+are to the present one. Dynamic evaluation is by Krause et al. 2018: a step on the weights after each window,
+scaled by the root mean square of the training text's gradients, that pulls the weights back to the trained
+ones. Both learn from a token only once that is scored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +17,50 @@ from rnnlab.data.streams import StreamBatch, StreamLoader
 from rnnlab.encoder.encoder import as_state, mapped
 from rnnlab.tasks.language_model.task import LanguageModel
 
+Pair = tuple[float, float]
 GRADIENTS = 200
 """Windows of the training text whose gradients are looked at, evenly over it."""
+
+
+class Cache:
+    """Each column's last hidden states, and the token that followed each.
+
+    Args:
+        choices: windows in tokens and flatnesses, for each of which losses are told.
+    """
+
+    def __init__(self, choices: Sequence[Pair]) -> None:
+        self.choices = choices
+        self.longest = int(max(window for window, _ in choices))
+        self.keys: Tensor | None = None
+        self.values: Tensor | None = None
+
+    def losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """Return what the cache alone says of a window's targets, and remember the window.
+
+        Args:
+            hidden: states that predict the targets ``(columns, steps, size)``.
+            targets: ids ``(columns, steps)``.
+
+        Returns:
+            ``(choices, columns, steps)`` in nats: infinite for a token that is not in the cache, NaN where
+            nothing is. A place sees those before it alone.
+        """
+        past = 0 if self.keys is None else self.keys.shape[1]
+        keys = hidden if self.keys is None else torch.cat([self.keys, hidden], dim=1)
+        values = targets if self.values is None else torch.cat([self.values, targets], dim=1)
+        likeness = hidden @ keys.transpose(1, 2)  # (columns, steps, past + steps)
+        places = torch.arange(keys.shape[1], device=keys.device)
+        ages = places[past:, None] - places
+        is_target = values[:, None] == targets[..., None]
+        found = []
+        for window, flatness in self.choices:
+            is_seen = (ages >= 1) & (ages <= window)
+            logits = (flatness * likeness).masked_fill(~is_seen, -torch.inf)
+            of_target = logits.masked_fill(~is_target, -torch.inf).logsumexp(dim=2)
+            found.append(logits.logsumexp(dim=2) - of_target)
+        self.keys, self.values = keys[:, -self.longest :], values[:, -self.longest :]
+        return torch.stack(found)
 
 
 class Dynamic:
