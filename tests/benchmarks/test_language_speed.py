@@ -56,7 +56,7 @@ def test_plain_loop_and_trainer_reach_the_same_weights(
     parts = [(name, getattr(ours.task, name)) for name in ("embedding", "decoder")]
     plain.model.load_state_dict(
         {f"{part}.{name}": value for part, module in parts for name, value in module.state_dict().items()}
-        | {f"network.{name}": value for name, value in ours.task.encoder.plain_state_dict().items()}  # type: ignore[operator, union-attr]
+        | {f"network.{name}": value for name, value in ours.task.encoder.network.state_dict().items()}  # type: ignore[operator, union-attr]
     )
     turns = [one.turn(windows) for one in (ours, plain)]
     assert turns[0].training.tokens == turns[1].training.tokens == 2 * 4 * 20

@@ -21,7 +21,7 @@ def test_packed_reference_is_the_same_model_as_rnnlabs(cell: str, labels: tuple[
     )
     reference = PackedClassifier(cell, 20, 5, 6, 1 if len(labels) == 2 else len(labels))
     reference.embedding.weight.data = task.embedding.weight.data
-    reference.network.load_state_dict(task.encoder.plain_state_dict())
+    reference.network.load_state_dict(task.encoder.network.state_dict())
     reference.classifier.load_state_dict(task.classifier.state_dict())
     tokens, lengths = torch.randint(0, 20, (4, 9)), torch.tensor([9, 1, 4, 7])
     torch.testing.assert_close(reference(tokens, lengths), task(tokens, lengths))

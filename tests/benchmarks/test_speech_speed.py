@@ -35,7 +35,7 @@ def test_both_take_the_same_steps(tmp_path: Path) -> None:
     )
     assert isinstance(ours, TrainerPath)
     assert isinstance(plain, PackedLoop)
-    encoded = ours.task.encoder.plain_state_dict()  # type: ignore[operator, union-attr]
+    encoded = ours.task.encoder.network.state_dict()  # type: ignore[operator, union-attr]
     plain.model.network.load_state_dict(encoded)  # type: ignore[union-attr]
     plain.model.readout.load_state_dict(ours.task.readout.state_dict())  # type: ignore[union-attr]
     batches = first_batches(data, 3, sweeps=2)  # type: ignore[arg-type]

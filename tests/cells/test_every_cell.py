@@ -316,7 +316,7 @@ def test_heads_start_orthogonal_each_and_do_not_see_one_another() -> None:
 def test_a_window_larger_than_the_sequence_sees_zeros_before_it() -> None:
     wide, narrow = (encoder_of("qrnn", {"window": window}, 1, both=False) for window in (2, 1))
     own = wide.network.weight_ih_l0.detach()[:, :3]  # what sees the token, beside what sees the one before it
-    narrow.load_plain_state_dict({"weight_ih_l0": own, "bias_ih_l0": wide.network.bias_ih_l0.detach()})
+    narrow.network.load_state_dict({"weight_ih_l0": own, "bias_ih_l0": wide.network.bias_ih_l0.detach()})
     token = torch.randn(2, 1, 3, dtype=torch.float64)
     torch.testing.assert_close(wide(token)[0], narrow(token)[0])
 
@@ -324,7 +324,7 @@ def test_a_window_larger_than_the_sequence_sees_zeros_before_it() -> None:
 def test_zoneout_keeps_numbers_in_training_and_a_share_of_them_afterwards() -> None:
     encoder = encoder_of("qrnn", {"zoneout": 0.25}, 1, both=False)
     plain = encoder_of("qrnn", {}, 1, both=False)
-    plain.load_plain_state_dict(encoder.train().plain_state_dict())
+    plain.network.load_state_dict(encoder.train().network.state_dict())
     token, state = torch.randn(1, 1, 3).double().expand(4000, 1, 3), torch.randn(1, 1, HIDDEN).double()
     before = (state.expand(1, 4000, HIDDEN),)
     (after,), (free,) = encoder(token, None, before)[1], plain(token, None, before)[1]

@@ -47,7 +47,7 @@ def test_a_forget_bias_opens_the_gate_that_keeps_the_state() -> None:
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_the_plain_start_is_pytorchs_own(cell: str) -> None:
     torch.manual_seed(3)
-    ours = RecurrentEncoder(3, cell, 8).plain_state_dict()
+    ours = RecurrentEncoder(3, cell, 8).network.state_dict()
     torch.manual_seed(3)
     plain = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[cell](3, 8).state_dict()
     assert all(torch.equal(ours[name], value) for name, value in plain.items())

@@ -152,12 +152,12 @@ def test_the_backward_direction_is_the_forward_one_on_the_turned_sequence() -> N
     torch.manual_seed(6)
     encoder = RecurrentEncoder(3, "gru", 4, bidirectional=True)
     turned = RecurrentEncoder(3, "gru", 4, bidirectional=True)
-    state = encoder.plain_state_dict()
+    state = encoder.network.state_dict()
     swapped = {
         name: state[name.removesuffix("_reverse") if name.endswith("_reverse") else f"{name}_reverse"]
         for name in state
     }
-    turned.load_plain_state_dict(swapped)
+    turned.network.load_state_dict(swapped)
     inputs, slope = torch.randn(2, 6, 3), torch.randn(2, 6, 8)
     forward, backward = flows(encoder, inputs, None, slope)
     other_slope = torch.cat((slope.flip(1)[:, :, 4:], slope.flip(1)[:, :, :4]), dim=2)

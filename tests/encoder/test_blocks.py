@@ -88,7 +88,7 @@ def test_a_token_at_a_time_is_the_whole_sequence(cell: str) -> None:
 def test_a_gated_unit_stands_behind_the_layer() -> None:
     encoder = RecurrentEncoder(4, "gru", 4, gated=True)
     layer = RecurrentEncoder(4, "gru", 4)
-    layer.load_plain_state_dict(encoder.plain_state_dict())
+    layer.network.load_state_dict(encoder.network.state_dict())
     inputs = torch.randn(3, 5, 4)
     moved = nn.functional.gelu(layer(inputs)[0]) @ encoder.blocks.units[0].project.weight.T
     torch.testing.assert_close(encoder(inputs)[0], moved[..., :4] * torch.sigmoid(moved[..., 4:]))
@@ -103,10 +103,10 @@ def test_it_is_the_sum_of_layers_of_normalised_inputs(width: int) -> None:
     inputs = torch.randn(3, 5, width)
     layers = [RecurrentEncoder(size, "gru", 8) for size in (width, 8)]
     for number, layer in enumerate(layers):
-        layer.load_plain_state_dict(
+        layer.network.load_state_dict(
             {
                 name.replace(f"_l{number}", "_l0"): weight
-                for name, weight in encoder.plain_state_dict().items()
+                for name, weight in encoder.network.state_dict().items()
                 if name.endswith(f"_l{number}")
             }
         )
@@ -121,8 +121,8 @@ def test_dropout_spares_the_sum_below_and_the_last_layer() -> None:
     encoder = RecurrentEncoder(8, "gru", 8, 2, dropout=0.5, residual=True)
     seen: list[Tensor] = []
     layer = RecurrentEncoder(8, "gru", 8)
-    own = {name: weight for name, weight in encoder.plain_state_dict().items() if name.endswith("_l0")}
-    layer.load_plain_state_dict(own)
+    own = {name: weight for name, weight in encoder.network.state_dict().items() if name.endswith("_l0")}
+    layer.network.load_state_dict(own)
     for _ in range(2):
         seen.append(encoder(inputs)[0])
     assert not torch.equal(*seen)
@@ -131,10 +131,10 @@ def test_dropout_spares_the_sum_below_and_the_last_layer() -> None:
     top = RecurrentEncoder(8, "gru", 8)
     above = {
         name.replace("_l1", "_l0"): weight
-        for name, weight in encoder.plain_state_dict().items()
+        for name, weight in encoder.network.state_dict().items()
         if name.endswith("_l1")
     }
-    top.load_plain_state_dict(above)
+    top.network.load_state_dict(above)
     first = inputs + layer(inputs)[0]
     torch.testing.assert_close(encoder(inputs)[0], first + top(first)[0])
 

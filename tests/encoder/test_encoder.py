@@ -70,13 +70,13 @@ class Stateless(RunningMean):
 def test_plain_parameters_come_and_go(cell: str) -> None:
     plain = PLAIN[cell](5, 7, num_layers=2, bidirectional=True, batch_first=True)
     encoder = RecurrentEncoder(5, cell, 7, 2, bidirectional=True)
-    encoder.load_plain_state_dict(plain.state_dict())
-    taken = encoder.plain_state_dict()
+    encoder.network.load_state_dict(plain.state_dict())
+    taken = encoder.network.state_dict()
     assert list(taken) == list(plain.state_dict())
     assert all(torch.equal(taken[name], value) for name, value in plain.state_dict().items())
     inputs = torch.randn(3, 4, 5)
     torch.testing.assert_close(encoder(inputs)[0], plain(inputs)[0])
-    PLAIN[cell](5, 7, num_layers=2, bidirectional=True).load_state_dict(encoder.plain_state_dict())
+    PLAIN[cell](5, 7, num_layers=2, bidirectional=True).load_state_dict(encoder.network.state_dict())
 
 
 @pytest.mark.parametrize("cell", PLAIN)

@@ -14,11 +14,11 @@ def test_equals_the_plain_encoder_in_evaluation(cell: str) -> None:
     torch.manual_seed(1)
     encoder = RegularisedEncoder(5, cell, hidden_size=6, layers=3, dropout=0.3, weight_dropout=0.4).eval()
     plain = RecurrentEncoder(5, cell, hidden_size=6, layers=3).eval()
-    plain.load_plain_state_dict(
+    plain.network.load_state_dict(
         {
             f"{name[:-1]}{number}": value
             for number, layer in enumerate(encoder.layers)
-            for name, value in layer.plain_state_dict().items()  # type: ignore[operator,union-attr]
+            for name, value in layer.network.state_dict().items()  # type: ignore[operator,union-attr]
         }
     )
     inputs, lengths = torch.randn(4, 7, 5), torch.tensor([7, 1, 4, 2])

@@ -1,8 +1,5 @@
-"""Dropout for recurrent networks: one mask for all time steps, and on the recurrent matrices themselves."""
+"""Dropout with one mask for all time steps, and the check of shares that are dropped."""
 
-from typing import Protocol
-
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rnnlab.errors import ConfigError
@@ -13,11 +10,16 @@ class LockedDropout(nn.Module):
 
     Args:
         share: the share of components dropped; the others are scaled so that the expectation stays.
+
+    Raises:
+        ValueError: if it is not in [0, 1).
     """
 
     def __init__(self, share: float) -> None:
         super().__init__()
-        self.share = checked_share(share, "dropout")
+        if not 0 <= share < 1:
+            raise ValueError(f"dropout={share}: expected at least 0 and below 1.")
+        self.share = share
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Drop components of ``inputs (batch, time, size)``; each sequence has a mask of its own."""
@@ -29,35 +31,6 @@ class LockedDropout(nn.Module):
     def extra_repr(self) -> str:
         """Show the share."""
         return f"share={self.share}"
-
-
-class Droppable(Protocol):
-    """An encoder that tells of which matrices ``weight_dropout`` drops entries."""
-
-    def droppable_matrices(self) -> dict[str, Tensor]:
-        """Return them by the names that they have as its parameters."""
-        ...
-
-
-def with_dropped_weights(encoder: Droppable, share: float) -> dict[str, Tensor]:
-    """Return the recurrent matrices with a share of their entries dropped, under their own names.
-
-    This is DropConnect on the hidden-to-hidden weights, one mask for a whole window (Merity et al. 2018,
-    section 2). Run the encoder on them with ``torch.func.functional_call``: the parameters themselves stay
-    what they are and get their gradient through the mask.
-    """
-    return {name: F.dropout(matrix, share) for name, matrix in encoder.droppable_matrices().items()}
-
-
-def checked_share(share: float, name: str) -> float:
-    """Return ``share`` if something is left after dropping it.
-
-    Raises:
-        ValueError: if it is not in [0, 1).
-    """
-    if not 0 <= share < 1:
-        raise ValueError(f"{name}={share}: expected at least 0 and below 1.")
-    return share
 
 
 def check_shares(**shares: float) -> None:

@@ -88,7 +88,7 @@ def from_keras(layers: Sequence[KerasLayer], path: Path) -> Foreign:
                 f"{path}: init_from can't take its layer {layer.kind[:40]}. It takes an Embedding, then "
                 "SimpleRNN, GRU or LSTM (Bidirectional, too), a global pooling, and one Dense."
             )
-    kinds = {(cell, len(ways), layer_nonlinearity(layer)) for cell, ways, layer in stack}
+    kinds = {(cell, len(ways), layer.options.get("activation", "tanh")) for cell, ways, layer in stack}
     sizes = {len(ways[0][1][0]) for _, ways, _ in stack}
     if len(kinds) != 1 or len(sizes) != 1:
         raise RunError(f"{path}: init_from takes recurrent layers of one kind and size; it has {len(stack)}.")
@@ -101,9 +101,12 @@ def from_keras(layers: Sequence[KerasLayer], path: Path) -> Foreign:
         for name, part in zip(names, parts, strict=True)
     }
     hidden = recurrent["weight_hh_l0"].shape[1]
-    model = {"cell": cell, "hidden_size": hidden, "layers": len(stack), "bidirectional": directions == 2}
+    model: dict[str, Any] = {"cell": cell, "hidden_size": hidden, "layers": len(stack)}
+    model["bidirectional"] = directions == 2
+    if cell == "rnn":
+        model["nonlinearity"] = nonlinearity
     last = None if stack[-1][2].options.get("return_sequences") else "last"
-    return Foreign({**model, **nonlinearity_of(nonlinearity)}, recurrent, embedding, readout, pooling or last)
+    return Foreign(model, recurrent, embedding, readout, pooling or last)
 
 
 def recurrent_layer(layer: KerasLayer, path: Path) -> tuple[str, list[tuple[Tensor, ...]], KerasLayer]:
@@ -175,16 +178,6 @@ def in_keras(cell: str, parts: Sequence[Tensor]) -> list[Any]:
     from_input, from_state, bias, state_bias = map(ordered, parts)
     biases = torch.stack([bias, state_bias]) if cell == "gru" else bias + state_bias
     return [part.contiguous().numpy() for part in (from_input.T, from_state.T, biases)]
-
-
-def layer_nonlinearity(layer: KerasLayer) -> str | None:
-    """Return the nonlinearity of a simple recurrent layer; None of others."""
-    return str(layer.options.get("activation", "tanh")) if layer.kind == "SimpleRNN" else None
-
-
-def nonlinearity_of(name: str | None) -> dict[str, str]:
-    """Return the key that says it, where there is one."""
-    return {} if name is None else {"nonlinearity": name}
 
 
 def check_options(options: Mapping[str, Any], known: Mapping[str, Sequence[Any]], path: Path) -> None:

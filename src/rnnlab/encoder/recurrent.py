@@ -1,7 +1,7 @@
 """The recurrent encoder: a stack of cells, one direction or both, exact and fast on right-padded batches."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -14,6 +14,7 @@ from rnnlab.encoder.arguments import (
     built_cell,
     check_inputs,
     check_lengths,
+    check_shares,
     check_sizes,
     check_state,
     checked_units,
@@ -97,8 +98,7 @@ class RecurrentEncoder(nn.Module):
             sizes = (input_size, layers, 1 + bidirectional, gated)
             hidden_size = size_for(self.cell, parameters, hidden_size, *sizes)
         hidden_size = checked_units(self.cell, hidden_size)
-        if not 0 <= dropout < 1:
-            raise ConfigError(f"model.dropout is {dropout!r}; expected a share from 0 to below 1.")
+        check_shares(dropout=dropout)
         check_backend(backend, self.cell)
         self.cell.check_start(initialization, forget_bias)
 
@@ -222,18 +222,6 @@ class RecurrentEncoder(nn.Module):
         """Return the matrices of which ``weight_dropout`` drops entries, by the names of the parameters."""
         beginning = f"network.{self.cell.dropped}_l"
         return {name: matrix for name, matrix in self.named_parameters() if name.startswith(beginning)}
-
-    def plain_state_dict(self) -> dict[str, Tensor]:
-        """Return the parameters under the names of PyTorch's own module."""
-        return dict(self.network.state_dict())
-
-    def load_plain_state_dict(self, parameters: Mapping[str, Tensor]) -> None:
-        """Take the parameters of PyTorch's own module of the same sizes.
-
-        Raises:
-            RuntimeError: if names or shapes differ, from ``nn.Module.load_state_dict``.
-        """
-        self.network.load_state_dict(parameters)
 
     def extra_repr(self) -> str:
         """Name what the parameters don't show."""

@@ -3,15 +3,15 @@
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from rnnlab.cells.cell import State
-from rnnlab.encoder.arguments import built_cell
-from rnnlab.encoder.dropout import LockedDropout, with_dropped_weights
+from rnnlab.encoder.arguments import built_cell, check_shares, check_sizes
+from rnnlab.encoder.dropout import LockedDropout
 from rnnlab.encoder.recurrent import Direction, RecurrentEncoder
 from rnnlab.encoder.trace import EncoderTrace, LayerTrace, fine
-from rnnlab.errors import ConfigError
 
 
 class RegularisedEncoder(nn.Module):
@@ -58,11 +58,8 @@ class RegularisedEncoder(nn.Module):
     ) -> None:
         super().__init__()
         built_cell(type(self), cell, nonlinearity, options)  # what else a stack takes is not for this one
-        for name, share in (("dropout", dropout), ("weight_dropout", weight_dropout)):
-            if not 0 <= share < 1:
-                raise ConfigError(f"model.{name} is {share!r}; expected a share from 0 to below 1.")
-        if layers < 1:
-            raise ConfigError(f"model.layers is {layers!r}; expected a whole number from 1.")
+        check_shares(dropout=dropout, weight_dropout=weight_dropout)
+        check_sizes(layers=layers)
         self.input_size = input_size
         self.output_size = hidden_size if output_size is None else output_size
         self.weight_dropout = weight_dropout
@@ -122,9 +119,15 @@ class RegularisedEncoder(nn.Module):
     def _run(
         self, layer: RecurrentEncoder, inputs: Tensor, lengths: Tensor | None, state: State
     ) -> tuple[Tensor, State]:
+        """Run a layer; in training with entries of its recurrent matrices dropped, the same for a window.
+
+        This is DropConnect on the hidden-to-hidden weights (Merity et al. 2018, section 2). The parameters
+        themselves stay what they are and get their gradient through the mask.
+        """
         weights = {}
         if self.training and self.weight_dropout > 0:
-            weights = with_dropped_weights(layer, self.weight_dropout)
+            matrices = layer.droppable_matrices()
+            weights = {name: F.dropout(matrix, self.weight_dropout) for name, matrix in matrices.items()}
         return cast(tuple[Tensor, State], functional_call(layer, weights, (inputs, lengths, state)))
 
     def _apart(self, state: State) -> list[State]:
