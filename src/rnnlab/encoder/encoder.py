@@ -6,7 +6,6 @@ The encoder's states that go from one window to the next, one for each stage.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-import torch
 from torch import Tensor, nn
 
 from rnnlab.build import build
@@ -43,21 +42,6 @@ def mapped(state: State, change: Callable[[Tensor], Tensor]) -> State:
 def as_state(given: Tensor | Sequence[Tensor]) -> State:
     """Return a state as a tuple: an encoder of one's own, or a checkpoint of old, may have a tensor."""
     return (given,) if isinstance(given, Tensor) else tuple(given)
-
-
-def of_all_ranks(state: State, gather: Callable[[Tensor], Tensor]) -> State:
-    """Return the state of every process's columns, side by side ``(layers, world * batch, hidden)``.
-
-    Args:
-        state: of this process's columns, each tensor ``(layers, batch, hidden)``.
-        gather: returns a tensor of every process, stacked in a first axis of its own.
-    """
-    return mapped(state, lambda part: torch.cat(tuple(gather(part)), dim=1))
-
-
-def of_this_rank(state: State, rank: int, world_size: int) -> State:
-    """Return the columns of process ``rank`` out of what ``of_all_ranks`` returned."""
-    return mapped(state, lambda part: part.chunk(world_size, dim=1)[rank].contiguous())
 
 
 ENCODER_NAMES = ("output_size", "is_bidirectional", "initial_state")

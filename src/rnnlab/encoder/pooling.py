@@ -9,21 +9,15 @@ take one copy forward and one write backward.
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
+from rnnlab.encoder.encoder import Encoder
 from rnnlab.encoder.padding import RaggedRows
 from rnnlab.errors import ConfigError, nearest
-
-
-class Pooled(Protocol):
-    """What a pooling asks of the encoder below it."""
-
-    output_size: int
-    is_bidirectional: bool
 
 
 class Pooling(nn.Module, ABC):
@@ -62,57 +56,51 @@ class Pooling(nn.Module, ABC):
         """Pool ``outputs``, of which ``rows`` says where the tokens are."""
 
 
-class LastPooling(Pooling):
+class Moments(Pooling):
+    """Last, mean and maximum, those of them that ``moments`` names, side by side."""
+
+    def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
+        """Pool ``outputs``, of which ``rows`` says where the tokens are."""
+        parts = [self.moment(name, outputs, rows) for name in self.moments]
+        return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
+
+    def moment(self, name: str, outputs: Tensor, rows: RaggedRows) -> Tensor:
+        """Return one of them ``(batch, size)``."""
+        if name == "last":
+            return _last(outputs, rows, self.is_bidirectional)
+        return cast(Tensor, (_MeanOverTime if name == "mean" else _MaxOverTime).apply(outputs, rows))
+
+
+class LastPooling(Moments):
     """The output where each direction has read it all: forwards at the last token, backwards at the first."""
 
     moments = ("last",)
 
-    def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
-        """Pool ``outputs``, of which ``rows`` says where the tokens are."""
-        return _last(outputs, rows, self.is_bidirectional)
 
-
-class MeanPooling(Pooling):
+class MeanPooling(Moments):
     """The mean over a sequence's tokens."""
 
     moments = ("mean",)
 
-    def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
-        """Pool ``outputs``, of which ``rows`` says where the tokens are."""
-        return mean_over_time(outputs, rows)
 
-
-class MaxPooling(Pooling):
+class MaxPooling(Moments):
     """The maximum of each feature over a sequence's tokens."""
 
     moments = ("max",)
 
-    def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
-        """Pool ``outputs``, of which ``rows`` says where the tokens are."""
-        return max_over_time(outputs, rows)
 
-
-class MeanMaxPooling(Pooling):
+class MeanMaxPooling(Moments):
     """Mean and maximum side by side."""
 
     copies = 2
     moments = ("mean", "max")
 
-    def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
-        """Pool ``outputs``, of which ``rows`` says where the tokens are."""
-        return torch.cat((mean_over_time(outputs, rows), max_over_time(outputs, rows)), dim=1)
 
-
-class LastMeanMaxPooling(Pooling):
+class LastMeanMaxPooling(Moments):
     """Last, mean and maximum side by side: the concat pooling of Howard and Ruder 2018 (ULMFiT)."""
 
     copies = 3
     moments = ("last", "mean", "max")
-
-    def pooled(self, outputs: Tensor, rows: RaggedRows) -> Tensor:
-        """Pool ``outputs``, of which ``rows`` says where the tokens are."""
-        last = _last(outputs, rows, self.is_bidirectional)
-        return torch.cat((last, mean_over_time(outputs, rows), max_over_time(outputs, rows)), dim=1)
 
 
 class AttentionPooling(Pooling):
@@ -149,7 +137,7 @@ POOLINGS: dict[str, type[Pooling]] = {
 }
 
 
-def build_pooling(name: str, encoder: Pooled) -> Pooling:
+def build_pooling(name: str, encoder: Encoder) -> Pooling:
     """Return the pooling called ``name`` for the outputs of ``encoder``.
 
     Raises:
@@ -166,26 +154,6 @@ def _last(outputs: Tensor, rows: RaggedRows, is_bidirectional: bool) -> Tensor:
         return at_end
     half = outputs.shape[2] // 2
     return torch.cat((at_end[:, :half], outputs[:, 0, half:]), dim=1)
-
-
-def mean_over_time(outputs: Tensor, rows: RaggedRows) -> Tensor:
-    """Return the mean of each sequence's tokens, ``(batch, size)``.
-
-    Args:
-        outputs: ``(batch, time, size)``; the padding may hold anything.
-        rows: where the tokens are.
-    """
-    return cast(Tensor, _MeanOverTime.apply(outputs, rows))
-
-
-def max_over_time(outputs: Tensor, rows: RaggedRows) -> Tensor:
-    """Return the maximum of each feature over a sequence's tokens, ``(batch, size)``.
-
-    Args:
-        outputs: ``(batch, time, size)``; the padding may hold anything.
-        rows: where the tokens are.
-    """
-    return cast(Tensor, _MaxOverTime.apply(outputs, rows))
 
 
 class _MeanOverTime(torch.autograd.Function):

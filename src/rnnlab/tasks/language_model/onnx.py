@@ -6,7 +6,6 @@ import torch
 from onnx import TensorProto
 from torch import nn
 
-from rnnlab.encoder.recurrent import Direction
 from rnnlab.graphs.graph import Graph, value
 from rnnlab.graphs.layers import FloatLayers
 from rnnlab.graphs.network_parts import stacked
@@ -37,7 +36,7 @@ def language_model(task: LanguageModel, layers: type[FloatLayers], form: str) ->
     vocabulary = task.embedding.weight.shape[0]
     results = [value("log_probabilities", TensorProto.FLOAT, ["batch", "time", vocabulary])]
     for number, direction in enumerate(stack):
-        names = state_names(number, direction)
+        names = [f"{state}_{number}" for state in direction.cell.states]
         outputs, after = built.recurrent([direction], outputs, states=names)
         for name, final in zip(names, after, strict=True):
             graph.add("Identity", final, name=f"next_{name}")
@@ -46,11 +45,6 @@ def language_model(task: LanguageModel, layers: type[FloatLayers], form: str) ->
     found = log_probabilities(built, task.decoder, outputs)
     graph.add("Transpose", found, perm=[1, 0, 2], name="log_probabilities")
     return graph.model("language_model", inputs, results)
-
-
-def state_names(number: int, direction: Direction) -> list[str]:
-    """Return what the states of a layer are called."""
-    return [f"{state}_{number}" for state in direction.cell.states]
 
 
 def log_probabilities(built: FloatLayers, decoder: Decoder, hidden: str) -> str:

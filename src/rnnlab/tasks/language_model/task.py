@@ -15,7 +15,7 @@ from rnnlab.data.streams import StreamBatch
 from rnnlab.encoder.dropout import LockedDropout, check_shares
 from rnnlab.encoder.dry_pass import check_causal
 from rnnlab.encoder.embedding import WordEmbedding
-from rnnlab.encoder.encoder import CarriedStates, as_state, build_encoder, of_all_ranks, of_this_rank
+from rnnlab.encoder.encoder import CarriedStates, as_state, build_encoder, mapped
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.language_model import OBJECTIVE
 from rnnlab.tasks.language_model.decoders import build_decoder
@@ -356,7 +356,7 @@ class LanguageModel(StageScores, Task):
         super().on_save_checkpoint(checkpoint)
         state = self.carried.of("train", like=self.embedding.weight)
         if state is not None and self.trainer.world_size > 1:
-            state = of_all_ranks(state, lambda part: cast(Tensor, self.all_gather(part)))
+            state = mapped(state, lambda part: torch.cat(tuple(cast(Tensor, self.all_gather(part))), dim=1))
         checkpoint["carried_state"] = state
         checkpoint["epoch_loss"] = self.train_loss.counted
 
@@ -366,8 +366,9 @@ class LanguageModel(StageScores, Task):
         self.train_loss.take_up(checkpoint.get("epoch_loss", {}))
         state = checkpoint["carried_state"]
         if state is not None:
-            state = as_state(state)
-            self.carried.keep("train", of_this_rank(state, self.trainer.global_rank, self.trainer.world_size))
+            rank, processes = self.trainer.global_rank, self.trainer.world_size
+            own = mapped(as_state(state), lambda part: part.chunk(processes, dim=1)[rank].contiguous())
+            self.carried.keep("train", own)
 
     def tokens_in(self, batch: StreamBatch) -> Tensor:
         """Return how many tokens the window predicts."""

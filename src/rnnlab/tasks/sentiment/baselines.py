@@ -109,8 +109,10 @@ def documents_of(corpus: Corpus, split: str) -> Documents:
     """
     texts, labels = [], []
     for document in corpus.documents(split):
+        if document.label is None:
+            raise DataError(f"{corpus.name}: a document of the {split} split has no label.")
         texts.append(document.text)
-        labels.append(label_of(document.label, corpus, split))
+        labels.append(document.label)
     return texts, labels
 
 
@@ -298,14 +300,3 @@ def english_words(text: str) -> list[str]:
 def characters(text: str) -> list[str]:
     """Return the characters but for white space."""
     return [character for character in text if not character.isspace()]
-
-
-def label_of(label: int | None, corpus: Corpus, split: str) -> int:
-    """Return the label.
-
-    Raises:
-        DataError: if there is none.
-    """
-    if label is None:
-        raise DataError(f"{corpus.name}: a document of the {split} split has no label.")
-    return label

@@ -103,7 +103,9 @@ def keras_layers(task: SentimentClassifier) -> list[KerasLayer]:
             "format=keras is for cells rnn, gru and lstm that read forwards, with task.pooling=last, mean or "
             "max. Use format=onnx."
         )
-    layers = [KerasLayer("Embedding", sized(task.embedding.weight), [plain(task.embedding.weight)])]
+    table = plain(task.embedding.weight)
+    size = {"input_dim": table.shape[0], "output_dim": table.shape[1]}
+    layers = [KerasLayer("Embedding", size, [table])]
     for number, directions in enumerate(stack, start=1):
         weights = [in_keras(cell.name, list(direction.weights.values())) for direction in directions]
         whole = number < len(stack) or pooling != "last"
@@ -140,11 +142,6 @@ def both_ways(layer: KerasLayer, backwards: list[Any]) -> KerasLayer:
 def plain(weight: Tensor) -> npt.NDArray[np.float32]:
     """Return a weight as an array."""
     return np.ascontiguousarray(weight.detach().float().cpu().numpy())
-
-
-def sized(weight: Tensor) -> dict[str, Any]:
-    """Return the options of an embedding of this matrix."""
-    return {"input_dim": weight.shape[0], "output_dim": weight.shape[1]}
 
 
 def onnx_answers(exported: OnnxAnswers) -> Answers:

@@ -6,7 +6,7 @@ made of it a recipe (ULMFiT).
 
 import logging
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,22 +22,12 @@ from rnnlab.text.vocabulary import Vocabulary
 _DECODER = "decoder."
 
 
-class WordsTaken(NamedTuple):
-    """How many of a vocabulary's words have a vector in another model.
-
-    Attributes:
-        matched: words that have, ``<unk>`` and ``<eos>`` among them.
-        total: words of the vocabulary.
-    """
-
-    matched: int
-    total: int
-
-
 def take_language_model(
     task: nn.Module, weights: Mapping[str, Tensor], theirs: Vocabulary, ours: Vocabulary
-) -> WordsTaken:
+) -> int:
     """Start a task from a language model's embedding and encoder, and from its decoder where it has one.
+
+    Returns how many of its words have a vector there, ``<unk>`` and ``<eos>`` among them.
 
     Words are matched by their spelling. One that the language model does not know starts at the mean of its
     vectors. The decoder goes by ids, so it is taken only where the vocabularies are the same.
@@ -59,10 +49,8 @@ def take_language_model(
     return taken
 
 
-def take_vectors(
-    weight: Tensor, weights: Mapping[str, Tensor], theirs: Vocabulary, ours: Vocabulary
-) -> WordsTaken:
-    """Fill ``weight`` ``(ours, size)`` with the language model's vectors of the same words.
+def take_vectors(weight: Tensor, weights: Mapping[str, Tensor], theirs: Vocabulary, ours: Vocabulary) -> int:
+    """Fill ``weight`` ``(ours, size)`` with the language model's vectors of the same words; return how many.
 
     Raises:
         ConfigError: if the vectors have another size.
@@ -74,7 +62,7 @@ def take_vectors(
     with torch.no_grad():
         weight.copy_(vectors.mean(dim=0).expand_as(weight))
         weight[rows] = vectors[sources].to(weight)
-    return WordsTaken(len(known), len(ours))
+    return len(known)
 
 
 def take_module(module: nn.Module, weights: Mapping[str, Tensor], prefix: str) -> None:
@@ -208,13 +196,14 @@ class FromLanguageModel(Starting):
     def take(self, task: Any, source: Source, data: Any) -> None:
         """Take the weights, and report how many words had a vector."""
         theirs = Vocabulary.from_dict(source.metadata["vocabulary"])
-        taken = take_language_model(task, source.weights, theirs, data.encoded.vocabulary)
-        others = taken.total - taken.matched
+        ours = data.encoded.vocabulary
+        matched = take_language_model(task, source.weights, theirs, ours)
+        others = len(ours) - matched
         log.info(
             "Embedding and encoder from %s: it knows %s of %s words (%.1f %%)%s.",
             shown(source.checkpoint),
-            f"{taken.matched:,}",
-            f"{taken.total:,}",
-            100 * taken.matched / taken.total,
+            f"{matched:,}",
+            f"{len(ours):,}",
+            100 * matched / len(ours),
             f"; the other {others:,} start at the mean of its vectors" if others else "",
         )
