@@ -21,9 +21,8 @@ from omegaconf import OmegaConf
 from rnnlab.benchmarks.settings import Settings
 from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Pass, Turn, paired, summary, take_turns
-from rnnlab.cells import cell_named
-from rnnlab.cells.cell import TorchCell
 from rnnlab.data.text_data import TextData
+from rnnlab.encoder.foreign_weights import CELLS
 from rnnlab.errors import RunError
 from rnnlab.interruption import waiting
 from rnnlab.text.encoded import EncodedSplit
@@ -229,7 +228,7 @@ def measure_row(
 ) -> dict[str, Any]:
     """Race the two programs with one cell."""
     torch.manual_seed(config["seed"])
-    keras.build(cast(TorchCell, cell_named(cell)).keras_layer, config["seed"])
+    keras.build(next(kind for kind, ours in CELLS.items() if ours == cell), config["seed"])
     with tempfile.TemporaryDirectory(prefix="rnnlab-benchmark-") as folder:
         rnnlab = RnnlabProgram(TrainerPath(config, assemble_task(config, data), Path(folder), device), data)
         programs = {"rnnlab": rnnlab.turn, "keras": keras.turn}

@@ -423,8 +423,6 @@ class TorchCell(Cell):
 
     module: ClassVar[Callable[..., nn.RNNBase]]
     """Such as ``nn.GRU``."""
-    keras_layer: ClassVar[str]
-    """What Keras calls it."""
     keeps_outputs: ClassVar[bool]
     """Whether autograd keeps what :meth:`torch_scan` returns for its own use: it must not be written to."""
 

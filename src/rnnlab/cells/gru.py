@@ -30,7 +30,6 @@ class Gru(TorchCell):
     colour = "#009E73"
     fused = "rnnlab.kernels.gru.SCAN"
     module = nn.GRU
-    keras_layer = "GRU"
     keeps_outputs = False
 
     def step(self, given: Tensor, states: State, weights: Weights) -> Step:

@@ -47,7 +47,6 @@ class Lstm(TorchCell):
     year = 1997
     colour = "#0072B2"
     module = nn.LSTM
-    keras_layer = "LSTM"
     keeps_outputs = True  # oneDNN's backward pass reads them
     is_driven = True
 

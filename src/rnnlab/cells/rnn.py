@@ -37,7 +37,6 @@ class Rnn(TorchCell):
     year = 1990
     colour = "#D55E00"
     module = nn.RNN
-    keras_layer = "SimpleRNN"
     keeps_outputs = True  # elman_walk's backward pass reads them
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 LONGEST = 300  # characters of a reason
 Figures = dict[str, dict[str, float]]
 Arrays = dict[str, npt.NDArray[Any]]
+Found = TypeVar("Found")
+MEND = "The baseline is computed again."
 
 
 def had(name: str, compute: Callable[[], Figures]) -> Figures:
@@ -47,11 +49,11 @@ def kept(name: str, inputs: dict[str, Any], compute: Callable[[], Figures]) -> F
         compute: does the work.
     """
     path = place(name, inputs, "json")
-    found = read(path)
-    if found is None:
-        found = compute()
-        write_text(path, json.dumps(found, indent=1))
-    return found
+    return found_or(
+        lambda: read_json(path, {str: {str: NUMBER}}, mend=MEND),
+        compute,
+        lambda found: write_text(path, json.dumps(found, indent=1)),
+    )
 
 
 def kept_arrays(
@@ -66,15 +68,24 @@ def kept_arrays(
         compute: does the work.
     """
     path = place(name, inputs, "npz")
+
+    def keep(found: Arrays) -> None:
+        with written_beside(path) as unfinished:
+            np.savez(unfinished, **found)  # type: ignore[arg-type]
+
+    return found_or(lambda: read_packed(path, kinds, mend=MEND), compute, keep)
+
+
+def found_or(read: Callable[[], Found], compute: Callable[[], Found], keep: Callable[[Found], None]) -> Found:
+    """Return what is read; what is computed, and then kept, where there is nothing or it is damaged."""
     try:
-        return read_packed(path, kinds, mend="The baseline is computed again.")
+        return read()
     except FileNotFoundError:
         pass
     except DamagedFileError as error:
         log.warning("%s", error)
     found = compute()
-    with written_beside(path) as unfinished:
-        np.savez(unfinished, **found)  # type: ignore[arg-type]
+    keep(found)
     return found
 
 
@@ -82,18 +93,6 @@ def place(name: str, inputs: dict[str, Any], ending: str) -> Path:
     """Return the file of what was computed from these inputs."""
     digest = hashlib.sha256(json.dumps([name, inputs], sort_keys=True).encode()).hexdigest()
     return cache_folder() / "baselines" / f"{name}-{digest[:24]}.{ending}"
-
-
-def read(path: Path) -> Figures | None:
-    """Return the figures kept at ``path``; ``None`` where there are none or the file is damaged."""
-    try:
-        found: Figures = read_json(path, {str: {str: NUMBER}}, mend="The baseline is computed again.")
-    except FileNotFoundError:
-        return None
-    except DamagedFileError as error:
-        log.warning("%s", error)
-        return None
-    return found
 
 
 Reals = npt.NDArray[np.floating[Any]]

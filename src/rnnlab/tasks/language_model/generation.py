@@ -6,7 +6,7 @@ Which token comes next: greedy, temperature, top-k, top-p. And what is written a
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, takewhile
 from typing import TYPE_CHECKING, cast
 
 import lightning
@@ -239,7 +239,8 @@ class TextStream:
             return self.end() + "\n"
         self._line.append(token)
         before, self._decoded = self._decoded, self._tokenizer.decode(self._line)
-        settled = common_beginning(before, self._decoded).rstrip(_UNFINISHED)
+        common = takewhile(lambda pair: pair[0] == pair[1], zip(before, self._decoded, strict=False))
+        settled = "".join(letter for letter, _ in common).rstrip(_UNFINISHED)
         new = settled[self._given :]
         self._given += len(new)
         return new
@@ -295,11 +296,3 @@ def familiar_prompt(tokenizer: Tokenizer, vocabulary: Vocabulary, usual: str = "
     words = (token for token in vocabulary.tokens[len(SPECIALS) :] if token.isalpha())
     known = (text for text in chain((usual,), words) if not vocabulary.missing(tokenizer.encode(text)))
     return next(known, "")
-
-
-def common_beginning(one: str, other: str) -> str:
-    """Return what both texts begin with."""
-    for place, (here, there) in enumerate(zip(one, other, strict=False)):
-        if here != there:
-            return one[:place]
-    return one if len(one) < len(other) else other

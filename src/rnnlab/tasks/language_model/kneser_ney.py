@@ -79,10 +79,6 @@ class KneserNey:
         losses: Reals = -np.log(self._probabilities_of(trigrams))
         return losses[back]
 
-    def perplexity(self, tokens: NDArray[np.integer[Any]]) -> float:
-        """Return the exponential of the mean loss over every token."""
-        return float(np.exp(self.losses(tokens).mean()))
-
     def distribution(self, second_last: int, last: int) -> Reals:
         """Return the probability of every id after the two given: (vocabulary_size,)."""
         size = self.vocabulary_size
