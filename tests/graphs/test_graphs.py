@@ -15,9 +15,9 @@ from rnnlab.encoder.pooling import POOLINGS, Pooling
 from rnnlab.errors import ConfigError
 from rnnlab.graphs.network_parts import stacked
 from rnnlab.tasks.exports import OnnxAnswers, scripted_answers
-from rnnlab.tasks.language_model import exports as language_exports
+from rnnlab.tasks.language_model.exports import LanguageModelExports
 from rnnlab.tasks.language_model.torchscript import PlainLanguageModel
-from rnnlab.tasks.sentiment import exports as classifier_exports
+from rnnlab.tasks.sentiment.exports import ClassifierExports
 from rnnlab.tasks.sentiment.torchscript import PlainClassifier
 from tests.graphs.networks import ENCODERS, LANGUAGE_ENCODERS, WORDS, classifier, language_model
 
@@ -54,11 +54,11 @@ def check_classifier(encoder: dict[str, Any], pooling: str, classes: int, form: 
     else:
         layers = Int8Layers if form == "int8" else FloatLayers
         graph = classifier_model(task, layers, form)
-        answers = classifier_exports.onnx_answers(graph_answers(graph, tmp_path / "a.onnx"))
+        answers = ClassifierExports.onnx_answers(graph_answers(graph, tmp_path / "a.onnx"))
     for lengths in ([7, 1, 4], [3], [12, 12]):
         tokens = torch.randint(WORDS, (len(lengths), max(lengths) + 2))  # the padding holds anything
         logits, probabilities = answers(tokens, torch.tensor(lengths))
-        expected, shares = classifier_exports.answers_of(task)(tokens, torch.tensor(lengths))
+        expected, shares = ClassifierExports.answers_of(task)(tokens, torch.tensor(lengths))
         assert logits.shape == expected.shape
         most = ROUNDED if form == "int8" else EXACT
         torch.testing.assert_close(probabilities, shares, atol=most, rtol=0)
@@ -88,12 +88,12 @@ def test_every_language_model_carries_its_state(
         answers = script_answers(PlainLanguageModel(task), tmp_path / "a.pt")
     else:
         graph = language_graph(task, Int8Layers if form == "int8" else FloatLayers, form)
-        answers = language_exports.onnx_answers(graph_answers(graph, tmp_path / "a.onnx"))
+        answers = LanguageModelExports.onnx_answers(graph_answers(graph, tmp_path / "a.onnx"))
     ours, theirs = None, None
     for window in (5, 1, 1, 3):
         tokens = torch.randint(WORDS, (3, window))
         found, theirs = answers(tokens, theirs)
-        expected, ours = language_exports.answers_of(task)(tokens, ours)
+        expected, ours = LanguageModelExports.answers_of(task)(tokens, ours)
         most = ROUNDED if form == "int8" else EXACT
         torch.testing.assert_close(found.exp(), expected.exp(), atol=most, rtol=0)
         torch.testing.assert_close(found.exp().sum(dim=2), torch.ones(3, window))

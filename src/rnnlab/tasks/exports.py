@@ -85,7 +85,7 @@ class NetworkExports(Exports, ABC):
     def write_onnx(self, file: Path, form: str) -> float:
         """Write ONNX, in float32 (``onnx``) or computing in 8-bit integers (``int8``)."""
         file.write_bytes(self.graph(layers_named(form), form).SerializeToString())
-        return self.difference(self.answers_of(OnnxAnswers(file)))
+        return self.difference(self.onnx_answers(OnnxAnswers(file)))
 
     def write_torchscript(self, file: Path) -> float:
         """Write TorchScript."""
@@ -108,12 +108,18 @@ class NetworkExports(Exports, ABC):
     def difference(self, exported: Any) -> float:
         """Return the largest difference between what an export and what PyTorch answers."""
 
-    @abstractmethod
     def answers(self) -> Answers:
         """Return what the trained network itself answers."""
+        return self.answers_of(self.model.task)
 
+    @staticmethod
     @abstractmethod
-    def answers_of(self, exported: OnnxAnswers) -> Answers:
+    def answers_of(task: Any) -> Answers:
+        """Return what a network answers."""
+
+    @staticmethod
+    @abstractmethod
+    def onnx_answers(exported: OnnxAnswers) -> Answers:
         """Return what an ONNX file answers to the same questions."""
 
     @abstractmethod

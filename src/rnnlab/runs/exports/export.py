@@ -151,7 +151,7 @@ def compare(
             "split=null to go without."
         ) from error
     exports = cast(NetworkExports, model.exports)  # what was written came of them
-    ours, theirs = exports.answers(), exports.answers_of(OnnxAnswers(file))
+    ours, theirs = exports.answers(), exports.onnx_answers(OnnxAnswers(file))
     metrics = [evaluate(exports.answering(answers), batches, split, trainer) for answers in (ours, theirs)]
     rates = speeds(batches.loader_of(split), ours, theirs)
     weights = sum(weight.numel() * weight.element_size() for weight in model.task.parameters())

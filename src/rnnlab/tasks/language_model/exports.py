@@ -38,13 +38,30 @@ class LanguageModelExports(NetworkExports):
 
         return PlainLanguageModel(self.model.task)
 
-    def answers(self) -> Answers:
+    @staticmethod
+    def answers_of(task: LanguageModel) -> Answers:
         """Return log-probabilities ``(batch, time, ids)`` and a state, of ids and a state (None at first)."""
-        return answers_of(self.model.task)
 
-    def answers_of(self, exported: OnnxAnswers) -> Answers:
+        def answers(tokens: Tensor, state: State | None) -> tuple[Tensor, State]:
+            with torch.inference_mode():
+                hidden, after = task(tokens, state)
+                found = task.decoder.log_probabilities(hidden.flatten(0, 1))
+                return found.view(*tokens.shape, -1), after
+
+        return answers
+
+    @staticmethod
+    def onnx_answers(exported: OnnxAnswers) -> Answers:
         """See :class:`NetworkExports`."""
-        return onnx_answers(exported)
+
+        def answers(tokens: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, Any]:
+            _, *inputs = exported.session.get_inputs()
+            before = state or [torch.zeros(len(tokens), given.shape[1]) for given in inputs]
+            named = {given.name: part for given, part in zip(inputs, before, strict=True)}
+            found, *after = exported.run({"tokens": tokens, **named})
+            return found, tuple(after)
+
+        return answers
 
     def answering(self, answers: Answers) -> LanguageModel:
         """See :class:`NetworkExports`."""
@@ -58,7 +75,7 @@ class LanguageModelExports(NetworkExports):
 
         A probability is one of thousands in a vocabulary: too small for its difference to tell anything.
         """
-        ours = answers_of(by_pytorch(self.model.task))
+        ours = self.answers_of(by_pytorch(self.model.task))
         random = np.random.default_rng(1)
         differences: list[float] = []
         states: list[Any] = [None, None]
@@ -77,28 +94,3 @@ class Scored(nn.Module):
         """Return the losses and the most probable id at each position, both ``(positions,)``."""
         losses = -log_probabilities.gather(1, targets.unsqueeze(1)).squeeze(1)
         return losses, log_probabilities.argmax(dim=1)
-
-
-def onnx_answers(exported: OnnxAnswers) -> Answers:
-    """Return what an ONNX file of a language model answers: log-probabilities and the state after them."""
-
-    def answers(tokens: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, Any]:
-        _, *inputs = exported.session.get_inputs()
-        before = state or [torch.zeros(len(tokens), given.shape[1]) for given in inputs]
-        named = {given.name: part for given, part in zip(inputs, before, strict=True)}
-        found, *after = exported.run({"tokens": tokens, **named})
-        return found, tuple(after)
-
-    return answers
-
-
-def answers_of(task: LanguageModel) -> Answers:
-    """Return what a language model answers: log-probabilities and the state after the last token."""
-
-    def answers(tokens: Tensor, state: State | None) -> tuple[Tensor, State]:
-        with torch.inference_mode():
-            hidden, after = task(tokens, state)
-            found = task.decoder.log_probabilities(hidden.flatten(0, 1))
-            return found.view(*tokens.shape, -1), after
-
-    return answers

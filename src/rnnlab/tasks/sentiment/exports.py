@@ -56,13 +56,26 @@ class ClassifierExports(NetworkExports):
 
         return PlainClassifier(self.model.task)
 
-    def answers(self) -> Answers:
+    @staticmethod
+    def answers_of(task: SentimentClassifier) -> Answers:
         """Return logits and probabilities of ids ``(batch, time)`` with lengths ``(batch,)``."""
-        return answers_of(self.model.task)
 
-    def answers_of(self, exported: OnnxAnswers) -> Answers:
+        def answers(tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+            with torch.inference_mode():
+                logits = cast(Tensor, task(tokens, lengths))
+                return logits, task.probabilities(logits)
+
+        return answers
+
+    @staticmethod
+    def onnx_answers(exported: OnnxAnswers) -> Answers:
         """See :class:`NetworkExports`."""
-        return onnx_answers(exported)
+
+        def answers(tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+            logits, probabilities = exported.run({"tokens": tokens, "lengths": lengths})
+            return logits, probabilities
+
+        return answers
 
     def answering(self, answers: Answers) -> SentimentClassifier:
         """See :class:`NetworkExports`."""
@@ -72,7 +85,7 @@ class ClassifierExports(NetworkExports):
 
     def difference(self, exported: Any) -> float:
         """Return the largest difference of probabilities, over mixed batches of random words."""
-        ours = answers_of(by_pytorch(self.model.task))
+        ours = self.answers_of(by_pytorch(self.model.task))
         random = np.random.default_rng(1)
         differences: list[float] = []
         for _ in range(BATCHES):
@@ -142,24 +155,3 @@ def both_ways(layer: KerasLayer, backwards: list[Any]) -> KerasLayer:
 def plain(weight: Tensor) -> npt.NDArray[np.float32]:
     """Return a weight as an array."""
     return np.ascontiguousarray(weight.detach().float().cpu().numpy())
-
-
-def onnx_answers(exported: OnnxAnswers) -> Answers:
-    """Return what an ONNX file of a classifier answers: logits and probabilities."""
-
-    def answers(tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        logits, probabilities = exported.run({"tokens": tokens, "lengths": lengths})
-        return logits, probabilities
-
-    return answers
-
-
-def answers_of(task: SentimentClassifier) -> Answers:
-    """Return what a classifier answers: logits and probabilities."""
-
-    def answers(tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.inference_mode():
-            logits = cast(Tensor, task(tokens, lengths))
-            return logits, task.probabilities(logits)
-
-    return answers
