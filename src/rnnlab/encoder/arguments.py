@@ -144,7 +144,7 @@ def check_sizes(**sizes: object) -> None:
             raise ConfigError(f"model.{name} is {size!r}; expected a whole number from 1.")
 
 
-def check_shares(**shares: float) -> None:
+def check_dropout(**shares: float) -> None:
     """Check shares of features or weights that are dropped.
 
     Raises:

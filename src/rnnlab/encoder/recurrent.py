@@ -12,9 +12,9 @@ from torch.nn.functional import dropout, pad
 from rnnlab.cells.cell import Cell, State, TorchCell, Weights
 from rnnlab.encoder.arguments import (
     built_cell,
+    check_dropout,
     check_inputs,
     check_lengths,
-    check_shares,
     check_sizes,
     check_state,
     checked_units,
@@ -98,7 +98,7 @@ class RecurrentEncoder(nn.Module):
             sizes = (input_size, layers, 1 + bidirectional, gated)
             hidden_size = size_for(self.cell, parameters, hidden_size, *sizes)
         hidden_size = checked_units(self.cell, hidden_size)
-        check_shares(dropout=dropout)
+        check_dropout(dropout=dropout)
         check_backend(backend, self.cell)
         self.cell.check_start(initialization, forget_bias)
 

@@ -9,12 +9,13 @@ from rnnlab.errors import Diverged
 
 _ADVICE = "Lower the learning rate (optimizer.lr) or clip the gradients harder (trainer.gradient_clip_val)."
 
+EVERY = 50
+
 
 class LossWatch:
-    """Looks at every loss, on a GPU only every ``every`` steps so that no step waits for the device."""
+    """Looks at every loss, on a GPU only every ``EVERY`` steps so that no step waits for the device."""
 
-    def __init__(self, every: int = 50) -> None:
-        self.every = every
+    def __init__(self) -> None:
         self._steps: list[int] = []
         self._losses: list[Tensor] = []
 
@@ -31,7 +32,7 @@ class LossWatch:
             return
         self._steps.append(step)
         self._losses.append(loss.detach())
-        if len(self._losses) >= self.every:
+        if len(self._losses) >= EVERY:
             self.check()
 
     def check(self) -> None:

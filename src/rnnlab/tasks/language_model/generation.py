@@ -285,14 +285,8 @@ class TextSamples(Callback):
                 logger.experiment.add_text("samples/text", escaped("".join(pieces)), trainer.global_step)
 
 
-def familiar_prompt(tokenizer: Tokenizer, vocabulary: Vocabulary, usual: str = "The film") -> str:
-    """Return a beginning that a model knows: the usual one, else its most frequent word; empty without words.
-
-    Args:
-        tokenizer: the model's.
-        vocabulary: the same.
-        usual: what is taken where the vocabulary has all its tokens.
-    """
+def familiar_prompt(tokenizer: Tokenizer, vocabulary: Vocabulary) -> str:
+    """Return a beginning that a model knows: the usual, else its most frequent word; empty without words."""
     words = (token for token in vocabulary.tokens[len(SPECIALS) :] if token.isalpha())
-    known = (text for text in chain((usual,), words) if not vocabulary.missing(tokenizer.encode(text)))
+    known = (text for text in chain(("The film",), words) if not vocabulary.missing(tokenizer.encode(text)))
     return next(known, "")
