@@ -13,7 +13,7 @@ from rnnlab.data.text_data import model_ids
 from rnnlab.errors import ConfigError
 from rnnlab.runs.evaluation import evaluated
 from rnnlab.runs.evaluation_report import evaluate_runs, figures_table
-from rnnlab.tasks.language_model import adaptive, dynamic_evaluation
+from rnnlab.tasks.language_model import adapting, adaptive
 from tests.runs.conftest import Finished
 from tests.training.conftest import write_reviews
 
@@ -195,7 +195,7 @@ def test_a_language_model_adapts_beside_its_static_figures(
     language: Finished, command: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(adaptive, "TRIED", 4)
-    monkeypatch.setattr(dynamic_evaluation, "GRADIENTS", 4)
+    monkeypatch.setattr(adapting, "GRADIENTS", 4)
     weights = (language.folder / "checkpoints" / "best.ckpt").read_bytes()
     words = ("cache=true", "dynamic=true", "columns=2", "together=true")
     assert command("evaluate", f"run={language.folder}", *words) == 0
