@@ -309,9 +309,7 @@ def predict_table(
     return tally
 
 
-def predicted(
-    model: TrainedModel, rows: Iterable[Row], window: int
-) -> Iterator[tuple[Columns, Prediction]]:
+def predicted(model: TrainedModel, rows: Iterable[Row], window: int) -> Iterator[tuple[Columns, Prediction]]:
     """Yield each row's columns with the predicted ones added, and the prediction."""
     for chunk in windows(iter(rows), window):
         interruption.check()

@@ -201,5 +201,6 @@ def tokenizing(tokenizer: Tokenizer) -> dict[str, Any]:
     plain = tokenizer.to_dict()
     if type(tokenizer) is BasicEnglish:
         return {**plain, "lowercase": True, "replace": BASIC_ENGLISH, "split": "whitespace"}
-    split = {Whitespace: "whitespace", Characters: "characters", Bytes: "bytes"}.get(type(tokenizer))
+    splits: dict[type, str] = {Whitespace: "whitespace", Characters: "characters", Bytes: "bytes"}
+    split = splits.get(type(tokenizer))
     return {**plain, "lowercase": False, "replace": [], "split": split} if split else plain
