@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rnnlab.benchmarks.benchmark import benchmark
-from rnnlab.benchmarks.kernels_speed import SHAPES, Speed, measure_shape
+from rnnlab.benchmarks.kernels_speed import SHAPES, measure_shape
 from tests.benchmarks.composed import composed
 from tests.benchmarks.tiny_imdb import REVIEWS, write_archive
 
@@ -21,10 +21,12 @@ def test_kernels_are_measured_on_full_batches_and_on_the_corpuss_lengths(
 
     def measured(
         cell: str, inputs: int, hidden: int, batch: int, time: int, lengths: Tensor | None, turns: int
-    ) -> list[Speed]:
+    ) -> list[dict[str, Any]]:
         asked.append((cell, inputs, hidden, batch, time, lengths, turns))
-        rates = ("torch", 2e6, 1e6, 2.0, 50.0, 100.0, 0.5, 400, 0.25)
-        return [Speed(inputs, hidden, batch, time, 1, training, *rates) for training in (False, True)]
+        sizes = {"input_size": inputs, "hidden_size": hidden, "batch": batch, "time": time}
+        rates = {"beside": "torch", "fused_tokens_per_second": 2e6, "ratio": 2.0, "matmul_share": 0.5}
+        found = {**sizes, **rates, "memory_share": 0.25, "bound": "products"}
+        return [{**found, "is_training": training} for training in (False, True)]
 
     monkeypatch.setattr("rnnlab.benchmarks.kernels_speed.measure_shape", measured)
     with composed("kernels=true", "cells=[rnn,lstm]", "repeats=2") as config:
@@ -67,18 +69,11 @@ def test_a_measurement_is_one_of_each_pass(
     cell: str, beside: str, forwards: int | None, back: int | None
 ) -> None:
     speeds = measure_shape(cell, 3, 4, 2, 5, lengths=torch.tensor([5, 2]), turns=1)
-    assert [speed.is_training for speed in speeds] == [False, True]
+    assert [speed["is_training"] for speed in speeds] == [False, True]
+    rates = ("fused_tokens_per_second", "other_tokens_per_second", "ratio", "fused_gflops", "matmul_gflops")
     for speed in speeds:
-        assert (speed.tokens, speed.beside) == (7, beside)
-        rates = (speed.fused_tokens_per_second, speed.other_tokens_per_second, speed.ratio)
-        assert all(rate > 0 for rate in (*rates, speed.fused_gflops, speed.matmul_gflops, speed.matmul_share))
-        assert (speed.memory_share is None) == (forwards is None)
+        assert (speed["tokens"], speed["beside"]) == (7, beside)
+        assert all(speed[rate] > 0 for rate in (*rates, "matmul_share"))
+        assert (speed["memory_share"] is None) == (forwards is None)
     moved = [None, None] if forwards is None or back is None else [4 * forwards, 4 * (forwards + back)]
-    assert [speed.bytes_per_token for speed in speeds] == moved
-
-
-def test_what_bounds_a_layer_is_where_most_of_the_time_goes() -> None:
-    def bound(product: float, memory: float | None) -> str:
-        return Speed(1, 1, 1, 1, 1, True, "gru", 1.0, 1.0, 1.0, 1.0, 1.0, product, 4, memory).bound
-
-    assert [bound(0.6, None), bound(0.3, 0.4), bound(0.3, 0.2)] == ["products", "memory", "gates"]
+    assert [speed["bytes_per_token"] for speed in speeds] == moved

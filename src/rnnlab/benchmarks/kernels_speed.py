@@ -10,7 +10,6 @@ counts as no work.
 import logging
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -46,66 +45,12 @@ COPIED = 2**24
 LOOK = 0.02  # seconds that a run fills with calls when it is its turn
 
 
-@dataclass(frozen=True)
-class Speed:
-    """One row of the table: one layer in one direction, forwards, or forwards and back.
-
-    Attributes:
-        input_size: features of a token.
-        hidden_size: units.
-        batch: rows.
-        time: steps of the longest row.
-        tokens: of all rows, padding not counted.
-        is_training: whether gradients are computed too.
-        beside: what it is compared with: "torch" (``nn.RNN``, ``nn.GRU`` or ``nn.LSTM`` on the padded batch)
-            or "gru", the fused one.
-        fused_tokens_per_second: of the fused scan.
-        other_tokens_per_second: of what it is compared with.
-        ratio: of the two, the median over the turns.
-        fused_gflops: billions of operations a second of the fused scan, in products of matrices.
-        matmul_gflops: of a product of large matrices.
-        matmul_share: of the two, the median over the turns.
-        bytes_per_token: that an elementwise scan moves at least, see :func:`numbers_per_token`; None for
-            others, whose states stay in the caches.
-        memory_share: of the time, what moving those takes at the speed of a large copy, the median over the
-            turns.
-    """
-
-    input_size: int
-    hidden_size: int
-    batch: int
-    time: int
-    tokens: int
-    is_training: bool
-    beside: str
-    fused_tokens_per_second: float
-    other_tokens_per_second: float
-    ratio: float
-    fused_gflops: float
-    matmul_gflops: float
-    matmul_share: float
-    bytes_per_token: int | None
-    memory_share: float | None
-
-    @property
-    def bound(self) -> str:
-        """Where most of the time goes: to products, to memory, or to the rest, gates above all."""
-        memory = self.memory_share or 0.0
-        shares = {"products": self.matmul_share, "memory": memory}
-        shares["gates"] = 1 - sum(shares.values())
-        return max(shares, key=lambda name: shares[name])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values, for JSON."""
-        return {**asdict(self), "bound": self.bound}
-
-
 def measure(config: Mapping[str, Any], settings: Settings) -> list[dict[str, Any]]:
     """Measure every cell on full-length batches, and on batches with the lengths of the corpus.
 
     Returns:
-        Two rows (forward; forward and backward) for each cell and shape, as plain data; see
-        :class:`Speed`. ``lengths`` names the corpus where its lengths were taken.
+        Two rows (forward; forward and backward) for each cell and shape, as :func:`measure_shape` makes them;
+        ``lengths`` names the corpus where its lengths were taken.
     """
     corpus = config["data"]["name"]
     jobs: list[tuple[tuple[int, int, int, int], Tensor | None]] = [(shape, None) for shape in SHAPES]
@@ -117,8 +62,9 @@ def measure(config: Mapping[str, Any], settings: Settings) -> list[dict[str, Any
         for shape, lengths_or_none in jobs:
             speeds = measure_shape(cell, *shape, lengths=lengths_or_none, turns=settings.repeats)
             names = {"cell": cell, "lengths": None if lengths_or_none is None else corpus}
-            rows += [{**speed.to_dict(), **names} for speed in speeds]
-            log.info("%s %s: %.2f times as fast as %s", cell, shape, speeds[-1].ratio, speeds[-1].beside)
+            rows += [{**speed, **names} for speed in speeds]
+            last = speeds[-1]
+            log.info("%s %s: %.2f times as fast as %s", cell, shape, last["ratio"], last["beside"])
     return rows
 
 
@@ -140,7 +86,7 @@ def measure_shape(
     time_steps: int,
     lengths: Tensor | None = None,
     turns: int = 5,
-) -> list[Speed]:
+) -> list[dict[str, Any]]:
     """Time one shape, forwards alone and forwards and back.
 
     Args:
@@ -152,6 +98,14 @@ def measure_shape(
         lengths: ``(batch,)``; None means that all rows fill the time axis. PyTorch's network runs over the
             whole padded batch, which is the fastest that it offers (``PackedSequence`` is slower).
         turns: how often each is timed.
+
+    Returns:
+        Plain data: the sizes, ``tokens`` (padding not counted), what the fused scan is ``beside`` ("torch":
+        ``nn.RNN``, ``nn.GRU`` or ``nn.LSTM``; or "gru", the fused one), both rates and their ``ratio``,
+        billions of operations a second of its products and of a product of large matrices, and shares of the
+        time, medians over the turns: ``matmul_share``, and of an elementwise cell ``memory_share``, that of
+        moving ``bytes_per_token`` (see :func:`numbers_per_token`) at the speed of a large copy, None of
+        others, whose states stay in the caches. ``bound`` names the largest.
     """
     encoder = RecurrentEncoder(input_size, cell, hidden_size, backend="fused")
     other = RecurrentEncoder(input_size, BESIDE_ELEMENTWISE, hidden_size, backend="fused")
@@ -171,26 +125,36 @@ def measure_shape(
         gflops = [operations * tokens / turn.fused / 1e9 for turn in turned]
         products = [2 * PRODUCT**3 / turn.product / 1e9 for turn in turned]
         moved = [numbers * tokens / turn.fused * turn.copy / (2 * COPIED) for turn in turned if numbers]
+        matmul_share = statistics.median(a / b for a, b in zip(gflops, products, strict=True))
+        memory_share = statistics.median(moved) if moved else None
         speeds.append(
-            Speed(
-                input_size,
-                hidden_size,
-                batch,
-                time_steps,
-                tokens,
-                is_training,
-                "torch" if in_torch else BESIDE_ELEMENTWISE,
-                fused_tokens_per_second=tokens / statistics.median(turn.fused for turn in turned),
-                other_tokens_per_second=tokens / statistics.median(turn.other for turn in turned),
-                ratio=statistics.median(turn.other / turn.fused for turn in turned),
-                fused_gflops=statistics.median(gflops),
-                matmul_gflops=statistics.median(products),
-                matmul_share=statistics.median(a / b for a, b in zip(gflops, products, strict=True)),
-                bytes_per_token=inputs.element_size() * numbers if numbers else None,
-                memory_share=statistics.median(moved) if moved else None,
-            )
+            {
+                **{"input_size": input_size, "hidden_size": hidden_size, "batch": batch, "time": time_steps},
+                **{"tokens": tokens, "is_training": is_training},
+                "beside": "torch" if in_torch else BESIDE_ELEMENTWISE,
+                "fused_tokens_per_second": tokens / statistics.median(turn.fused for turn in turned),
+                "other_tokens_per_second": tokens / statistics.median(turn.other for turn in turned),
+                "ratio": statistics.median(turn.other / turn.fused for turn in turned),
+                "fused_gflops": statistics.median(gflops),
+                "matmul_gflops": statistics.median(products),
+                "matmul_share": matmul_share,
+                "bytes_per_token": inputs.element_size() * numbers if numbers else None,
+                "memory_share": memory_share,
+                "bound": bound(matmul_share, memory_share),
+            }
         )
     return speeds
+
+
+def bound(matmul_share: float, memory_share: float | None) -> str:
+    """Return where most of the time goes: to products, to memory, or to the rest, gates above all.
+
+    >>> bound(0.6, None), bound(0.3, 0.4), bound(0.3, 0.2)
+    ('products', 'memory', 'gates')
+    """
+    shares = {"products": matmul_share, "memory": memory_share or 0.0}
+    shares["gates"] = 1 - sum(shares.values())
+    return max(shares, key=lambda name: shares[name])
 
 
 def numbers_per_token(direction: Direction, input_size: int, is_training: bool) -> int | None:
