@@ -65,7 +65,13 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
         "machine": description(device),
         "config": config,
     }
-    console.print(tables.machine_line(results["machine"]), markup=False)
+    machine = results["machine"]
+    console.print(
+        f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads; "
+        f"device {machine['device']}; Python {machine['python']}, torch {machine['torch']}, "
+        f"lightning {machine['lightning']}",
+        markup=False,
+    )
     with told_when_short(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if settings.device is not None:

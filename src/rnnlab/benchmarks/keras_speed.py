@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -29,15 +29,15 @@ from rnnlab.text.encoded import EncodedSplit
 from rnnlab.training.fit import assemble_data, assemble_task
 from rnnlab.training.progress import encoding_progress
 
+log = logging.getLogger(__name__)
+
 PROGRAM = Path(__file__).with_name("keras_program.py")
 _SECONDS_TO_END = 20
 
 
 def is_there(python: str | None) -> bool:
     """Return whether there is a Keras with TensorFlow: in ``python``, if one is named, else in this one."""
-    if python is not None:
-        return True
-    return all(importlib.util.find_spec(name) is not None for name in ("keras", "tensorflow"))
+    return python is not None or all(map(importlib.util.find_spec, ("keras", "tensorflow")))
 
 
 class KerasProcess:
@@ -71,8 +71,7 @@ class KerasProcess:
     def __enter__(self) -> "KerasProcess":
         self.room = tempfile.TemporaryDirectory(prefix="rnnlab-keras-")
         file = Path(self.room.name) / "documents.npz"
-        parts = {name: getattr(self.documents, name) for name in ("tokens", "offsets", "labels")}
-        np.savez(file, **parts)
+        np.savez(file, **{name: getattr(self.documents, name) for name in ("tokens", "offsets", "labels")})
         self.words = self.log.open("w", encoding="utf-8")
         try:
             # A session of its own: Ctrl-C is for the parent, which ends this process in good order.
@@ -164,32 +163,12 @@ class KerasProcess:
         self.room.cleanup()
 
 
-log = logging.getLogger(__name__)
-
-EXPERIMENT = "keras_simple_rnn"
-
-
-@dataclass
-class RnnlabProgram:
-    """rnnlab's experiment, an epoch a turn, each going on from the checkpoint of the one before."""
-
-    path: TrainerPath
-    data: TextData
-    epochs: int = 0
-
-    def turn(self) -> Turn:
-        """Train the next epoch."""
-        self.epochs += 1
-        checkpoint = self.path.folder.last if self.epochs > 1 else None
-        return self.path.fit(self.epochs, self.data, checkpoint)
-
-
 def experiment(cell: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration of the textbook experiment with another cell, on the benchmark's device.
 
     It is composed as ``scripts/train.py`` composes it, so Hydra must know where configurations lie.
     """
-    words = [f"experiment={EXPERIMENT}", f"model={cell}", f"model.backend={config['backend']}"]
+    words = ["experiment=keras_simple_rnn", f"model={cell}", f"model.backend={config['backend']}"]
     composed: Any = OmegaConf.to_container(compose("train", [*words, f"seed={config['seed']}"]), resolve=True)
     composed["trainer"]["accelerator"] = config["trainer"]["accelerator"]
     return dict(composed)
@@ -214,7 +193,9 @@ def measure(
     with KerasProcess(documents, folder, settings.keras_python) as keras:
         for cell in settings.cells:
             rows.append(measure_row(experiment(cell, config), settings, data, keras, cell, device))
-            log.info(report_of(rows[-1]))
+            seconds = {name: found["median"] for name, found in rows[-1]["seconds_per_epoch"].items()}
+            took = "%s: an epoch takes rnnlab %.1f s and Keras %.1f s"
+            log.info(took, cell, seconds["rnnlab"], seconds["keras"])
     return {"versions": keras.versions, "documents": len(documents), "rows": rows}
 
 
@@ -230,8 +211,13 @@ def measure_row(
     torch.manual_seed(config["seed"])
     keras.build(next(kind for kind, ours in CELLS.items() if ours == cell), config["seed"])
     with tempfile.TemporaryDirectory(prefix="rnnlab-benchmark-") as folder:
-        rnnlab = RnnlabProgram(TrainerPath(config, assemble_task(config, data), Path(folder), device), data)
-        programs = {"rnnlab": rnnlab.turn, "keras": keras.turn}
+        path, epochs = TrainerPath(config, assemble_task(config, data), Path(folder), device), count(1)
+
+        def turn() -> Turn:  # each epoch goes on from the checkpoint of the one before
+            epoch = next(epochs)
+            return path.fit(epoch, data, path.folder.last if epoch > 1 else None)
+
+        programs = {"rnnlab": turn, "keras": keras.turn}
         turns = take_turns(programs, dict.fromkeys(programs, settings.keras_epochs))
     seconds = {name: [turn.training.seconds for turn in had] for name, had in turns.items()}
     return {
@@ -242,11 +228,3 @@ def measure_row(
         "accuracy": {name: [turn.accuracy for turn in had] for name, had in turns.items()},
         "peak_memory_bytes": {name: had[-1].peak_memory for name, had in turns.items()},
     }
-
-
-def report_of(row: Mapping[str, Any]) -> str:
-    """Return a line on a finished row."""
-    seconds = {name: found["median"] for name, found in row["seconds_per_epoch"].items()}
-    return (
-        f"{row['cell']}: an epoch takes rnnlab {seconds['rnnlab']:.1f} s and Keras {seconds['keras']:.1f} s"
-    )

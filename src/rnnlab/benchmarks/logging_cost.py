@@ -1,17 +1,22 @@
-"""What logging costs: whole trainings with TensorBoard and without, in turns, each a process of its own."""
+"""What logging costs: whole trainings with TensorBoard and without, in turns, each a process of its own.
+
+Such a process is ``python -m rnnlab.benchmarks.logging_cost CONFIG.json FOLDER``.
+"""
 
 import json
 import logging
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnlab.benchmarks.child_process import output_of
+from rnnlab.benchmarks.child_process import output_of, unseen_terminal
 from rnnlab.benchmarks.settings import ENCODER, Settings
 from rnnlab.benchmarks.turns import paired, summary
 from rnnlab.training.checks import SECTIONS
+from rnnlab.training.fit import fit
 
 log = logging.getLogger(__name__)
 
@@ -43,22 +48,25 @@ def measure(config: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
         for number in range(settings.repeats):
             for name in names if number % 2 == 0 else names[::-1]:
                 turns[name].append(run(contestants[name], Path(room) / f"{name}-{number}"))
-            log.info(told(number + 1, settings.repeats, {name: had[-1] for name, had in turns.items()}))
-    ratios = {
-        name: {
-            "whole": paired(*(column(turns[which], "seconds") for which in (name, "silent"))),
-            "epoch": paired(*(column(turns[which], "epoch") for which in (name, "silent"))),
-        }
-        for name in contestants
-        if name != "silent"
+            told = ", ".join(f"{name} {had[-1]['seconds']:.1f} s" for name, had in turns.items())
+            log.info(f"Round {number + 1} of {settings.repeats}: {told}")
+    whole, epoch = (
+        {name: [turn[figure] for turn in had] for name, had in turns.items()}
+        for figure in ("seconds", "epoch")
+    )
+    return {
+        "model": contestants["silent"]["model"],
+        "turns": turns,
+        "seconds": {name: summary(seconds) for name, seconds in whole.items()},
+        "ratios": {
+            name: {
+                "whole": paired(whole[name], whole["silent"]),
+                "epoch": paired(epoch[name], epoch["silent"]),
+            }
+            for name in contestants
+            if name != "silent"
+        },
     }
-    seconds = {name: summary(column(had, "seconds")) for name, had in turns.items()}
-    return {"model": contestants["silent"]["model"], "turns": turns, "seconds": seconds, "ratios": ratios}
-
-
-def column(turns: list[dict[str, float]], name: str) -> list[float]:
-    """Return one figure of every turn."""
-    return [turn[name] for turn in turns]
 
 
 def contestants_of(config: Mapping[str, Any], settings: Settings) -> dict[str, dict[str, Any]]:
@@ -89,13 +97,30 @@ def run(config: Mapping[str, Any], folder: Path) -> dict[str, float]:
     """
     file = folder.with_suffix(".json")
     file.write_text(json.dumps(config), encoding="utf-8")
-    command = [sys.executable, "-m", "rnnlab.benchmarks.one_training", str(file), str(folder)]
-    lines = output_of(command, "A training of the benchmark").strip().splitlines()
-    found: dict[str, float] = json.loads(lines[-1])
+    command = [sys.executable, "-m", "rnnlab.benchmarks.logging_cost", str(file), str(folder)]
+    found: dict[str, float] = json.loads(
+        output_of(command, "A training of the benchmark").strip().splitlines()[-1]
+    )
     return found
 
 
-def told(number: int, repeats: int, last: Mapping[str, Mapping[str, float]]) -> str:
-    """Return a round's figures in one line."""
-    parts = ", ".join(f"{name} {turn['seconds']:.1f} s" for name, turn in last.items())
-    return f"Round {number} of {repeats}: {parts}"
+def train(config_file: Path, folder: Path) -> dict[str, float]:
+    """Train as ``scripts/train.py`` does, and return what it took.
+
+    Args:
+        config_file: a resolved configuration as JSON.
+        folder: of the run.
+
+    Returns:
+        ``seconds`` of the whole training, from the data to the last figure; ``epoch``, of an epoch's training
+        steps alone, on average; both with TensorBoard and matplotlib being imported, where they are used.
+    """
+    config = json.loads(config_file.read_text(encoding="utf-8"))
+    began = time.perf_counter()
+    with unseen_terminal():
+        metrics = fit(config, folder)
+    return {"seconds": time.perf_counter() - began, "epoch": metrics["seconds_per_epoch"]}
+
+
+if __name__ == "__main__":
+    print(json.dumps(train(Path(sys.argv[1]), Path(sys.argv[2]))))

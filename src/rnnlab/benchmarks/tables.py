@@ -25,29 +25,35 @@ MEMORY = (
     "MiB: peak resident set of the whole process, libraries included "
     "(rnnlab.benchmarks.child_process says what that can't tell)."
 )
-FORECASTING_NOTES = (
-    "Medians over the turns; range: the slowest and the fastest. Steps are those of the look-backs "
-    "read in training; times: rnnlab's rate by the other's, median over rounds. MiB: peak resident set of "
-    "the whole process, libraries included."
-)
-KERNEL_NOTES = (
-    "Medians over the turns. times: the fused scan's rate by that of PyTorch's network, or of the fused GRU "
-    f"in the same turns. {MATMUL} memory: share of the time that the numbers which an elementwise scan moves "
-    "take at the speed of a large copy. bound by: the largest of these shares and the rest, that of gates."
-)
-LOGGING_NOTES = (
-    "Medians over the rounds; range: the least and the most. seconds: a whole training without its baseline, "
-    "from the data to the last figure; by silent: what it takes by the one of the same round without logging."
-)
-PREDICTION_NOTES = (
-    "Medians over the rounds, from raw text to class; range: the slowest and the fastest. times: the rate in "
-    "windows, in characters, by that of one text at a time in the same round."
-)
-
-SWEEP_NOTES = (
-    "Medians over the rounds, from the command to its last line; range: the least and the most. times: what "
-    "one job after the other takes by what several at once take, in the same round."
-)
+NOTES = {
+    "equality": device_figures.NOTES,
+    "logging": (
+        "Medians over the rounds; range: the least and the most. seconds: a whole training without its "
+        "baseline, from the data to the last figure; by silent: what it takes by the one of the same "
+        "round without logging."
+    ),
+    "prediction": (
+        "Medians over the rounds, from raw text to class; range: the slowest and the fastest. times: the "
+        "rate in windows, in characters, by that of one text at a time in the same round."
+    ),
+    "sweep": (
+        "Medians over the rounds, from the command to its last line; range: the least and the most. "
+        "times: what one job after the other takes by what several at once take, in the same round."
+    ),
+    "forecasting": (
+        "Medians over the turns; range: the slowest and the fastest. Steps are those of the look-backs "
+        "read in training; times: rnnlab's rate by the other's, median over rounds. MiB: peak resident "
+        "set of the whole process, libraries included."
+    ),
+    "kernels": (
+        "Medians over the turns. times: the fused scan's rate by that of PyTorch's network, or of the "
+        f"fused GRU in the same turns. {MATMUL} memory: share of the time that the numbers which an "
+        "elementwise scan moves take at the speed of a large copy. bound by: the largest of these shares "
+        "and the rest, that of gates."
+    ),
+    "sentiment": f"{RATES} {MATMUL} {MEMORY}",
+}
+"""What the words of a part's tables mean; of others ``RATES`` and ``MEMORY``."""
 
 
 def keep(results: Mapping[str, Any], folder: Path) -> None:
@@ -55,39 +61,50 @@ def keep(results: Mapping[str, Any], folder: Path) -> None:
     write_text(folder / "benchmark.json", json.dumps(results, indent=2) + "\n")
 
 
-def machine_line(machine: Mapping[str, Any]) -> str:
-    """Return the machine in one line."""
-    return (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads; "
-        f"device {machine['device']}; Python {machine['python']}, torch {machine['torch']}, "
-        f"lightning {machine['lightning']}"
-    )
-
-
 def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
     """Yield a table for each part of the results."""
+    corpus = results["config"]["data"]["name"] if "config" in results else ""
     if "sentiment" in results:
-        yield sentiment_table(results["sentiment"], results["config"]["data"]["name"])
-        if any("bare" in row["times_as_fast"].get("training", {}) for row in results["sentiment"]):
-            yield overhead_table(results["sentiment"])
+        rows = results["sentiment"]
+        title = f"Sentiment classifiers on {corpus}, thousands of real tokens a second"
+        yield contest_table(title, rows, one_layer)
+        if any("bare" in row["times_as_fast"].get("training", {}) for row in rows):
+            yield overhead_table(rows)
         if results["config"]["beside"]:
-            yield beside_table(results["sentiment"], results["config"]["beside"])
+            yield beside_table(rows, results["config"]["beside"])
     if "language_model" in results:
-        yield language_table(results["language_model"], results["config"]["data"]["name"])
+        yield contest_table(
+            f"Language models on {corpus}, thousands of tokens a second",
+            results["language_model"],
+            several_layers,
+            show=lambda row, rate: f"{rate / 1e3:.2f}",
+            note=lambda row, name: f", {row['head'] if name == 'trainer' else 'full'}",
+        )
     if "forecasting" in results:
-        yield forecasting_table(results["forecasting"], results["config"]["data"]["name"])
+        yield contest_table(
+            f"Forecasters on {corpus}, thousands of look-back steps a second",
+            results["forecasting"],
+            one_layer,
+            note=lambda row, name: f" {row['versions'].get(name, '')}".rstrip(),
+            unit="steps_per_second",
+        )
     if "speech" in results:
-        yield speech_table(results["speech"], results["config"]["data"]["name"])
+        yield contest_table(
+            f"Recognizers on {corpus}, hours of sound a second",
+            results["speech"],
+            several_layers,
+            show=lambda row, rate: f"{rate * row['step_seconds'] / 3600:.4f}",
+        )
     if "keras" in results:
         yield keras_table(results["keras"])
     if "logging" in results:
         yield logging_table(results["logging"])
     if "prediction" in results:
-        yield prediction_table(results["prediction"], results["config"]["data"]["name"])
+        yield prediction_table(results["prediction"], corpus)
     if "sweep" in results:
         yield sweep_table(results["sweep"])
     if "equality" in results:
-        yield from (device_table(*section) for section in device_figures.sections_of(results))
+        yield from (filled_table(*section) for section in device_figures.sections_of(results))
     if "kernels" in results:
         for is_training, title in ((False, "Forward"), (True, "Forward and backward")):
             yield kernels_table(
@@ -97,19 +114,7 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[Table]:
 
 def notes_of(results: Mapping[str, Any]) -> str:
     """Return what the tables' words mean."""
-    if "equality" in results:
-        return device_figures.NOTES
-    if "logging" in results:
-        return LOGGING_NOTES
-    if "prediction" in results:
-        return PREDICTION_NOTES
-    if "sweep" in results:
-        return SWEEP_NOTES
-    if "forecasting" in results:
-        return FORECASTING_NOTES
-    if "kernels" in results:
-        return KERNEL_NOTES
-    return " ".join((RATES, MATMUL, MEMORY) if "sentiment" in results else (RATES, MEMORY))
+    return next((note for part, note in NOTES.items() if part in results), f"{RATES} {MEMORY}")
 
 
 def plain_table(title: str, names: Iterable[str], no_wrap: bool = True) -> Table:
@@ -122,9 +127,9 @@ def plain_table(title: str, names: Iterable[str], no_wrap: bool = True) -> Table
     return table
 
 
-def device_table(title: str, rows: Sequence[Mapping[str, str]]) -> Table:
+def filled_table(title: str, rows: Sequence[Mapping[str, str]], no_wrap: bool = True) -> Table:
     """Return a table whose columns are the rows' keys."""
-    table = plain_table(title, rows[0])
+    table = plain_table(title, rows[0] if rows else (), no_wrap)
     for row in rows:
         table.add_row(*row.values())
     return table
@@ -154,7 +159,7 @@ def contest_table(
     table = plain_table(title, ("", "", *names))
     for row in rows:
         for number, (name, found) in enumerate(row["contestants"].items()):
-            rate = found["training"][unit]
+            rate, memory = found["training"][unit], found["peak_memory_bytes"]
             cells = [show(row, rate["median"]), f"{show(row, rate['lowest'])}-{show(row, rate['highest'])}"]
             cells.append(times(row, "training", name))
             if shares:
@@ -167,7 +172,7 @@ def contest_table(
                 model(row) if number == 0 else "",
                 f"{CONTESTANTS[name]}{note(row, name)}",
                 *cells,
-                mebibytes(found["peak_memory_bytes"]),
+                "?" if memory is None else f"{memory / 2**20:,.0f}",
                 end_section=number == len(row["contestants"]) - 1,
             )
     return table
@@ -183,59 +188,21 @@ def several_layers(row: Mapping[str, Any]) -> str:
     return f"{row['cell']} {row['layers']} x {row['hidden_size']}"
 
 
-def sentiment_table(rows: list[dict[str, Any]], corpus: str) -> Table:
-    """Return the rates of classifiers."""
-    return contest_table(
-        f"Sentiment classifiers on {corpus}, thousands of real tokens a second", rows, one_layer
-    )
-
-
-def language_table(rows: list[dict[str, Any]], corpus: str) -> Table:
-    """Return the rates of language models in the Trainer and in a plain loop, each with its softmax."""
-    return contest_table(
-        f"Language models on {corpus}, thousands of tokens a second",
-        rows,
-        several_layers,
-        show=lambda row, rate: f"{rate / 1e3:.2f}",
-        note=lambda row, name: f", {row['head'] if name == 'trainer' else 'full'}",
-    )
-
-
-def forecasting_table(rows: list[dict[str, Any]], corpus: str) -> Table:
-    """Return the rates of forecasters, of rnnlab and of another program."""
-    return contest_table(
-        f"Forecasters on {corpus}, thousands of look-back steps a second",
-        rows,
-        one_layer,
-        note=lambda row, name: f" {row['versions'].get(name, '')}".rstrip(),
-        unit="steps_per_second",
-    )
-
-
-def speech_table(rows: list[dict[str, Any]], corpus: str) -> Table:
-    """Return how much sound recognizers hear in a second, in the Trainer and on ``PackedSequence``."""
-    return contest_table(
-        f"Recognizers on {corpus}, hours of sound a second",
-        rows,
-        several_layers,
-        show=lambda row, rate: f"{rate * row['step_seconds'] / 3600:.4f}",
-    )
-
-
 def overhead_table(rows: list[dict[str, Any]]) -> Table:
-    """Return what the Trainer costs on top of the bare loop."""
-    table = plain_table(
-        "Seconds of an epoch through the Trainer by the bare loop's", ("", "median", "range"), no_wrap=False
+    """Return what the Trainer costs on top of the bare loop: the rates' ratio upside down."""
+    ratios = [(one_layer(row), row["times_as_fast"]["training"]["bare"]) for row in rows]
+    return filled_table(
+        "Seconds of an epoch through the Trainer by the bare loop's",
+        [
+            {
+                "": name,
+                "median": f"{1 / found['median']:.3f}",
+                "range": f"{1 / found['highest']:.3f}-{1 / found['lowest']:.3f}",
+            }
+            for name, found in ratios
+        ],
+        no_wrap=False,
     )
-    for row in rows:
-        # The rates' ratio upside down: the lowest rate is the highest time.
-        found = row["times_as_fast"]["training"]["bare"]
-        table.add_row(
-            one_layer(row),
-            f"{1 / found['median']:.3f}",
-            f"{1 / found['highest']:.3f}-{1 / found['lowest']:.3f}",
-        )
-    return table
 
 
 def beside_table(rows: list[dict[str, Any]], beside: int) -> Table:
@@ -259,76 +226,74 @@ def prediction_table(found: Mapping[str, Any], corpus: str) -> Table:
     title = (
         f"Texts a second: {found['texts']:,} of {corpus}, {found['characters']:,.0f} characters on average"
     )
-    table = plain_table(title, ("", "texts/s", "range", "times"), no_wrap=False)
+    rows = []
     for name, shown in (("windows", "in windows"), ("alone", "one at a time")):
         rates = found["texts_per_second"][name]
-        table.add_row(
-            shown,
-            f"{rates['median']:,.0f}",
-            f"{rates['lowest']:,.0f}-{rates['highest']:,.0f}",
-            spread(found["times_as_fast"], "{:.1f}") if name == "alone" else "",
-        )
-    return table
+        median, span = f"{rates['median']:,.0f}", f"{rates['lowest']:,.0f}-{rates['highest']:,.0f}"
+        faster = spread(found["times_as_fast"], "{:.1f}") if name == "alone" else ""
+        rows.append({"": shown, "texts/s": median, "range": span, "times": faster})
+    return filled_table(title, rows, no_wrap=False)
 
 
 def keras_table(results: Mapping[str, Any]) -> Table:
     """Return the race with the Keras program."""
     versions = results["versions"]
     against = f"Keras {versions['keras']}, {versions['backend']} {versions.get('tensorflow', '')}".strip()
-    table = plain_table(
+    return filled_table(
         f"Seconds of an epoch of {results['documents']:,} reviews: rnnlab and {against}",
-        ("", "rnnlab", "Keras", "times", "last losses"),
+        [
+            {
+                "": row["cell"],
+                "rnnlab": spread(row["seconds_per_epoch"]["rnnlab"], "{:.1f}"),
+                "Keras": spread(row["seconds_per_epoch"]["keras"], "{:.1f}"),
+                "times": spread(row["times_as_fast"], "{:.2f}"),
+                "last losses": " and ".join(f"{row['loss'][name][-1]:.3f}" for name in ("rnnlab", "keras")),
+            }
+            for row in results["rows"]
+        ],
     )
-    for row in results["rows"]:
-        table.add_row(
-            row["cell"],
-            *(spread(row["seconds_per_epoch"][name], "{:.1f}") for name in ("rnnlab", "keras")),
-            spread(row["times_as_fast"], "{:.2f}"),
-            " and ".join(f"{row['loss'][name][-1]:.3f}" for name in ("rnnlab", "keras")),
-        )
-    return table
 
 
 def logging_table(results: Mapping[str, Any]) -> Table:
     """Return what logging costs trainings."""
-    model = results["model"]
-    table = plain_table(
-        f"Trainings of {model['cell']} {model['hidden_size']} with logging and without",
-        ("", "seconds", "by silent", "an epoch's steps by silent"),
-    )
+    model, rows = results["model"], []
     for name, seconds in results["seconds"].items():
-        ratios = results["ratios"].get(name, {})
-        told = [spread(ratios[part], "{:.3f}") if part in ratios else "" for part in ("whole", "epoch")]
-        table.add_row(name, spread(seconds, "{:.1f}"), *told)
-    return table
+        ratios = {part: spread(found, "{:.3f}") for part, found in results["ratios"].get(name, {}).items()}
+        by_silent = {
+            "by silent": ratios.get("whole", ""),
+            "an epoch's steps by silent": ratios.get("epoch", ""),
+        }
+        rows.append({"": name, "seconds": spread(seconds, "{:.1f}"), **by_silent})
+    return filled_table(f"Trainings of {model['cell']} {model['hidden_size']} with logging and without", rows)
 
 
 def sweep_table(found: Mapping[str, Any]) -> Table:
     """Return how long a sweep takes, several jobs at once and one after the other."""
-    table = plain_table(f"Seconds of the sweep {found['sweep']}", ("", "seconds", "times"))
+    rows = []
     for way, shown in (("joblib", "several at once"), ("basic", "one after the other")):
-        times_as_fast = spread(found["times_as_fast"], "{:.2f}") if way == "basic" else ""
-        table.add_row(shown, spread(found["seconds"][way], "{:.1f}"), times_as_fast)
-    return table
+        faster = spread(found["times_as_fast"], "{:.2f}") if way == "basic" else ""
+        rows.append({"": shown, "seconds": spread(found["seconds"][way], "{:.1f}"), "times": faster})
+    return filled_table(f"Seconds of the sweep {found['sweep']}", rows)
 
 
 def kernels_table(rows: list[dict[str, Any]], title: str) -> Table:
     """Return the fused scans, what stands beside each, and what bounds it."""
-    names = ("", "in, hidden, batch, time", "fused", "times", "matmul", "memory", "bound by")
-    table = plain_table(f"{title}: thousands of real tokens a second through one layer", names)
-    for row in rows:
-        steps = row["time"] if row["lengths"] is None else f"of {row['lengths']}"
-        moved = "" if row["memory_share"] is None else f"{100 * row['memory_share']:.0f} %"
-        table.add_row(
-            row["cell"],
-            f"{row['input_size']}, {row['hidden_size']}, {row['batch']}, {steps}",
-            thousands(row["fused_tokens_per_second"]),
-            f"{row['ratio']:.2f} {row['beside']}",
-            f"{100 * row['matmul_share']:.0f} %",
-            moved,
-            row["bound"],
-        )
-    return table
+    return filled_table(
+        f"{title}: thousands of real tokens a second through one layer",
+        [
+            {
+                "": row["cell"],
+                "in, hidden, batch, time": f"{row['input_size']}, {row['hidden_size']}, {row['batch']}, "
+                f"{row['time'] if row['lengths'] is None else 'of ' + row['lengths']}",
+                "fused": thousands(row["fused_tokens_per_second"]),
+                "times": f"{row['ratio']:.2f} {row['beside']}",
+                "matmul": f"{100 * row['matmul_share']:.0f} %",
+                "memory": "" if row["memory_share"] is None else f"{100 * row['memory_share']:.0f} %",
+                "bound by": row["bound"],
+            }
+            for row in rows
+        ],
+    )
 
 
 def spread(found: Mapping[str, Any], form: str) -> str:
@@ -354,11 +319,6 @@ def times(row: Mapping[str, Any], stage: str, name: str) -> str:
     """Return how many times as fast as this contestant the Trainer is."""
     found = row["times_as_fast"].get(stage, {}).get(name)
     return f"{found['median']:.2f}" if found else ""
-
-
-def mebibytes(count: int | None) -> str:
-    """Return a number of bytes in MiB."""
-    return "?" if count is None else f"{count / 2**20:,.0f}"
 
 
 BLUE, ORANGE = COLOURS[:2]
