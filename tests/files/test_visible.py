@@ -11,7 +11,7 @@ import pytest
 from rich.table import Table
 
 from rnnlab.figures.drawing import HouseFigure, save
-from rnnlab.figures.explanation import Explanation, save_page
+from rnnlab.figures.explanation import Explanation
 from rnnlab.figures.markdown import code, escaped
 from rnnlab.figures.projector import cell
 from rnnlab.terminal import Terminal, TerminalHandler, VisibleFormatter, console, open_outlets
@@ -83,7 +83,7 @@ def test_cells_pages_and_markdown_are_spelt(tmp_path: Path) -> None:
     assert is_harmless(escaped(HOSTILE))
     assert is_harmless(code(HOSTILE))
     words = (HOSTILE, "<b>", "good")
-    save_page(Explanation(HOSTILE, "m", words, (0.1, 0.2, 0.3), "logit", 0.6), tmp_path / "page.html")
+    Explanation(HOSTILE, "m", words, (0.1, 0.2, 0.3), "logit", 0.6).save(tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert is_harmless(page)
     assert SPELT in page

@@ -1,7 +1,7 @@
 """What a classifier says of a split's documents, drawn: right and wrong by class and by length."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from rnnlab.figures.drawing import (
     new_panel,
     note,
     shortened,
+    write,
 )
 from rnnlab.files.array_file import Kind, read_packed
 from rnnlab.files.bounded import damaged
@@ -53,13 +54,8 @@ class ScoredDocuments:
     def known(self) -> "ScoredDocuments":
         """Only those whose probabilities are numbers."""
         kept = np.isfinite(self.probabilities).all(axis=1)
-        return ScoredDocuments(
-            documents=self.documents[kept],
-            probabilities=self.probabilities[kept],
-            labels=self.labels[kept],
-            lengths=self.lengths[kept],
-            classes=self.classes,
-        )
+        columns = ("documents", "probabilities", "labels", "lengths")
+        return replace(self, **{name: getattr(self, name)[kept] for name in columns})
 
     @property
     def unknown(self) -> int:
@@ -172,15 +168,8 @@ def write_counts(panel: Axes, counts: npt.NDArray[np.int64], shares: npt.NDArray
     roomy = len(counts) <= 6
     for (row, column), count in np.ndenumerate(counts):
         share = shares[row, column]
-        panel.text(
-            column,
-            row,
-            f"{count:,}\n{share:.1%}" if roomy else f"{count:,}",
-            ha="center",
-            va="center",
-            color="white" if share > 0.55 else "black",
-            fontsize=12 if roomy else 8,
-        )
+        told = f"{count:,}\n{share:.1%}" if roomy else f"{count:,}"
+        write(panel, column, row, told, 12 if roomy else 8, "white" if share > 0.55 else "black")
 
 
 GROUPS = 8
@@ -239,22 +228,9 @@ def accuracy_by_length_figure(scored: Mapping[str, ScoredDocuments]) -> Figure:
         edges = edges_of(lengths)
         for name, found in known.items():
             measured = accuracies_by_length(found, edges)
-            panel.plot(
-                measured.lengths,
-                measured.accuracies,
-                marker="o",
-                markersize=4,
-                color=colours[name],
-                label=name,
-            )
-            panel.fill_between(
-                measured.lengths,
-                measured.lowest,
-                measured.highest,
-                color=colours[name],
-                alpha=0.15,
-                linewidth=0,
-            )
+            places, ink = measured.lengths, colours[name]
+            panel.plot(places, measured.accuracies, marker="o", markersize=4, color=ink, label=name)
+            panel.fill_between(places, measured.lowest, measured.highest, color=ink, alpha=0.15, linewidth=0)
         if lengths.max() > 20 * max(1, lengths.min()):
             logarithmic(panel.xaxis)
         name_lines(panel, "best")

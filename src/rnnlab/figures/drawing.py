@@ -220,6 +220,11 @@ def note(figure: Figure, *lines: str) -> None:
         figure.supxlabel(text, x=0.99, ha="right", fontsize=9, color=FAINT)
 
 
+def write(panel: Axes, across: float, up: float, text: str, size: float, ink: str = INK) -> None:
+    """Write a text around a place."""
+    panel.text(across, up, text, ha="center", va="center", fontsize=size, color=ink)
+
+
 def logarithmic(axis: Axis) -> None:
     """Make an axis logarithmic, with powers of ten written out, and 2 and 5 where there is room."""
     axis._set_axes_scale("log")  # type: ignore[attr-defined]
@@ -284,8 +289,8 @@ def spell_out(figure: Figure) -> None:
                 formatter.func = spelt(formatter.func)
     for text in figure.findobj(Text):
         text.set_parse_math(False)
-        if visible(text.get_text(), lines=True) != text.get_text():
-            text.set_text(visible(text.get_text(), lines=True))
+        if (spelt_out := visible(text.get_text(), lines=True)) != text.get_text():
+            text.set_text(spelt_out)
 
 
 def spelt(label_of: Callable[..., str]) -> Callable[..., str]:
@@ -325,15 +330,7 @@ def as_file(name: str) -> str:
     return re.sub(r"[^\w.=,+-]+", "-", name.replace(" ", "_"))
 
 
-def publish(
-    figure: Figure,
-    folder: Path,
-    name: str,
-    writer: "SummaryWriter | None",
-    step: int,
-    *,
-    group: str = "figures",
-) -> None:
+def publish(figure: Figure, folder: Path, name: str, writer: "SummaryWriter | None", step: int) -> None:
     """Write a figure's files, as :func:`save` does, and show it in TensorBoard under the same name.
 
     Args:
@@ -342,22 +339,17 @@ def publish(
         name: of the files and in TensorBoard.
         writer: TensorBoard's; ``None`` where there is none.
         step: of the training.
-        group: what TensorBoard shows together.
 
     Raises:
         RnnlabError: if the disk is full or the folder can't be written.
     """
     found = save(figure, folder, name)
-    if writer is not None:
-        show(found, f"{group}/{name}", writer, step)
-
-
-def show(found: Rendered, tag: str, writer: "SummaryWriter", step: int) -> None:
-    """Show a bitmap in TensorBoard as it is; ``SummaryWriter.add_image`` would pack it anew."""
+    if writer is None:
+        return
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    image = Summary.Image(
-        height=found.height, width=found.width, colorspace=4, encoded_image_string=found.png
-    )
-    summary = Summary(value=[Summary.Value(tag=tag, image=image)])
+    # The bitmap as it is; ``SummaryWriter.add_image`` would pack it anew.
+    size = {"height": found.height, "width": found.width}
+    image = Summary.Image(**size, colorspace=4, encoded_image_string=found.png)
+    summary = Summary(value=[Summary.Value(tag=f"figures/{name}", image=image)])
     writer._get_file_writer().add_summary(summary, step)  # type: ignore[no-untyped-call]

@@ -54,15 +54,26 @@ class Explanation:
         pairs = sorted(zip(self.words, self.values, strict=True), key=lambda pair: -abs(pair[1]))
         return pairs[:count]
 
-    def save(self, path: str) -> None:
-        """Write the explanation as a self-contained HTML page."""
+    def save(self, path: str | Path) -> None:
+        """Write the explanation as a self-contained HTML page, whole or not at all.
 
-        save_page(self, path)
+        Raises:
+            RnnlabError: if the disk is full or the folder can't be written.
+        """
+        write_text(Path(path), PAGE.format(title=as_html(self.title), body=self._repr_html_()))
 
     def _repr_html_(self) -> str:
-        """Return the coloured words for a notebook."""
-
-        return body(self)
+        """Return title, coloured words and legend as HTML that needs nothing else, as for a notebook."""
+        swatches = "".join(
+            f'<span style="background: {css_colour(strength)}; padding: .1em .6em">{as_html(name)}</span> '
+            for name, strength in legend(self)
+        )
+        return (
+            f"<h1>{as_html(self.title)}</h1>\n"
+            f"{coloured_paragraph(self)}\n"
+            f"<p>{swatches}</p>\n"
+            f"<p><small>{as_html(self.method)} {as_html(sum_line(self))}</small></p>"
+        )
 
 
 FOR, AGAINST = (27, 120, 200), (214, 96, 20)  # blue and orange: told apart by colour-blind readers too
@@ -91,15 +102,6 @@ def as_html(text: str) -> str:
     return escape(visible(text, lines=True))
 
 
-def save_page(explanation: Explanation, path: str | Path) -> None:
-    """Write a self-contained HTML page, whole or not at all.
-
-    Raises:
-        RnnlabError: if the disk is full or the folder can't be written.
-    """
-    write_text(Path(path), PAGE.format(title=as_html(explanation.title), body=body(explanation)))
-
-
 def save_pages(title: str, meaning: str, explanations: Sequence[Explanation], path: str | Path) -> None:
     """Write several explanations as one self-contained HTML page, whole or not at all.
 
@@ -125,20 +127,6 @@ def coloured_paragraph(explanation: Explanation) -> str:
         for word, value, strength in drawn(explanation)
     ]
     return f'<p style="white-space: pre-wrap">{as_html(explanation.separator).join(spans)}</p>'
-
-
-def body(explanation: Explanation) -> str:
-    """Return title, coloured words and legend as HTML that needs nothing else."""
-    swatches = "".join(
-        f'<span style="background: {css_colour(strength)}; padding: .1em .6em">{as_html(name)}</span> '
-        for name, strength in legend(explanation)
-    )
-    return (
-        f"<h1>{as_html(explanation.title)}</h1>\n"
-        f"{coloured_paragraph(explanation)}\n"
-        f"<p>{swatches}</p>\n"
-        f"<p><small>{as_html(explanation.method)} {as_html(sum_line(explanation))}</small></p>"
-    )
 
 
 def terminal_view(explanation: Explanation, *, coloured: bool = True) -> Group:

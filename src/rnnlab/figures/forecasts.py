@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from rnnlab.figures.drawing import COLOURS, FAINT, INK, colours_of, house_style, new_figure, new_panel, note
@@ -53,9 +54,11 @@ def forecasts_figure(drawn: Sequence[DrawnForecast], up: str = "") -> Figure:
         panel.set(title=one.title, ylabel=up)
         panel.tick_params(axis="x", rotation=0)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
-    for panel in panels:
-        if one.times.dtype.kind == "M":
-            _dates(panel)
+    if one.times.dtype.kind == "M":
+        for panel in panels:
+            locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
+            panel.xaxis.set_major_locator(locator)
+            panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     return figure
 
 
@@ -126,12 +129,3 @@ def residuals_figure(residuals: npt.ArrayLike, up: str) -> Figure:
     by_step.legend()
     note(figure, "dotted: no error")
     return figure
-
-
-def _dates(panel: Any) -> None:
-    """Write no more dates than there is room for."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
-    panel.xaxis.set_major_locator(locator)
-    panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

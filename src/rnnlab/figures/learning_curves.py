@@ -1,6 +1,6 @@
 """Learning curves: each metric of training and validation over the steps, of one run or of several."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -62,7 +62,8 @@ def learning_curve_figure(metric: str, runs: Mapping[str, Mapping[str, Series]])
         name_lines(panel, "best")
     panel.margins(x=0.02)
     panel.ticklabel_format(axis="x", style="plain")
-    note(figure, told_gaps([series for lines in runs.values() for series in lines.values()]))
+    gaps = sum(series.gaps for lines in runs.values() for series in lines.values())
+    note(figure, f"gaps: values that are not numbers ({gaps:,})" if gaps else "")
     return figure
 
 
@@ -74,9 +75,3 @@ def title_of(metric: str) -> str:
     """
     words = metric.replace("_", " ").replace("/", ", ").replace("auroc", "AUROC")
     return words[:1].upper() + words[1:]
-
-
-def told_gaps(found: Sequence[Series]) -> str:
-    """Return a line on values that are gaps, empty where there are none."""
-    gaps = sum(series.gaps for series in found)
-    return f"gaps: values that are not numbers ({gaps:,})" if gaps else ""

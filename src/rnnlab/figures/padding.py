@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from rnnlab.figures.drawing import COLOURS, FAINT, GRID, INK, WIDTH, house_style, new_figure, shortened
+from rnnlab.figures.drawing import COLOURS, FAINT, GRID, WIDTH, house_style, new_figure, shortened, write
 
 CELL, ROW = 0.78, 0.46  # inches
 LONGEST = 10
@@ -50,23 +50,11 @@ def padded_batch_figure(
 
 def draw_cell(panel: Axes, step: int, row: int, word: str | None, number: int) -> None:
     """Draw one token with its id; padding where there is none."""
-    padding = word is None
-    ground = GRID if padding else COLOURS[0]
-    panel.add_patch(
-        Rectangle((step + 0.03, row + 0.06), 0.94, 0.88, facecolor=ground, alpha=1 if padding else 0.16)
-    )
+    look = {"facecolor": GRID, "alpha": 1} if word is None else {"facecolor": COLOURS[0], "alpha": 0.16}
+    panel.add_patch(Rectangle((step + 0.03, row + 0.06), 0.94, 0.88, **look))
     if word is not None:
-        panel.text(
-            step + 0.5,
-            row + 0.38,
-            shortened(word, LONGEST),
-            ha="center",
-            va="center",
-            fontsize=9,
-            color=INK,
-            parse_math=False,
-        )
-    panel.text(step + 0.5, row + 0.75, str(number), ha="center", va="center", fontsize=7, color=FAINT)
+        write(panel, step + 0.5, row + 0.38, shortened(word, LONGEST), 9)
+    write(panel, step + 0.5, row + 0.75, str(number), 7, FAINT)
 
 
 Lengths = npt.NDArray[np.int64]

@@ -43,7 +43,7 @@ def spectrogram_figure(
     """
     figure = new_figure(8.0, 3.2)
     panel = figure.add_subplot()
-    panel.set_title(shortened(said, 80), parse_math=False)
+    panel.set_title(shortened(said, 80))
     panel.imshow(
         frames.T, origin="lower", aspect="auto", cmap=SEQUENTIAL, extent=(0, seconds, 0, frames.shape[1])
     )
@@ -56,7 +56,6 @@ def spectrogram_figure(
             va="top",
             fontsize=9,
             color=INK,
-            parse_math=False,
         )
     if heard:
         panel.tick_params(axis="x", pad=16)

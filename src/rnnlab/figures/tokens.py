@@ -82,7 +82,7 @@ def next_token_figure(title: str, words: Sequence[str], probabilities: Mapping[s
     """
     figure = new_figure(2.6 * len(probabilities) + 1.2, BAR * (len(words) + 1) + 1.3)
     panels = np.atleast_1d(figure.subplots(1, len(probabilities), sharey=True, sharex=True))
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold", parse_math=False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     rows = np.arange(len(words) + 1)
     for panel, (name, shares) in zip(panels, probabilities.items(), strict=True):
         of_words = np.asarray(shares, dtype=np.float64)
@@ -97,8 +97,6 @@ def next_token_figure(title: str, words: Sequence[str], probabilities: Mapping[s
         panel.tick_params(axis="y", length=0)
     panels[0].set_yticks(rows, [*(shortened(word) for word in words), "all others"])
     panels[0].invert_yaxis()
-    for label in panels[0].get_yticklabels():
-        label.set_parse_math(False)
     return figure
 
 

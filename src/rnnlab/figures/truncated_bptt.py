@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from rnnlab.figures.drawing import COLOURS, FAINT, INK, colour, house_style, new_figure, shortened
+from rnnlab.figures.drawing import COLOURS, FAINT, colour, house_style, new_figure, shortened, write
 
 CELL = 0.46  # inches
 GAP = 1.1
@@ -114,38 +114,17 @@ def draw_window(panel: Axes, window: Window, start: float) -> None:
         if start == 0:
             panel.text(-0.3, top + 0.5, f"column {column}", ha="right", va="center", fontsize=9, color=FAINT)
         there = sum(target is not None for target in targets)
-        draw_arrow(panel, (start + there, top + 1.12), (start, top + 1.12), CUT, "-|>")
+        draw_arrow(panel, (start + there, top + 1.12), (start, top + 1.12), CUT)
 
 
-def draw_token(
-    panel: Axes, left: float, top: float, target: str | None, read: str | None, column: int
-) -> None:
+def draw_token(panel: Axes, left: float, top: float, target: str, read: str | None, column: int) -> None:
     """Draw one place."""
     panel.add_patch(
         Rectangle((left + 0.04, top + 0.04), 0.92, 0.92, facecolor=colour(column), alpha=0.22, linewidth=0)
     )
-    height = 0.5 if read is None else 0.38
-    panel.text(
-        left + 0.5,
-        top + height,
-        shortened(target or "", 5),
-        ha="center",
-        va="center",
-        fontsize=9,
-        color=INK,
-        parse_math=False,
-    )
+    write(panel, left + 0.5, top + (0.5 if read is None else 0.38), shortened(target, 5), 9)
     if read is not None:
-        panel.text(
-            left + 0.5,
-            top + 0.78,
-            shortened(read, 6),
-            ha="center",
-            va="center",
-            fontsize=6,
-            color=FAINT,
-            parse_math=False,
-        )
+        write(panel, left + 0.5, top + 0.78, shortened(read, 6), 6, FAINT)
 
 
 def draw_border(panel: Axes, left: float, columns: int) -> None:
@@ -155,32 +134,25 @@ def draw_border(panel: Axes, left: float, columns: int) -> None:
     panel.plot([middle, middle], [GRID_TOP - 0.2, bottom], color=CUT, linestyle=DASHES, linewidth=1.2)
     for column in range(columns):
         height = GRID_TOP + 0.5 + ROW * column
-        draw_arrow(panel, (left + 0.05, height), (left + GAP - 0.05, height), STATE, "-|>")
+        draw_arrow(panel, (left + 0.05, height), (left + GAP - 0.05, height), STATE)
 
 
-def draw_arrow(
-    panel: Axes, begin: tuple[float, float], end: tuple[float, float], ink: str, head: str
-) -> None:
+def draw_arrow(panel: Axes, begin: tuple[float, float], end: tuple[float, float], ink: str) -> None:
     """Draw an arrow."""
-    panel.add_patch(
-        FancyArrowPatch(
-            begin, end, arrowstyle=head, color=ink, linewidth=1.3, mutation_scale=9, shrinkA=0, shrinkB=0
-        )
-    )
+    style = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0}
+    panel.add_patch(FancyArrowPatch(begin, end, color=ink, linewidth=1.3, **style))
 
 
 def explain(panel: Axes, left: float, middle: float) -> None:
     """Write what letters and arrows mean, beside the columns."""
-    lines = (
-        "large: to be predicted; small: just read",
-        "state, carried along its column",
-        "gradients, cut here",
-    )
-    heights = [middle + 0.85 * (number - 1) for number in range(3)]
-    for line, height in zip(lines, heights, strict=True):
+    right, cut = left + 1.3, middle + 0.85
+    lines = {
+        middle - 0.85: "large: to be predicted; small: just read",
+        middle: "state, carried along its column",
+        cut: "gradients, cut here",
+    }
+    for height, line in lines.items():
         panel.text(left + 1.6, height, line, va="center", fontsize=9)
-    draw_arrow(panel, (left, heights[1]), (left + 1.3, heights[1]), STATE, "-|>")
-    draw_arrow(panel, (left + 1.3, heights[2]), (left, heights[2]), CUT, "-|>")
-    panel.plot(
-        [left + 1.3] * 2, [heights[2] - 0.3, heights[2] + 0.3], color=CUT, linestyle=DASHES, linewidth=1.2
-    )
+    draw_arrow(panel, (left, middle), (right, middle), STATE)
+    draw_arrow(panel, (right, cut), (left, cut), CUT)
+    panel.plot([right] * 2, [cut - 0.3, cut + 0.3], color=CUT, linestyle=DASHES, linewidth=1.2)

@@ -18,7 +18,7 @@ from rnnlab import interruption
 from rnnlab.atomic import written_beside
 from rnnlab.corpora.rows import Row
 from rnnlab.errors import ConfigError, DataError, RnnlabError
-from rnnlab.figures.explanation import save_page, terminal_view
+from rnnlab.figures.explanation import terminal_view
 from rnnlab.named_classes import trusted_packages
 from rnnlab.runs.load import load
 from rnnlab.runs.text_tables import (
@@ -157,7 +157,7 @@ def explain_text(model: TrainedModel, text: str, label: str | None, page: Path, 
     check_output(page, overwrite)
     explanation = model.explain(text, label)
     console.print(terminal_view(explanation, coloured=console.color_system is not None))
-    save_page(explanation, page)
+    explanation.save(page)
     note_unknown(model, text)
     errors.print(f"Page  {page}")
 
