@@ -31,7 +31,7 @@ from rnnlab.training.run_folder import RunFolder
 ADOPTED = ("model", "task", "tokenizer")
 """Sections of which ``init_from`` decides what the command does not say."""
 
-NOT_KEPT = "they were made by an rnnlab that kept no fingerprint of it."
+UNTOLD = "Whether finished jobs' data has changed can't be told: "
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,11 @@ def standing(
         if not (folder.origin_file.is_file() and is_place(key, at(stored, key), at(config, key)))
     ]
     if changed:
-        return Standing("leave", other_configuration(changed, config, stored))
+        listed = ", ".join(f"{key} was {at(stored, key)} and is now {at(config, key)}" for key in changed)
+        return Standing(
+            "leave",
+            f"its run was started with another configuration ({listed}). Start over with sweep.restart=true.",
+        )
     if state.name == "finished":
         return finished(folder, config, origin)
     if state.name == "failed" and folder.error_file.stat().st_mtime > failed_before:
@@ -107,17 +111,15 @@ def finished(
         before = folder.origin()
         changed = changed_since(before, origin(config)) if before is not None else ""
     except RnnlabError as error:
-        return Standing("nothing", f"Whether finished jobs' data has changed can't be told: {error}")
+        return Standing("nothing", f"{UNTOLD}{error}")
     if before is None:
-        return Standing("nothing", f"Whether finished jobs' data has changed can't be told: {NOT_KEPT}")
-    return Standing("leave", other_origin(changed)) if changed else Standing("nothing")
-
-
-def other_origin(changed: str) -> str:
-    """Return the sentence about a run that was made from other data or code."""
-    return (
+        return Standing("nothing", f"{UNTOLD}they were made by an rnnlab that kept no fingerprint of it.")
+    if not changed:
+        return Standing("nothing")
+    return Standing(
+        "leave",
         f"it is finished, but was made from what has changed since: {changed}. Put that back as it was, or "
-        "start over with sweep.restart=true; results.py shows it in a row of its own."
+        "start over with sweep.restart=true; results.py shows it in a row of its own.",
     )
 
 
@@ -153,12 +155,6 @@ def as_composed(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a run's overrides compose to: less what it took over from the run that it starts from."""
     taken_over = ADOPTED if config.get("init_from") else ()
     return {name: section for name, section in of_the_run(config).items() if name not in taken_over}
-
-
-def other_configuration(changed: list[str], config: Mapping[str, Any], stored: Mapping[str, Any]) -> str:
-    """Return the sentence about a run that was started with another configuration."""
-    listed = ", ".join(f"{key} was {at(stored, key)} and is now {at(config, key)}" for key in changed)
-    return f"its run was started with another configuration ({listed}). Start over with sweep.restart=true."
 
 
 def clear(folder: RunFolder) -> None:

@@ -100,7 +100,12 @@ def composed(
             found.refused[job.name], first = str(error), first or error
     if first is not None and not found.configs:
         raise ConfigError("\n".join(dict.fromkeys(found.refused.values()))) from first
-    check_different([job for job in jobs if job.name in found.configs], found.configs)
+    alike: dict[str, Job] = {}
+    for job in jobs:
+        if job.name in found.configs:
+            earlier = alike.setdefault(repr(found.configs[job.name]), job)
+            if earlier is not job:
+                raise twice(job.words, earlier.words)
     return found
 
 
@@ -151,17 +156,3 @@ def count_of(asked: Any) -> int:
 def of_the_run(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a configuration without the sections that say only how the run is started."""
     return {key: section for key, section in config.items() if key not in NOT_OF_THE_RUN}
-
-
-def check_different(jobs: Sequence[Job], configs: Mapping[str, Mapping[str, Any]]) -> None:
-    """Check that no two jobs compute the same.
-
-    Raises:
-        ConfigError: naming the first two that do.
-    """
-    seen: dict[str, Job] = {}
-    for job in jobs:
-        content = repr(configs[job.name])
-        if content in seen:
-            raise twice(job.words, seen[content].words)
-        seen[content] = job

@@ -1,6 +1,7 @@
-"""What a sweep needs of Hydra: configurations composed, and launchers of several jobs at once."""
+"""What a sweep needs of Hydra: configurations composed, launchers, and jobs run until each is settled."""
 
 import copy
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -19,12 +20,15 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from rnnlab import interruption
 from rnnlab.errors import ConfigError, RnnlabError
+from rnnlab.interruption import Interrupted
 from rnnlab.sweeps.attempts import Attempts
 from rnnlab.sweeps.job import Outcome, SweepJob
 from rnnlab.sweeps.jobs import Job
+from rnnlab.sweeps.sweep_folder import SweepFolder
 from rnnlab.synonyms import unknown_choice
-from rnnlab.terminal import errors
+from rnnlab.terminal import console, errors
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "LocalLauncher": {"timeout_min": 7 * 24 * 60},
@@ -135,7 +139,10 @@ class HydraSide:
         if kind == "JoblibLauncher":
             run: Run = partial(self.processes.launch, self.context, self.config, task)
         else:
-            take_defaults(self.config)
+            said = {str(line).partition("=")[0] for line in self.config.hydra.overrides.hydra}
+            for name, value in DEFAULTS.get(kind, {}).items():
+                if f"hydra.launcher.{name}" not in said:
+                    self.config.hydra.launcher[name] = value
             launcher: Any = Plugins.instance().instantiate_launcher(self.context, task, self.config)
             if kind == "RayLauncher":
                 start_ray_once(launcher.ray_cfg.init)
@@ -212,15 +219,6 @@ def start_ray_once(settings: DictConfig) -> None:
 
     settings.setdefault("object_store_memory", STORE)
     start_ray(settings)
-
-
-def take_defaults(config: DictConfig) -> None:
-    """Give the launcher rnnlab's defaults where the command does not say otherwise."""
-    kind = str(config.hydra.launcher._target_).rpartition(".")[2]
-    said = {str(line).partition("=")[0] for line in config.hydra.overrides.hydra}
-    for name, value in DEFAULTS.get(kind, {}).items():
-        if f"hydra.launcher.{name}" not in said:
-            config.hydra.launcher[name] = value
 
 
 def first_words(error: Exception) -> str:
@@ -304,6 +302,35 @@ class Launching:
                     return Outcome("failed", f"its process died twice: {told(error)}")
                 errors.print(f"The process of {job.name} died ({told(error)}). It goes on.", markup=False)
         return Outcome("stopped")
+
+
+def settle(jobs: Sequence[Job], launching: Launching, folder: SweepFolder) -> dict[str, Outcome]:
+    """Run the jobs, wait for those that others are at, and take over what others leave undone.
+
+    Returns:
+        What became of each job by its name; without those that were not settled when the sweep was stopped.
+
+    Raises:
+        RnnlabError: if the launcher can't start a process at all.
+        Interrupted: if the sweep is stopped.
+    """
+    settled: dict[str, Outcome] = {}
+    waited = False
+    while left := [job for job in jobs if job.name not in settled]:
+        interruption.check()
+        if launching.attempts.stopping():
+            raise Interrupted("The jobs were stopped.", launching.attempts.stopped_by())
+        if free := [job for job in left if folder.run(job).state().name != "running"]:
+            found = launching.run(free)
+            settled |= {job: came for job, came in found.items() if came.did not in ("elsewhere", "stopped")}
+            continue
+        if not waited:
+            names = ", ".join(job.name for job in left)
+            waits = f"Waiting for other processes, which are at {names}. Ctrl-C leaves it to them."
+            console.print(waits, markup=False)
+            waited = True
+        time.sleep(POLL)
+    return settled
 
 
 Work = TypeVar("Work")

@@ -1,6 +1,5 @@
 """A sweep's last words: what became of each job, what failed and why."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 from rich.table import Table
@@ -44,7 +43,12 @@ def report(
         console.print(f"{len(jobs) - len(shown_jobs):,} more are done; these are the best.", markup=False)
     failed = {name: outcome.why for name, outcome in outcomes.items() if outcome.why}
     if failed:
-        console.print(failures(failed))
+        reasons = Table(title="Not done", title_justify="left", title_style="red")
+        for column in ("job", "why"):
+            reasons.add_column(column, overflow="fold")
+        for words in failed.items():
+            reasons.add_row(*words)
+        console.print(reasons)
     if any(outcome.did in ("finished", "already") for outcome in outcomes.values()):
         console.print("Next:", style="bold")
         console.print(f"  {command('results', shown(folder.path))}", markup=False)
@@ -61,22 +65,6 @@ def telling(
     """Return the jobs that get a row: all, or of many the best of those that are done, and all others."""
     if len(jobs) <= MOST:
         return list(jobs)
-    sign = -1 if compared.mode == "max" else 1
-
-    def rank(job: Job) -> tuple[bool, float]:
-        value = values[job.name]
-        return (True, 0.0) if value is None or math.isnan(value) else (False, sign * value)
-
     done = {job.name for job in jobs if outcomes[job.name].did in ("finished", "already")}
-    best = sorted((job for job in jobs if job.name in done), key=rank)[:MOST]
-    return best + [job for job in jobs if job.name not in done]
-
-
-def failures(reasons: Mapping[str, str]) -> Table:
-    """Return the table of what failed and why."""
-    table = Table(title="Not done", title_justify="left", title_style="red")
-    table.add_column("job", overflow="fold")
-    table.add_column("why", overflow="fold")
-    for name, why in reasons.items():
-        table.add_row(name, why)
-    return table
+    best = sorted((job for job in jobs if job.name in done), key=lambda job: compared.rank(values[job.name]))
+    return best[:MOST] + [job for job in jobs if job.name not in done]

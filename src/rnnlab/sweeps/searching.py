@@ -1,6 +1,5 @@
 """A search: Optuna chooses the values of the jobs, until there are enough."""
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -17,11 +16,10 @@ from rnnlab.sweeps.attempts import Attempts
 from rnnlab.sweeps.dimensions import Dimension, dimension
 from rnnlab.sweeps.job import Did, Outcome, RememberedOrigins, SweepJob, finished
 from rnnlab.sweeps.jobs import Job
-from rnnlab.sweeps.launching import POLL, HydraSide, Launching, fill
+from rnnlab.sweeps.launching import POLL, HydraSide, Launching, fill, settle
 from rnnlab.sweeps.overrides import Overrides
 from rnnlab.sweeps.parallelism import Together, together
 from rnnlab.sweeps.report import report
-from rnnlab.sweeps.settling import settle
 from rnnlab.sweeps.storage import Storage, answering, network_disk, open_study, storage_of
 from rnnlab.sweeps.sweep import Sweep, begin, compose_all, end_by, facts_of, placed, working
 from rnnlab.sweeps.sweep_folder import write_best
@@ -182,7 +180,9 @@ def conclude(this: Sweep, trials: Trials, outcomes: Mapping[str, Outcome]) -> No
         JobsFailed: if a trial failed.
     """
     known = {trials.job(trial): before(trial) for trial in trials.all()}
-    jobs = sorted((job for job in known if this.folder.run(job).path.exists()), key=partial(rank, this))
+    runs = {job: this.folder.run(job) for job in known}
+    there = [job for job, run in runs.items() if run.path.exists()]
+    jobs = sorted(there, key=lambda job: this.compared.rank(this.compared.value(runs[job].metrics_file)))
     report(this.folder, this.compared, jobs, {job.name: outcomes.get(job.name, known[job]) for job in jobs})
     complete = trials.in_state(TrialState.COMPLETE)
     if complete:
@@ -203,14 +203,6 @@ def before(trial: FrozenTrial) -> Outcome:
     """Return what became of a trial of an earlier invocation."""
     did: dict[TrialState, Did] = {TrialState.COMPLETE: "already", TrialState.PRUNED: "pruned"}
     return Outcome(did.get(trial.state, "failed"))
-
-
-def rank(this: Sweep, job: Job) -> tuple[bool, float]:
-    """Return what sorts a job among others: the best first, those without a result last."""
-    value = this.compared.value(this.folder.run(job).metrics_file)
-    if value is None or math.isnan(value):
-        return True, 0.0
-    return False, value if this.compared.mode == "min" else -value
 
 
 def draw(this: Sweep, trials: Trials) -> None:

@@ -22,11 +22,10 @@ from rnnlab.ranges import check_ranges
 from rnnlab.sweeps.attempts import Attempts, new_attempts
 from rnnlab.sweeps.job import Outcome, RememberedOrigins, SweepJob, standing
 from rnnlab.sweeps.jobs import Composed, Job, composed, grid
-from rnnlab.sweeps.launching import HydraSide, Launching
+from rnnlab.sweeps.launching import HydraSide, Launching, settle
 from rnnlab.sweeps.overrides import Overrides, read_overrides, sweep_name
 from rnnlab.sweeps.parallelism import together
 from rnnlab.sweeps.report import report
-from rnnlab.sweeps.settling import settle
 from rnnlab.sweeps.sweep_folder import Compared, SweepFolder, compared_by
 from rnnlab.terminal import console, shown
 from rnnlab.training.run_folder import RunFolder

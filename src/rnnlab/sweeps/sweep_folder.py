@@ -1,6 +1,7 @@
 """The folder of a sweep: what lies where, by what its jobs are compared, and the best one kept."""
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -196,6 +197,12 @@ class Compared(Choice):
             log.warning("%s", error)
             return None
         return None if found is None else float(found)
+
+    def rank(self, value: float | None) -> tuple[bool, float]:
+        """Return what sorts a job of this value among others: the best first, those without a result last."""
+        if value is None or math.isnan(value):
+            return True, 0.0
+        return False, value if self.mode == "min" else -value
 
 
 def compared_by(config: Mapping[str, Any]) -> Compared:
