@@ -50,8 +50,8 @@ def padded_batch_figure(
 
 def draw_cell(panel: Axes, step: int, row: int, word: str | None, number: int) -> None:
     """Draw one token with its id; padding where there is none."""
-    look = {"facecolor": GRID, "alpha": 1} if word is None else {"facecolor": COLOURS[0], "alpha": 0.16}
-    panel.add_patch(Rectangle((step + 0.03, row + 0.06), 0.94, 0.88, **look))
+    ground, alpha = (GRID, 1.0) if word is None else (COLOURS[0], 0.16)
+    panel.add_patch(Rectangle((step + 0.03, row + 0.06), 0.94, 0.88, facecolor=ground, alpha=alpha))
     if word is not None:
         write(panel, step + 0.5, row + 0.38, shortened(word, LONGEST), 9)
     write(panel, step + 0.5, row + 0.75, str(number), 7, FAINT)

@@ -1,7 +1,7 @@
 """Truncated backpropagation through time, drawn: a text as columns, and the windows they are read in."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -139,7 +139,7 @@ def draw_border(panel: Axes, left: float, columns: int) -> None:
 
 def draw_arrow(panel: Axes, begin: tuple[float, float], end: tuple[float, float], ink: str) -> None:
     """Draw an arrow."""
-    style = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0}
+    style: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0}
     panel.add_patch(FancyArrowPatch(begin, end, color=ink, linewidth=1.3, **style))
 
 
