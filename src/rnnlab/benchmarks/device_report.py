@@ -145,9 +145,14 @@ class Report:
         interruption.check()
         return time.monotonic() >= self.until
 
-    def add(self, section: dict[str, Any], row: Mapping[str, Any]) -> None:
-        """Add a row to a section."""
-        section["rows"].append(dict(row))
+    @contextmanager
+    def row(self, section: dict[str, Any], **row: Any) -> Iterator[dict[str, Any]]:
+        """Yield a row of a section, to be filled and then kept; what goes wrong is kept in it, too."""
+        try:
+            yield row
+        except (RuntimeError, RnnlabError) as error:
+            row["failed"] = told(error)
+        section["rows"].append(row)
         self.keep()
 
     def keep(self) -> None:
@@ -205,14 +210,10 @@ def equality(report: Report, found: dict[str, Any]) -> None:
         for name, make in compared(report.size.backend).items():
             if report.is_over():
                 return
-            row: dict[str, Any] = {"of": name}
-            try:
+            with report.row(found, of=name) as row:
                 row["off"] = largest_difference(make, report.device)
                 row["is_equal"] = row["off"] <= EQUAL
                 row["repeats"] = repeats_itself(make, report.device)
-            except RuntimeError as error:
-                row["failed"] = told(error)
-            report.add(found, row)
 
 
 def compared(backend: str) -> dict[str, Callable[[], made_up.MadeUp]]:
@@ -232,11 +233,10 @@ def compared(backend: str) -> dict[str, Callable[[], made_up.MadeUp]]:
 def largest_difference(make: Callable[[], made_up.MadeUp], device: torch.device) -> float:
     """Return how far loss and gradients on the device are from those on the CPU, relative to the largest."""
     expected, found = (loss_and_gradients(make, where) for where in (torch.device("cpu"), device))
-    offs = [
+    return max(
         float((one - other).abs().max() / one.abs().max().clamp(min=1e-3))
         for one, other in zip(expected, found, strict=True)
-    ]
-    return max(offs)
+    )
 
 
 def loss_and_gradients(make: Callable[[], made_up.MadeUp], device: torch.device) -> list[Tensor]:
@@ -290,14 +290,10 @@ def rates(report: Report, found: dict[str, Any]) -> None:
         found["left_out"] = len(work) - len(found["rows"])
         if report.is_over():
             return
-        row: dict[str, Any] = {"cell": cell, "units": units, "precision": precision, "way": way}
-        try:
+        with report.row(found, cell=cell, units=units, precision=precision, way=way) as row:
             row.update(rate_of(cell, units, precision, way, report.size, report.device))
             work_done = TRAINING * cell_named(cell).operations_per_token(units, units)
             row["share"] = row["tokens_per_second"] * work_done / machine[precision]
-        except RuntimeError as error:
-            row["failed"] = told(error)
-        report.add(found, row)
     found["left_out"] = 0
 
 
@@ -362,12 +358,8 @@ def step(report: Report, found: dict[str, Any]) -> None:
     for units, cell, way in product(report.size.units, ("lstm", "gru"), ("bare", "trainer", "graph")):
         if report.is_over():
             return
-        row: dict[str, Any] = {"cell": cell, "units": units, "way": way}
-        try:
+        with report.row(found, cell=cell, units=units, way=way) as row:
             row["seconds"] = step_seconds(way, cell, units, report)
-        except (RuntimeError, RnnlabError) as error:
-            row["failed"] = told(error)
-        report.add(found, row)
 
 
 def step_seconds(way: str, cell: str, units: int, report: Report) -> float:

@@ -187,10 +187,8 @@ ALIKE = {"decoder": "direct", "loss": "mse", "dropout": 0.0, "conformal": False}
 
 def contestants_of(settings: Settings) -> list[str]:
     """Return who takes part; say who is not installed."""
-    if "neuralforecast" not in settings.contestants:
-        return list(settings.contestants)
     missing = [name for name in ("neuralforecast", "pandas") if importlib.util.find_spec(name) is None]
-    if not missing:
+    if not missing or "neuralforecast" not in settings.contestants:
         return list(settings.contestants)
     lacks = " and ".join(missing)
     log.info("Without neuralforecast: this Python lacks %s (pip install neuralforecast).", lacks)
@@ -228,7 +226,10 @@ def measure_row(
         "contestants": {name: figures(had, "steps_per_second") for name, had in turns.items()},
         "times_as_fast": compared(turns),
     }
-    rates = ", ".join(f"{name} {thousand(found):.1f}" for name, found in row["contestants"].items())
+    rates = ", ".join(
+        f"{name} {found['training']['steps_per_second']['median'] / 1e3:.1f}"
+        for name, found in row["contestants"].items()
+    )
     log.info("%s %s, thousand steps/s in training: %s", cell, hidden_size, rates)
     return row
 
@@ -240,8 +241,3 @@ def paced(turn: Callable[[int], Turn], settings: Settings) -> int:
     turn(LEAST)
     each = turn(LEAST).training.seconds / LEAST
     return max(LEAST, round(settings.turn_seconds / each))
-
-
-def thousand(found: Mapping[str, Any]) -> float:
-    """Return a contestant's median rate in thousands."""
-    return float(found["training"]["steps_per_second"]["median"]) / 1e3

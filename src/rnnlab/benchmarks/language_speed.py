@@ -86,7 +86,7 @@ def measure_row(
         windows, turns = race(
             {name: one.turn for name, one in contestants.items()}, partial(first_windows, data), settings
         )
-    row = {
+    row: dict[str, Any] = {
         "cell": cell,
         "hidden_size": hidden_size,
         "layers": LAYERS,
@@ -96,7 +96,11 @@ def measure_row(
         "contestants": {name: figures(had) for name, had in turns.items()},
         "times_as_fast": compared(turns),
     }
-    log.info("%s", report_of(row))
+    rates = ", ".join(
+        f"{name} {found['training']['tokens_per_second']['median'] / 1e3:.2f}"
+        for name, found in row["contestants"].items()
+    )
+    log.info("%s %d x %d, thousand tokens/s in training: %s", cell, LAYERS, hidden_size, rates)
     return row
 
 
@@ -129,12 +133,3 @@ def first_windows(data: LanguageData, count: int, sweeps: int = 1) -> Repeated[S
             f"{data.corpus.name} has {len(windows)} whole windows, fewer than the {count} to time."
         )
     return Repeated(windows, lambda window: window.predicted, sweeps)
-
-
-def report_of(row: Mapping[str, Any]) -> str:
-    """Return a line on a finished row."""
-    rates = ", ".join(
-        f"{name} {found['training']['tokens_per_second']['median'] / 1e3:.2f}"
-        for name, found in row["contestants"].items()
-    )
-    return f"{row['cell']} {row['layers']} x {row['hidden_size']}, thousand tokens/s in training: {rates}"

@@ -37,9 +37,8 @@ class Batches:
         width: int | None = None,
         sweeps: int = 1,
     ) -> None:
-        self.split, self.plan = split, list(plan)
+        self.split, self.plan, self.sweeps = split, list(plan), sweeps
         self.max_length, self.truncate, self.width = max_length, truncate, width
-        self.sweeps = sweeps
         lengths = truncated_lengths(split, max_length)
         self.tokens = sweeps * int(sum(lengths[documents].sum() for documents in self.plan))
         widest = [width or int(lengths[documents].max()) for documents in self.plan]
@@ -56,7 +55,10 @@ class Batches:
         for _ in range(self.sweeps):
             for documents in self.plan:
                 batch = collate(self.split, documents, max_length=self.max_length, truncate=self.truncate)
-                yield batch if self.width is None else _widened(batch, self.width)
+                if self.width is not None:
+                    missing = self.width - batch.inputs.shape[1]
+                    batch = batch._replace(inputs=F.pad(batch.inputs, (0, missing)))
+                yield batch
 
 
 class ChosenReviews:
@@ -126,8 +128,3 @@ class ChosenReviews:
             width=self.max_length,
             sweeps=sweeps,
         )
-
-
-def _widened(batch: Batch, width: int) -> Batch:
-    """Return the batch with ``width`` steps."""
-    return batch._replace(inputs=F.pad(batch.inputs, (0, width - batch.inputs.shape[1])))

@@ -115,7 +115,7 @@ def measure_row(
         every = {**runs, **(crowded if settings.beside else {})}
         had = take_turns(every, {name: due.turns[name.removeprefix(BESIDE)] for name in every})
         turns = {name: had[name] for name in runs}
-    row = {
+    row: dict[str, Any] = {
         "cell": cell,
         "hidden_size": hidden_size,
         "embedding_size": embedding_size,
@@ -135,7 +135,11 @@ def measure_row(
             for name in (turns if settings.beside else ())
         },
     }
-    log.info(report_of(row))
+    rates = ", ".join(
+        f"{name} {found['training']['tokens_per_second']['median'] / 1e3:.1f}"
+        for name, found in row["contestants"].items()
+    )
+    log.info("%s %s, thousand tokens/s in training: %s", cell, hidden_size, rates)
     return row
 
 
@@ -237,12 +241,3 @@ def crowded_turn(turn: Callable[[], Turn], beside: int) -> Turn:
     """Have a turn beside so many busy processes."""
     with busy_processes(beside):
         return turn()
-
-
-def report_of(row: Mapping[str, Any]) -> str:
-    """Return a line on a finished row."""
-    rates = ", ".join(
-        f"{name} {found['training']['tokens_per_second']['median'] / 1e3:.1f}"
-        for name, found in row["contestants"].items()
-    )
-    return f"{row['cell']} {row['hidden_size']}, thousand tokens/s in training: {rates}"

@@ -30,7 +30,10 @@ def measure(settings: Settings) -> dict[str, Any]:
         ConfigError: if ``jobs`` can't be split into words.
         RunError: if a sweep fails, with its last words.
     """
-    words = words_of(settings.jobs or "")
+    try:
+        words = shlex.split(settings.jobs or "")
+    except ValueError as error:
+        raise ConfigError(f"jobs={settings.jobs} can't be split into words: {error}.") from None
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory(prefix="rnnlab-sweep-") as room:
         run(words, WAYS[0], Path(room) / "first")  # pays for encoding and compilation
@@ -44,18 +47,6 @@ def measure(settings: Settings) -> dict[str, Any]:
         "seconds": {way: summary(taken) for way, taken in seconds.items()},
         "times_as_fast": paired(seconds["basic"], seconds["joblib"]),
     }
-
-
-def words_of(jobs: str) -> list[str]:
-    """Split ``jobs`` as a shell does.
-
-    Raises:
-        ConfigError: if a quotation has no end.
-    """
-    try:
-        return shlex.split(jobs)
-    except ValueError as error:
-        raise ConfigError(f"jobs={jobs} can't be split into words: {error}.") from None
 
 
 def run(words: Sequence[str], launcher: str, folder: Path) -> float:
