@@ -109,6 +109,14 @@ def test_the_race_is_with_the_textbook_experiment(cell: str) -> None:
     assert (found["trainer"]["accelerator"], found["seed"]) == ("cpu", 7)
 
 
+@pytest.mark.parametrize("key", ["cells", "hidden_sizes", "contestants"])
+def test_nothing_to_measure_is_refused(key: str) -> None:
+    from rnnlab.benchmarks.settings import Settings
+
+    with composed(*SMALL, f"{key}=[]") as config, pytest.raises(ConfigError, match=f"{key} is empty"):
+        Settings.of(config)
+
+
 def test_an_unknown_section_is_refused(tmp_path: Path) -> None:
     with composed(*SMALL) as config, pytest.raises(ConfigError, match="repeat: nothing reads this key"):
         benchmark({**config, "repeat": 3}, tmp_path / "run")

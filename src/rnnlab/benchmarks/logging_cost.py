@@ -46,7 +46,7 @@ def measure(config: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
         most = contestants[names[-1]]  # what it pays for is there for all
         run({**most, "trainer": {**most["trainer"], **SHORT}}, Path(room) / "short")
         for number in range(settings.repeats):
-            for name in names if number % 2 == 0 else names[::-1]:
+            for name in names[number % len(names) :] + names[: number % len(names)]:
                 turns[name].append(run(contestants[name], Path(room) / f"{name}-{number}"))
             told = ", ".join(f"{name} {had[-1]['seconds']:.1f} s" for name, had in turns.items())
             log.info(f"Round {number + 1} of {settings.repeats}: {told}")

@@ -27,6 +27,8 @@ ENCODER = "rnnlab.encoder.recurrent.RecurrentEncoder"
 """The class of the encoders that are measured."""
 DEVICES = ("cuda", "cpu")
 """What there may be a report on."""
+LISTS = ("cells", "hidden_sizes", "contestants")
+"""Keys of one value or several."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Settings:
         for name, choices in (("cells", cells), ("contestants", tuple(CONTESTANTS))):
             unknown = [one for one in _listed(found[name]) if one not in choices]
             wrong += [f"{name}: {one} is unknown. {nearest(str(one), choices)}" for one in unknown]
+        wrong += [f"{name} is empty; expected one or more." for name in LISTS if not _listed(found[name])]
         for one in _listed(found["hidden_sizes"]):
             if not _is_count(one):
                 wrong.append(f"hidden_sizes: {one!r} is no size; expected a whole number from 1.")
@@ -87,8 +90,7 @@ class Settings:
             wrong.append(f"minutes is {found['minutes']!r}; expected a number above 0.")
         if wrong:
             raise ConfigError("\n".join(wrong))
-        lists = ("cells", "hidden_sizes", "contestants")
-        return cls(**{**found, **{name: tuple(_listed(found[name])) for name in lists}})
+        return cls(**{**found, **{name: tuple(_listed(found[name])) for name in LISTS}})
 
 
 def _listed(value: Any) -> list[Any]:
