@@ -70,7 +70,6 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
         f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads; "
         f"device {machine['device']}; Python {machine['python']}, torch {machine['torch']}, "
         f"lightning {machine['lightning']}",
-        markup=False,
     )
     with told_when_short(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,10 +97,10 @@ def benchmark(config: dict[str, Any], folder: Path) -> dict[str, Any]:
         keep(results, folder)
     for table in tables.tables_of(results):
         console.print(table)
-    console.print(tables.notes_of(results), markup=False, style="dim")
-    console.print(f"Figures  {folder / 'benchmark.json'}", markup=False)
+    console.print(tables.notes_of(results), style="dim")
+    console.print(f"Figures  {folder / 'benchmark.json'}")
     if (folder / "benchmark.png").is_file():
-        console.print(f"Chart    {folder / 'benchmark.png'}", markup=False)
+        console.print(f"Chart    {folder / 'benchmark.png'}")
     return results
 
 

@@ -43,7 +43,7 @@ from rnnlab.folders import data_folder
 from rnnlab.interruption import Interrupted
 from rnnlab.tasks.language_model.task import LanguageModel
 from rnnlab.training.clock import TrainingClock
-from rnnlab.training.fit import assemble_data, assemble_task, assemble_trainer
+from rnnlab.training.fit import assemble_task, assemble_trainer, prepared_data
 from rnnlab.training.hardware import check_cuda_graph
 from rnnlab.training.run_folder import RunFolder
 
@@ -404,8 +404,7 @@ def training(report: Report, found: dict[str, Any]) -> None:
     settings = composed(words, report.device)
     settings["trainer"]["max_epochs"] = 10_000
     lightning.seed_everything(settings["seed"], workers=True, verbose=False)
-    data = assemble_data(settings)
-    data.prepare()
+    data = prepared_data(settings)
     task, clock = assemble_task(settings, data), TrainingClock()
     trainer = assemble_trainer(settings, task, RunFolder(report.folder / "awd_lstm"), clock)
     trainer.callbacks.append(Curve(report, found, clock))  # type: ignore[attr-defined]

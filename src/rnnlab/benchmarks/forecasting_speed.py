@@ -20,7 +20,7 @@ from rnnlab.benchmarks.trainer_path import TrainerPath
 from rnnlab.benchmarks.turns import Pass, Turn, compared, figures, take_turns
 from rnnlab.errors import ConfigError
 from rnnlab.tasks.forecasting.data import WindowBatch, WindowData, WindowLoader
-from rnnlab.training.fit import assemble_data, assemble_task
+from rnnlab.training.fit import assemble_task, prepared_data
 
 log = logging.getLogger(__name__)
 
@@ -154,8 +154,7 @@ def measure(config: Mapping[str, Any], settings: Settings, device: torch.device)
         ConfigError: if the other program can't do what the configuration asks for.
     """
     check_comparable(config, settings)
-    data = cast(WindowData, assemble_data(config))
-    data.prepare()
+    data = cast(WindowData, prepared_data(config))
     if len(data.features.columns.targets) > 1:
         raise ConfigError(
             "The benchmark of forecasters takes one target: neuralforecast has a series for each. "

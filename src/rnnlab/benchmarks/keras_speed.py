@@ -26,8 +26,7 @@ from rnnlab.encoder.foreign_weights import CELLS
 from rnnlab.errors import RunError
 from rnnlab.interruption import waiting
 from rnnlab.text.encoded import EncodedSplit
-from rnnlab.training.fit import assemble_data, assemble_task
-from rnnlab.training.progress import encoding_progress
+from rnnlab.training.fit import assemble_task, prepared_data
 
 log = logging.getLogger(__name__)
 
@@ -186,9 +185,7 @@ def measure(
         RunError: if the Keras program fails.
     """
     rows = []
-    data = cast(TextData, assemble_data(experiment(settings.cells[0], config)))  # experiment= is on reviews
-    with encoding_progress() as progress:
-        data.prepare(progress)
+    data = cast(TextData, prepared_data(experiment(settings.cells[0], config)))  # experiment= is on reviews
     documents = data.encoded.splits["train"]
     with KerasProcess(documents, folder, settings.keras_python) as keras:
         for cell in settings.cells:

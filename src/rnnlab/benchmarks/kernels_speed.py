@@ -22,8 +22,7 @@ from rnnlab.data.documents import truncated_lengths
 from rnnlab.encoder.backends import kernels_named
 from rnnlab.encoder.recurrent import Direction, RecurrentEncoder
 from rnnlab.tasks.sentiment.data import SentimentData
-from rnnlab.training.fit import assemble_data
-from rnnlab.training.progress import encoding_progress
+from rnnlab.training.fit import prepared_data
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +69,7 @@ def measure(config: Mapping[str, Any], settings: Settings) -> list[dict[str, Any
 
 def corpus_lengths(config: Mapping[str, Any], count: int) -> Tensor:
     """Return ``(count,)`` lengths, distributed as the corpus's training documents' are, in no order."""
-    data = cast(SentimentData, assemble_data(config))
-    with encoding_progress() as progress:
-        data.prepare(progress)
+    data = cast(SentimentData, prepared_data(config))
     lengths = np.sort(truncated_lengths(data.encoded.splits["train"], data.max_length))
     evenly = ((np.arange(count) + 0.5) * len(lengths) / count).astype(np.int64)
     return torch.from_numpy(np.random.default_rng(config["seed"]).permutation(lengths[evenly]))

@@ -18,8 +18,7 @@ from rnnlab.data.streams import StreamBatch
 from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, decayed_apart
 from rnnlab.tasks.language_model.data import LanguageData
-from rnnlab.training.fit import assemble_data, assemble_task
-from rnnlab.training.progress import encoding_progress
+from rnnlab.training.fit import assemble_task, prepared_data
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +41,7 @@ def measure(config: Mapping[str, Any], settings: Settings, device: torch.device)
         ConfigError: if the plain model lacks what the configuration asks for.
     """
     check_comparable(config, settings)
-    data = cast(LanguageData, assemble_data(config))
-    with encoding_progress() as progress:
-        data.prepare(progress)
+    data = cast(LanguageData, prepared_data(config))
     return [
         measure_row(config, settings, data, cell, size, device)
         for size in settings.hidden_sizes

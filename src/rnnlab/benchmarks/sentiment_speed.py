@@ -31,8 +31,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, decayed_apart
 from rnnlab.tasks.sentiment.data import SentimentData
 from rnnlab.tasks.sentiment.task import SentimentClassifier
-from rnnlab.training.fit import assemble_data, assemble_task
-from rnnlab.training.progress import encoding_progress
+from rnnlab.training.fit import assemble_task, prepared_data
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +63,7 @@ def measure(config: Mapping[str, Any], settings: Settings, device: torch.device)
         ConfigError: if the task has parts that the plain models lack.
     """
     check_comparable(config, settings)
-    data = cast(SentimentData, assemble_data(config))
-    with encoding_progress() as progress:
-        data.prepare(progress)
+    data = cast(SentimentData, prepared_data(config))
     return [
         measure_row(config, settings, data, cell, size, device)
         for size in settings.hidden_sizes

@@ -22,8 +22,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.optimization.building import build_optimizer, decayed_apart
 from rnnlab.tasks.speech.batches import SpeechBatch
 from rnnlab.tasks.speech.data import SpeechData
-from rnnlab.training.fit import assemble_data, assemble_task
-from rnnlab.training.progress import encoding_progress
+from rnnlab.training.fit import assemble_task, prepared_data
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +85,7 @@ def measure(config: Mapping[str, Any], settings: Settings, device: torch.device)
     wrong += [f"there is no contestant {name}" for name in settings.contestants if name not in CONTESTANTS]
     if wrong:
         raise ConfigError(f"The benchmark of speech has no such part: {'; '.join(wrong)}.")
-    data = cast(SpeechData, assemble_data(dict(config)))
-    with encoding_progress() as progress:
-        data.prepare(progress)
+    data = cast(SpeechData, prepared_data(dict(config)))
     return [
         measure_row(config, settings, data, cell, size, device)
         for size in settings.hidden_sizes

@@ -1,17 +1,14 @@
 """A task measured on one batch, the task left exactly as it was."""
 
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeGuard
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from rnnlab.diagnostics.gradient_flow import LayerFlow, gradient_flow, only_where_read_last
 from rnnlab.diagnostics.saturation import saturation, spectral_radius
+from rnnlab.encoder.dry_pass import undisturbed
 from rnnlab.encoder.encoder import Encoder
 from rnnlab.encoder.trace import traced
 from rnnlab.errors import ConfigError, nearest
@@ -109,21 +106,3 @@ def check_sources(sources: str) -> None:
     """
     if sources not in SOURCES:
         raise ConfigError(f"callbacks.diagnostics.sources={sources} is unknown. {nearest(sources, SOURCES)}")
-
-
-@contextmanager
-def undisturbed(module: nn.Module) -> Iterator[None]:
-    """Put ``module`` in evaluation mode; afterwards training flags and random states are as before."""
-    flags = [(part, part.training) for part in module.modules()]
-    device = next(module.parameters()).device
-    devices = [device] if device.type == "cuda" else []
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng(devices):
-            module.eval()
-            yield
-    finally:
-        for part, training in flags:
-            part.training = training
-        random.setstate(python)
-        np.random.set_state(numpy)

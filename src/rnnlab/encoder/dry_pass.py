@@ -4,10 +4,12 @@ What breaks it would show later, deep in code that is not to blame. The pass lea
 evaluation mode, and random numbers are as before. Classes of rnnlab have their tests instead.
 """
 
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -103,7 +105,7 @@ def check_pass(encoder: nn.Module, input_size: int) -> None:
     if not is_own(encoder):
         return
     lengths = torch.ones(BATCH, dtype=torch.long, device="cpu")
-    with _evaluating(encoder):
+    with undisturbed(encoder):
         returned: Any = encoder(torch.zeros(BATCH, 1, input_size), lengths)
         begin: Any = encoder.initial_state(BATCH)  # type: ignore[operator]
     name = f"model._target_: {type(encoder).__name__}"
@@ -138,7 +140,7 @@ def check_causal(encoder: Any, input_size: int) -> None:
         return
     tokens = torch.linspace(-1, 1, TOKENS * input_size).view(1, TOKENS, input_size)
     other = torch.cat([tokens[:, :-1], 1 - tokens[:, -1:]], dim=1)
-    with _evaluating(encoder):
+    with undisturbed(encoder):
         before, after = (encoder(read, None, None)[0][:, :-1] for read in (tokens, other))
     if not before.is_meta and not torch.allclose(before, after, rtol=NOISE, atol=NOISE, equal_nan=True):
         raise ConfigError(
@@ -176,13 +178,17 @@ def described(value: Any) -> str:
 
 
 @contextmanager
-def _evaluating(encoder: nn.Module) -> Iterator[None]:
-    """Put a module in evaluation mode, and each of its parts as it was afterwards."""
-    modes = [(module, module.training) for module in encoder.modules()]
-    encoder.eval()
+def undisturbed(module: nn.Module) -> Iterator[None]:
+    """Put ``module`` in evaluation mode; afterwards training flags and random states are as before."""
+    flags = [(part, part.training) for part in module.modules()]
+    devices = {weight.device for weight in module.parameters() if weight.device.type == "cuda"}
+    python, numpy = random.getstate(), np.random.get_state()
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices):
+            module.eval()
             yield
     finally:
-        for module, is_training in modes:
-            module.training = is_training
+        for part, training in flags:
+            part.training = training
+        random.setstate(python)
+        np.random.set_state(numpy)

@@ -13,7 +13,7 @@ from rnnlab.tasks.answers import OpenedRun
 from rnnlab.tasks.figures import Recorder
 from rnnlab.tasks.task import Task
 from rnnlab.terminal import console
-from rnnlab.training.fit import assemble_data
+from rnnlab.training.fit import assemble_data, prepared_data
 from rnnlab.training.hardware import accelerator_of, check_accelerator
 from rnnlab.training.processes import quieten
 from rnnlab.training.progress import encoding_progress
@@ -210,9 +210,7 @@ def own_data(run: OpenedRun) -> TaskData:
     Raises:
         RunError: if its vocabulary is no longer the model's.
     """
-    data = assemble_data(run.config)
-    with encoding_progress() as progress:
-        data.prepare(progress)
+    data = prepared_data(run.config)
     tell_other_corpus(run.metadata, data.corpus)
     if run.reading is not None and data.metadata().get("vocabulary") != run.metadata["vocabulary"]:
         raise RunError(

@@ -283,7 +283,7 @@ class Launching:
             begun = [job for job in jobs if self.attempts.has_begun(job.name)]
             if not begun:
                 raise not_started(error) from error
-            errors.print(f"A process died ({told(error)}). The others' jobs go on.", markup=False)
+            errors.print(f"A process died ({told(error)}). The others' jobs go on.")
         found = self.run_one_by_one(begun, 1)
         rest = [job for job in jobs if job not in begun]
         return {**found, **self.run_together(rest)} if rest else found
@@ -300,7 +300,7 @@ class Launching:
                     raise not_started(error) from error
                 if last:
                     return Outcome("failed", f"its process died twice: {told(error)}")
-                errors.print(f"The process of {job.name} died ({told(error)}). It goes on.", markup=False)
+                errors.print(f"The process of {job.name} died ({told(error)}). It goes on.")
         return Outcome("stopped")
 
 
@@ -327,7 +327,7 @@ def settle(jobs: Sequence[Job], launching: Launching, folder: SweepFolder) -> di
         if not waited:
             names = ", ".join(job.name for job in left)
             waits = f"Waiting for other processes, which are at {names}. Ctrl-C leaves it to them."
-            console.print(waits, markup=False)
+            console.print(waits)
             waited = True
         time.sleep(POLL)
     return settled

@@ -40,7 +40,7 @@ def report(
         table.add_row(job.name, did, cell, style=style)
     print_table(table)
     if len(shown_jobs) < len(jobs):
-        console.print(f"{len(jobs) - len(shown_jobs):,} more are done; these are the best.", markup=False)
+        console.print(f"{len(jobs) - len(shown_jobs):,} more are done; these are the best.")
     failed = {name: outcome.why for name, outcome in outcomes.items() if outcome.why}
     if failed:
         reasons = Table(title="Not done", title_justify="left", title_style="red")
@@ -51,9 +51,9 @@ def report(
         console.print(reasons)
     if any(outcome.did in ("finished", "already") for outcome in outcomes.values()):
         console.print("Next:", style="bold")
-        console.print(f"  {command('results', shown(folder.path))}", markup=False)
+        console.print(f"  {command('results', shown(folder.path))}")
         if any(folder.run(job).has_curves for job in jobs):
-            console.print(f"  {typed(['tensorboard', '--logdir', shown(folder.path)])}", markup=False)
+            console.print(f"  {typed(['tensorboard', '--logdir', shown(folder.path)])}")
 
 
 def telling(

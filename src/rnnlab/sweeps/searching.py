@@ -49,7 +49,7 @@ def run_search(overrides: Overrides, hydra: HydraSide) -> None:
     with answering(storage):
         check_origin(this, trials)
         trials.try_failed_again()
-        console.print(opening(this, trials), markup=False)
+        console.print(opening(this, trials))
         with working(this) as attempts:
             outcomes = run_trials(this, trials, attempts)
         conclude(this, trials, outcomes)
@@ -73,7 +73,6 @@ def note_network(storage: Storage) -> None:
             f"{shown(storage.folder)} is on a network disk ({kind}), where SQLite's file may be damaged when "
             "several machines write. A search that begins with sweep.storage=journal bears that.",
             style="yellow",
-            markup=False,
         )
 
 
@@ -93,7 +92,7 @@ def check_origin(this: Sweep, trials: Trials) -> None:
             raise ConfigError(f"Trial {folder.path.name}: {what.why}")
         notes |= {what.why: None} if what.why else {}
     for note in notes:
-        console.print(note, style="yellow", markup=False)
+        console.print(note, style="yellow")
 
 
 def probed(overrides: Overrides, dimensions: Sequence[Dimension], hydra: HydraSide) -> dict[str, Any]:
@@ -194,7 +193,6 @@ def conclude(this: Sweep, trials: Trials, outcomes: Mapping[str, Outcome]) -> No
         words = ["train", "--config-dir", shown(file.parents[1]), "experiment=best"]
         console.print(
             f"Best: {about}, with {' '.join(trials.chosen_words(best))}\nTrain with it: {command(*words)}",
-            markup=False,
         )
     end_by(outcomes)
 
@@ -219,4 +217,4 @@ def draw(this: Sweep, trials: Trials) -> None:
     importances = trials.importances()
     if importances:
         save(importances_figure(importances, this.compared.monitor), this.folder.figures, "importances")
-    console.print(f"Figures: {shown(this.folder.figures)}", markup=False)
+    console.print(f"Figures: {shown(this.folder.figures)}")

@@ -116,7 +116,7 @@ def run_grid(overrides: Overrides, hydra: HydraSide) -> None:
     with working(this) as attempts:
         outcomes |= settled_before(this, found.configs, attempts)
         left = [job for job in jobs if job.name not in outcomes]
-        console.print(opening(this, jobs, outcomes, found.refused), markup=False)
+        console.print(opening(this, jobs, outcomes, found.refused))
         outcomes |= run_jobs(this, left, attempts)
     report(this.folder, this.compared, jobs, outcomes)
     end_by(outcomes)
@@ -138,7 +138,7 @@ def settled_before(
         elif what.do == "leave":
             outcomes[name] = Outcome("failed", what.why, what.again)
     for note in notes:
-        console.print(note, style="yellow", markup=False)
+        console.print(note, style="yellow")
     return outcomes
 
 
@@ -146,7 +146,7 @@ def tell_refused(this: Sweep, jobs: Sequence[Job], refused: Mapping[str, str]) -
     """Say at once which jobs can't start, rather than hours later, and why; also in their folders."""
     for job in jobs:
         if job.name in refused:
-            console.print(f"{job.name} can't start: {refused[job.name]}", style="red", markup=False)
+            console.print(f"{job.name} can't start: {refused[job.name]}", style="red")
             folder = this.folder.run(job)
             if not folder.config_file.exists():  # another configuration's run may lie there
                 folder.fail(refused[job.name])
@@ -162,7 +162,7 @@ def compose_all(jobs: Sequence[Job], hydra: HydraSide) -> Composed:
     many = len(jobs) >= MANY
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TimeRemainingColumn(compact=True))
     if many and not console.is_terminal:
-        console.print(f"Composing the configurations of {len(jobs):,} jobs.", markup=False)
+        console.print(f"Composing the configurations of {len(jobs):,} jobs.")
     try:
         with Progress(
             *columns, console=console, transient=True, disable=not (many and console.is_terminal)
@@ -208,7 +208,7 @@ def begin(this: Sweep, jobs: Sequence[Job]) -> None:
     if this.settings["restart"]:
         aside = this.folder.move_aside()
         if aside is not None:
-            console.print(f"Starting over; what was there is in {shown(aside)} now.", markup=False)
+            console.print(f"Starting over; what was there is in {shown(aside)} now.")
     this.folder.note(facts_of(this), jobs)
 
 

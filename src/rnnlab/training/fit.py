@@ -186,6 +186,19 @@ def assemble_data(config: Mapping[str, Any]) -> TaskData:
     return build(batches, TaskData, "batches", corpus=corpus, seed=config["seed"], **text)
 
 
+def prepared_data(config: Mapping[str, Any]) -> TaskData:
+    """Build the data module, and read and encode its splits.
+
+    Raises:
+        ConfigError: if a section can't be built.
+        DataError: if the corpus is missing, damaged or empty.
+    """
+    data = assemble_data(config)
+    with encoding_progress() as progress:
+        data.prepare(progress)
+    return data
+
+
 def assemble_task(config: Mapping[str, Any], data: TaskData) -> Task:
     """Build the task for prepared data.
 

@@ -72,7 +72,7 @@ class Kept:
         try:
             found = read_kept(path)
         except DamagedFileError as error:
-            console.print(f"{error} It is begun anew.", style="yellow", markup=False)
+            console.print(f"{error} It is begun anew.", style="yellow")
             return
         if found["key"] == key:
             self.content = found
@@ -256,9 +256,7 @@ class Scoring:
             yield shown
         seconds = time.monotonic() - began
         read = (self.windows - first) * tokens
-        console.print(
-            f"{name}: {seconds:,.0f} s, {read / max(seconds, 1e-9):,.0f} tokens/s", markup=False, style="dim"
-        )
+        console.print(f"{name}: {seconds:,.0f} s, {read / max(seconds, 1e-9):,.0f} tokens/s", style="dim")
 
 
 class Adaptive:
@@ -290,13 +288,12 @@ class Adaptive:
         def loss(rate: float, decay: float) -> float:
             name = f"rate={rate:g} decay={decay:g}"
             value = float(self.scored("validation", name, (rate, decay), (), TRIED).network.mean())
-            console.print(f"  {name}: perplexity {perplexity(value):.2f}", markup=False)
+            console.print(f"  {name}: perplexity {perplexity(value):.2f}")
             return value
 
         columns = self.ways.loader(self.data, "validation").stream.columns
         console.print(
             f"Dynamic evaluation, on the first {TRIED:,} windows of validation, {columns} columns:",
-            markup=False,
         )
         rate = min(RATES, key=lambda rate: loss(rate, DECAYS[1]))
         decay = min(DECAYS, key=lambda decay: loss(rate, decay))
@@ -359,7 +356,7 @@ def adapted(
 
 def best_choice(tried: Losses, choices: Sequence[Pair]) -> tuple[int, float]:
     """Return the number and the weight of the cache that is best on a text; print what each reaches."""
-    console.print("Cache, on validation:", markup=False)
+    console.print("Cache, on validation:")
     best = (math.inf, 0, 0.0)
     for number, ((window, flatness), cache) in enumerate(zip(choices, tried.cache, strict=True)):
 
@@ -371,6 +368,5 @@ def best_choice(tried: Losses, choices: Sequence[Pair]) -> tuple[int, float]:
         console.print(
             f"  window={window:g} flatness={flatness:g} weight={weight:.3f}: "
             f"perplexity {perplexity(loss(weight)):.2f}",
-            markup=False,
         )
     return best[1], best[2]

@@ -246,10 +246,9 @@ def sound_in(file: Path) -> Sound:
 
 def show(transcription: Transcription) -> None:
     """Print a transcript with its words' times and confidences."""
-    console.print(visible(transcription.name), style="bold", markup=False)
-    console.print(f"  {visible(transcription.text) or '(nothing is said)'}", markup=False)
+    console.print(visible(transcription.name), style="bold")
+    console.print(f"  {visible(transcription.text) or '(nothing is said)'}")
     for word in transcription.words:
         console.print(
             f"  {word.start:8.2f} to {word.end:.2f} s  {word.confidence:6.1%}  {visible(word.word)}",
-            markup=False,
         )
