@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 WINDOW = 32
 """Recordings that are heard together, sorted by length; fewer if they last longer than so many minutes."""
 LONGEST = 60.0
-"""Seconds of a batch, and of the parts in which a longer recording is heard and told, cut at quiet places."""
+"""Seconds of a batch, and of the chunks into which a longer recording is cut, each at a quiet place."""
 CHUNK = 0.5
 """Seconds that a stream is handed at a time."""
 
@@ -154,10 +154,9 @@ class TrainedSpeech(TrainedModel):
 
     def transcription(self, name: str, seconds: float, log_probabilities: Reals) -> Transcription:
         """Return what a recording says, its words placed by the best path that spells them."""
-        most = int(LONGEST / self.front_end.step_seconds)
         words = [
             word
-            for first, part in pieces(log_probabilities, self.task.spelling, most)
+            for first, part in pieces(log_probabilities, self.task.spelling)
             for word in self.words(self.task.decoder.ids(part), part, first)
         ]
         return Transcription(name, seconds, " ".join(word.word for word in words), words)

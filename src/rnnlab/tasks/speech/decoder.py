@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.tasks.speech.advisers import LanguageAdviser, LanguageWords, Trigrams, WordBonus, WordList
-from rnnlab.tasks.speech.decoding import Adviser, Ids, Reals, Spelling, beam_search, greedy
+from rnnlab.tasks.speech.decoding import Adviser, Ids, Reals, Spelling, beam_search, greedy, pieces
 from rnnlab.text.encoding_pass import letters_of
 
 if TYPE_CHECKING:
@@ -106,8 +106,9 @@ class Decoder:
         return best[0].ids
 
     def text(self, log_probabilities: Reals) -> str:
-        """Return what a recording says."""
-        return self.spelling.text(self.ids(log_probabilities))
+        """Return what a recording says, a long one told in parts."""
+        parts = (self.ids(part) for _, part in pieces(log_probabilities, self.spelling))
+        return " ".join(text for text in map(self.spelling.text, parts) if text)
 
 
 def language_adviser(run: "OpenedRun", weight: float, spelling: Spelling) -> Adviser:

@@ -13,6 +13,8 @@ Reals = npt.NDArray[np.floating[Any]]
 Ids = tuple[int, ...]
 
 NOTHING = -np.inf
+TOGETHER = 2000
+"""Steps that are decoded at once: more than a minute."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Spelling:
         return f"{self.separator if before else ''}{self.symbols[number]}"
 
 
-def pieces(log_probabilities: Reals, spelling: Spelling, most: int) -> Iterator[tuple[int, Reals]]:
+def pieces(log_probabilities: Reals, spelling: Spelling, most: int = TOGETHER) -> Iterator[tuple[int, Reals]]:
     """Cut a long recording into parts that are decoded one by one: time and memory grow by length times text.
 
     Each part ends where the best path is surest of a space, or of a blank where it writes no space, in the
