@@ -16,6 +16,7 @@ from rnnlab.encoder.foreign_weights import from_keras, from_state_dict, read_for
 from rnnlab.errors import ConfigError, RnnlabError, RunError
 from rnnlab.files.keras_file import KerasLayer, write_keras
 from rnnlab.runs.load import load
+from rnnlab.tasks.from_weights import FromWeights
 from rnnlab.tasks.sentiment.exports import keras_layers
 from rnnlab.tasks.sentiment.task import SentimentClassifier
 from rnnlab.tasks.task import evaluating
@@ -82,8 +83,6 @@ def by_the_equations(layers: list[KerasLayer], ids: Any) -> Any:
 
 def classifier(file: Path, **model: Any) -> SentimentClassifier:
     """Return the classifier that a file's network is taken into, as a training does it."""
-    from rnnlab.tasks.from_weights import FromWeights
-
     start = FromWeights(file)
     source = start.read(file)
     plain = {"model": {"backend": "torch"}, "task": {"embedding_size": 1, "pooling": "mean"}}
@@ -153,6 +152,11 @@ def test_state_dicts_come_in_and_go_out(module: type[nn.RNNBase], tmp_path: Path
 
     own = Own()
     torch.save(own.state_dict(), tmp_path / "own.pt")
+    starting = FromWeights(tmp_path / "own.pt")
+    config = {"model": {}, "task": {"pooling": "mean_max", "embedding_size": 1}}
+    source = starting.read(tmp_path / "own.pt")
+    assert starting.adopted(config, source, ())["task"] == {"pooling": "last", "embedding_size": SIZE}
+    assert starting.adopted(config, source, ("task.pooling",))["task"]["pooling"] == "mean_max"
     task = classifier(tmp_path / "own.pt")
     expected = own(torch.from_numpy(IDS)).detach().numpy()
     with_last = SentimentClassifier(

@@ -222,7 +222,10 @@ def test_the_network_with_the_simple_method_is_scored_kept_and_asked(
     assert command("predict", f"run={sentiment.folder}", text, "together=true") == 2
     assert "together=true keeps it there" in capsys.readouterr().err.replace("\n", " ")
     assert command("evaluate", f"run={sentiment.folder}", "together=true") == 0
-    assert "with the bag of bigrams" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "with the bag of bigrams" in printed.out
+    assert "static" not in printed.out
+    assert "GPU available" not in printed.err
     (file,) = sentiment.folder.glob("evaluation_*_test.json")
     (run,) = json.loads(file.read_text())["runs"]
     assert set(run["together"]["with the bag of bigrams"]) == {"accuracy", "loss", "weight"}
@@ -243,6 +246,7 @@ def test_the_network_with_the_simple_method_is_scored_kept_and_asked(
     [
         (("cache=true",), "for task=language_model"),
         (("dynamic=true",), "for task=language_model"),
+        (("stride=2",), "origins of forecasts"),
         (("together=true", "weight=1.5"), "weight=1.5"),
         (("weight=0.5",), "for together=true"),
         (("columns=1",), "columns=… is for"),

@@ -106,8 +106,13 @@ def endings(key: str) -> list[str]:
     return [".".join(parts[-count:]) for count in range(1, len(parts) + 1)]
 
 
-def full_name(word: str, known: Iterable[str]) -> str:
+def full_name(word: str, known: Iterable[str], also: Sequence[str] = ()) -> str:
     """Return the key that a word means: its name in full, or an end that only one key has.
+
+    Args:
+        word: as typed.
+        known: the keys.
+        also: what else may be typed there, for the error.
 
     Raises:
         ConfigError: if there is none, or several.
@@ -121,4 +126,5 @@ def full_name(word: str, known: Iterable[str]) -> str:
     if ended:
         raise ConfigError(f"{word} is short for several keys: {', '.join(ended)}. Write one in full.")
     ends = [end for name in names for end in endings(name)]
-    raise ConfigError(f"{word}: no run has such a key. {nearest(word, ends, listed=names)}")
+    choices = nearest(word, [*ends, *also], listed=[*also, *names])
+    raise ConfigError(f"{word}: no run has such a key. {choices}")

@@ -162,7 +162,7 @@ def chosen_keys(runs: Sequence[FoundRun], x: str | None, known: Sequence[str]) -
     words = [word for word in (x or "").split(",") if word]
     by_rate = takes_rate(x)
     if words[by_rate:]:
-        keys = [full_name(word, [*known]) for word in words[by_rate:]]
+        keys = [full_name(word, [*known], also=() if by_rate else (RATE,)) for word in words[by_rate:]]
     else:
         keys = differing_keys([run.config for run in runs if not run.is_partial])
     if not keys:

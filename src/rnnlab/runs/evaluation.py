@@ -67,6 +67,11 @@ def evaluated(
     run = open_run(path, trust, task)
     config = on_data(run.config, data)
     if stride is not None:
+        if not run.task.has_origins:
+            raise ConfigError(
+                f"stride={stride} says how far the origins of forecasts lie apart, and task={run.task_name} "
+                "has none: leave it out."
+            )
         config["batches"] = {**config["batches"], "stride": stride}
     if data is None:
         tell_edited(run.metadata, [config["data"], config["batches"]])
@@ -177,6 +182,7 @@ def asked_beside(
         RunError: if the run can't be used, or its data has changed.
         ConfigError: if its task has no such scoring.
     """
+    quieten()
     run = open_run(path, trust)
     trainer = {**run.config["trainer"], "devices": 1, **({"accelerator": device} if device else {})}
     folder = Path(path) if Path(path).is_dir() else None

@@ -283,7 +283,8 @@ def show_beside(report: Mapping[str, Any]) -> None:
             tuned = ", ".join(f"{key}={value:.4g}" for key, value in part["tuned"].items())
             console.print(f"{name}, chosen on validation: {tuned}")
         columns = list(dict.fromkeys(key for row in rows.values() for key in row))
-        table = table_of(f"{name}, {run['split']} split, not to be compared with static figures", "", columns)
+        apart = ", not to be compared with static figures" if "adaptive" in run else ""
+        table = table_of(f"{name}, {run['split']} split{apart}", "", columns)
         for title, row in rows.items():
             table.add_row(title, *(figure(key, row[key]) if key in row else "" for key in columns))
         print_table(table)

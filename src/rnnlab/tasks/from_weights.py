@@ -48,6 +48,9 @@ class FromWeights(Starting):
             wanted["pooling"] = self.network.pooling
         if self.network.readout is not None:
             wanted["tie_weights"] = False
+            width = self.network.model["hidden_size"] * (1 + self.network.model["bidirectional"])
+            if self.network.pooling is None and self.network.readout[0].shape[1] == width:
+                wanted["pooling"] = "last"  # as is usual: of weights alone nothing tells
         task |= {key: v for key, v in wanted.items() if key in task and f"task.{key}" not in said}
         return {**config, "model": model, "task": task}
 
@@ -77,7 +80,10 @@ class FromWeights(Starting):
                     task.get_parameter(f"{readout}.bias").copy_(self.network.readout[1])
                 told.append("the readout")
             else:
-                log.warning("The readout of %s is for other classes, and is not taken.", shown(self.path))
+                log.warning(
+                    "The readout of %s makes %d numbers of %d features, this one %d of %d: it is not taken.",
+                    *(shown(self.path), *self.network.readout[0].shape, *weight.shape),
+                )
         log.info("From %s: %s.", shown(self.path), ", ".join(told))
 
     def take_embedding(self, task: Task, tokens: Sequence[str]) -> str:

@@ -49,6 +49,7 @@ class Task(lightning.LightningModule):
             :meth:`prepare` or where a training starts from another run.
         asked_keys: keys of the task's section that may be said anew, ``task.…=``, where a finished run is
             scored or asked.
+        has_origins: whether it answers at origins, of which ``evaluate.py stride=`` may take others.
         keeps_all_memory: whether the large blocks of memory of all training steps have the same sizes, so
             that what one step frees fits the next.
         metadata: plain data that makes a checkpoint stand alone (config, vocabulary, tokenizer, labels);
@@ -59,6 +60,7 @@ class Task(lightning.LightningModule):
     mode: Literal["min", "max"]
     prepared_keys: ClassVar[tuple[str, ...]] = ()
     asked_keys: ClassVar[tuple[str, ...]] = ()
+    has_origins: ClassVar[bool] = False
     keeps_all_memory: ClassVar[bool] = False
 
     def __init__(self, optimizer: Mapping[str, Any] | None, scheduler: Mapping[str, Any] | None) -> None:

@@ -94,6 +94,7 @@ class Forecaster(StageScores, Task):
     """
 
     monitor, mode = OBJECTIVE.monitor, OBJECTIVE.mode
+    has_origins: ClassVar[bool] = True
     keeps_all_memory: ClassVar[bool] = True
     asked_keys = ("tracked",)
     shifts: Tensor
