@@ -40,7 +40,7 @@ class Fold(MadeFrom):
             )
         if folds <= len(self.cut):
             raise ConfigError(
-                f"folds={folds}: with one part for {' and one for '.join(self.cut)} none is left."
+                f"folds={folds}: with one part for {' and one for '.join(self.cut)} none is left: take {len(self.cut) + 1} or more."
             )
         self.folds, self.fold, self.seed = folds, fold, seed
 
