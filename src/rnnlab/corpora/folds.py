@@ -40,7 +40,8 @@ class Fold(MadeFrom):
             )
         if folds <= len(self.cut):
             raise ConfigError(
-                f"folds={folds}: with one part for {' and one for '.join(self.cut)} none is left: take {len(self.cut) + 1} or more."
+                f"folds={folds}: with one part for {' and one for '.join(self.cut)} none is left: take "
+                f"{len(self.cut) + 1} or more."
             )
         self.folds, self.fold, self.seed = folds, fold, seed
 
