@@ -193,7 +193,7 @@ def test_a_text_of_both_directions_is_no_stream(room: Path) -> None:
 def test_the_network_behind_the_features_leaves_as_onnx(
     run: Path, room: Path, model: TrainedSpeech, command: Callable[..., int]
 ) -> None:
-    pytest.importorskip("onnx")
+    onnx = pytest.importorskip("onnx")
     runtime = pytest.importorskip("onnxruntime")
     assert command("export", f"run={run}", "format=onnx", f"output={room / 'heard.onnx'}") == 0
     beside = json.loads((room / "heard.json").read_text())
@@ -204,6 +204,10 @@ def test_the_network_behind_the_features_leaves_as_onnx(
     inputs = np.zeros((3, lengths.max(), parts[0].shape[1]), dtype=np.float32)
     for row, part in zip(inputs, parts, strict=True):
         row[: len(part)] = part
+    graph = onnx.load(room / "heard.onnx").graph
+    assert {constant.name for constant in graph.initializer} <= {
+        name for node in graph.node for name in node.input
+    }
     session = runtime.InferenceSession(str(room / "heard.onnx"), providers=["CPUExecutionProvider"])
     (told,) = session.run(None, {"inputs": inputs, "lengths": lengths})
     for row, expected in zip(told, model.log_probabilities(parts), strict=True):

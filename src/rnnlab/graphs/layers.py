@@ -64,7 +64,7 @@ class FloatLayers:
         parts = [onnx_weights(direction, operator) for direction in directions]
         weights = [graph.constant(np.stack([part[at] for part in parts])) for at in range(3)]
         counts = graph.add("Cast", lengths, to=6) if lengths else ""  # int32
-        axis = graph.constant([0])
+        axis = graph.constant([0]) if states else ""
         before = [graph.add("Unsqueeze", state, axis) for state in states]
         outputs, *finals = graph.add_several(
             operator.name,
