@@ -249,6 +249,11 @@ def test_the_command(
     assert "overwrite=true" in capsys.readouterr().err
     assert command("export", *words, "overwrite=true") == 0
     assert (tmp_path / "a.onnx").read_bytes() == before
+    beside = [words[0], "format=safetensors", f"output={tmp_path / 'a.safetensors'}"]
+    assert command("export", *beside) == 0  # a.json says the same of both
+    (tmp_path / "a.json").write_text("{}")
+    assert command("export", words[0], f"output={tmp_path / 'a.pt'}", "format=torchscript") == 2
+    assert "a.json exists" in capsys.readouterr().err
     mine = tmp_path / "mine.csv"
     mine.write_text("text,label\nfine lovely,pos\ndull,neg\n", encoding="utf-8")
     words = [*words, "overwrite=true", "format=int8", f"data={mine}"]

@@ -85,15 +85,18 @@ def export(
     target = Path(output or DEFAULTS[format])
     meaning = target.with_suffix(".json")
     check_ending(target, format)
-    for file in (target, meaning):
-        check_output(file, overwrite)
+    check_output(target, overwrite)
     model = load(run, device="cpu", trust=trusted_packages(trust))
+    described = json.dumps(meanings(model), ensure_ascii=False) + "\n"
+    same = described.encode(errors="backslashreplace")
+    if not (meaning.is_file() and meaning.read_bytes() == same):  # beside another format of this model
+        check_output(meaning, overwrite)
     names = tuple(labels.split(",")) if labels else ()
     with written_beside(target) as unfinished:
         difference = model.exports.write(format, unfinished)
         if format == "int8" and split is not None:
             compare(model, unfinished, split, data, names)
-        write_text(meaning, json.dumps(meanings(model), ensure_ascii=False) + "\n")
+        write_text(meaning, described)
     console.print(f"Largest difference from PyTorch  {difference:.1e}")
     console.print(f"Model                            {target}")
     console.print(f"What its numbers mean            {meaning}")
