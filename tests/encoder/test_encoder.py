@@ -148,7 +148,7 @@ def test_every_parameter_learns_from_ragged_batches() -> None:
         ({"backend": "numba"}, "auto, fused, masked, packed, torch"),
         ({"hidden_size": 0}, r"model\.hidden_size is 0"),
         ({"layers": 1.5}, r"model\.layers is 1\.5"),
-        ({"dropout": 1.0}, r"model\.dropout is 1\.0"),
+        ({"dropout": 1.0}, r"model\.dropout=1\.0"),
     ],
 )
 def test_an_impossible_encoder_is_refused(arguments: dict[str, Any], message: str) -> None:

@@ -61,7 +61,7 @@ def test_every_parameter_learns() -> None:
 
 
 def test_bad_values_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"model\.weight_dropout is 1\.0"):
+    with pytest.raises(ConfigError, match=r"model\.weight_dropout=1\.0"):
         RegularisedEncoder(5, weight_dropout=1.0)
     with pytest.raises(ConfigError, match=r"model\.layers is 0"):
         RegularisedEncoder(5, layers=0)

@@ -56,7 +56,7 @@ class TaskData(lightning.LightningDataModule):
 
     def loader(self, split: str) -> ResumableLoader[Any, Any]:
         """Return the batches of ``train``, ``validation`` or ``test``, this process's share of them."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no loader(split), which gives its batches.")
 
     def train_loader(self) -> ResumableLoader[Any, Any]:
         """Return the training batches."""

@@ -144,17 +144,6 @@ def check_sizes(**sizes: object) -> None:
             raise ConfigError(f"model.{name} is {size!r}; expected a whole number from 1.")
 
 
-def check_dropout(**shares: float) -> None:
-    """Check shares of features or weights that are dropped.
-
-    Raises:
-        ConfigError: if one is not in [0, 1).
-    """
-    for name, share in shares.items():
-        if not 0 <= share < 1:
-            raise ConfigError(f"model.{name} is {share!r}; expected a share from 0 to below 1.")
-
-
 def checked_units(cell: Cell, hidden_size: int | None) -> int:
     """Return ``hidden_size`` if a cell can have so many units.
 

@@ -33,12 +33,12 @@ class LockedDropout(nn.Module):
         return f"share={self.share}"
 
 
-def check_shares(**shares: float) -> None:
-    """Check shares that are dropped.
+def check_shares(section: str, **shares: float) -> None:
+    """Check shares that are dropped, keys of a section of the configuration.
 
     Raises:
         ConfigError: if one is not in [0, 1).
     """
     for name, share in shares.items():
         if not 0 <= share < 1:
-            raise ConfigError(f"task.{name}={share}: expected a share from 0 to below 1.")
+            raise ConfigError(f"{section}.{name}={share}: expected a share from 0 to below 1.")

@@ -12,7 +12,6 @@ from torch.nn.functional import dropout, pad
 from rnnlab.cells.cell import Cell, State, TorchCell, Weights
 from rnnlab.encoder.arguments import (
     built_cell,
-    check_dropout,
     check_inputs,
     check_lengths,
     check_sizes,
@@ -23,6 +22,7 @@ from rnnlab.encoder.arguments import (
 )
 from rnnlab.encoder.backends import check_backend, scans_for
 from rnnlab.encoder.blocks import Blocks
+from rnnlab.encoder.dropout import check_shares
 from rnnlab.encoder.dry_pass import check_step
 from rnnlab.encoder.scans import Scans, TorchScans, packed_pass
 from rnnlab.encoder.trace import EncoderTrace, LayerTrace, fine, traced_layer
@@ -98,7 +98,7 @@ class RecurrentEncoder(nn.Module):
             sizes = (input_size, layers, 1 + bidirectional, gated)
             hidden_size = size_for(self.cell, parameters, hidden_size, *sizes)
         hidden_size = checked_units(self.cell, hidden_size)
-        check_dropout(dropout=dropout)
+        check_shares("model", dropout=dropout)
         check_backend(backend, self.cell)
         self.cell.check_start(initialization, forget_bias)
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from rnnlab.cells.cell import State
-from rnnlab.encoder.arguments import built_cell, check_dropout, check_sizes
-from rnnlab.encoder.dropout import LockedDropout
+from rnnlab.encoder.arguments import built_cell, check_sizes
+from rnnlab.encoder.dropout import LockedDropout, check_shares
 from rnnlab.encoder.recurrent import Direction, RecurrentEncoder
 from rnnlab.encoder.trace import EncoderTrace, LayerTrace, fine
 
@@ -58,7 +58,7 @@ class RegularisedEncoder(nn.Module):
     ) -> None:
         super().__init__()
         built_cell(type(self), cell, nonlinearity, options)  # what else a stack takes is not for this one
-        check_dropout(dropout=dropout, weight_dropout=weight_dropout)
+        check_shares("model", dropout=dropout, weight_dropout=weight_dropout)
         check_sizes(layers=layers)
         self.input_size = input_size
         self.output_size = hidden_size if output_size is None else output_size

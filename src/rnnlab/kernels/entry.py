@@ -93,7 +93,7 @@ def _backward(
     outputs_slope: Any, final_slope: Any, inputs_slope: Any, start_slope: Any, weight_slopes: Any,
     reverse: bool,
 ) -> None:  # fmt: skip
-    """Walk all blocks back, see ``walk_back.backward_walk``, and add up the blocks' weight gradients."""
+    """Walk all blocks back, see ``walk.backward_walk``, and add up the blocks' weight gradients."""
     counters = np.zeros((3, 1), np.int64)
     panels = panels_back(arena, weights, gates)  # type: ignore[name-defined]  # noqa: F821
     slopes = Slopes(outputs_slope, final_slope, inputs_slope, start_slope)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rnnlab.encoder.dropout import check_shares
 from rnnlab.errors import ConfigError, nearest
 from rnnlab.tasks.forecasting.decoders import Decoder, Direct, Recursive, Segments, Shape
 from rnnlab.tasks.forecasting.losses import Loss
@@ -137,8 +138,7 @@ def build_decoder(name: str, shape: Shape, *, segment: int, embedding_size: int,
     """
     if name not in DECODERS:
         raise ConfigError(f"task.decoder={name}. {nearest(name, DECODERS)}")
-    if not 0 <= dropout < 1:
-        raise ConfigError(f"task.dropout={dropout}: expected a share from 0 to below 1.")
+    check_shares("task", dropout=dropout)
     if name == "segments":
         return Segments(shape, segment, embedding_size, dropout)
     return Direct(shape, dropout) if name == "direct" else Recursive(shape, dropout)

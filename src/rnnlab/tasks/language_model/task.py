@@ -96,7 +96,9 @@ class LanguageModel(StageScores, Task):
         scheduler: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(optimizer, scheduler)
-        check_shares(word_dropout=word_dropout, input_dropout=input_dropout, output_dropout=output_dropout)
+        check_shares(
+            "task", word_dropout=word_dropout, input_dropout=input_dropout, output_dropout=output_dropout
+        )
         self.reads_backward = reads_backward
         self.full_head = head == "full"
         kind = LockedDropout if locked_dropout else nn.Dropout

@@ -104,8 +104,8 @@ class SentimentClassifier(StageScores, FineTunedTask):
         super().__init__(optimizer, scheduler, unfreezing_epochs, discriminative_factor)
         if len(labels) < 2:
             raise ConfigError(f"task=sentiment needs at least two classes; the corpus has {list(labels)}.")
-        check_shares(dropout=dropout, embedding_dropout=embedding_dropout, word_dropout=word_dropout)
-        check_shares(label_smoothing=label_smoothing)
+        check_shares("task", dropout=dropout, embedding_dropout=embedding_dropout, word_dropout=word_dropout)
+        check_shares("task", label_smoothing=label_smoothing)
         self.labels = tuple(labels)
         self.embedding = WordEmbedding(
             vocabulary_size, embedding_size, dropout=embedding_dropout, word_dropout=word_dropout
