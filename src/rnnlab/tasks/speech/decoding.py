@@ -57,12 +57,12 @@ def pieces(log_probabilities: Reals, spelling: Spelling, most: int = TOGETHER) -
     Yields:
         The step at which a part begins, and the part; the whole where it is not longer than ``most``.
     """
-    between = [spelling.symbols.index(" ")] if " " in spelling.symbols else []
+    space = spelling.symbols.index(" ") if " " in spelling.symbols else spelling.blank
     start = 0
     while len(log_probabilities) - start > most:
         searched = slice(start + most - max(1, most // 4), start + most)
         path = log_probabilities[searched].argmax(axis=1)
-        symbol = next((number for number in between if number in path), spelling.blank)
+        symbol = space if space in path else spelling.blank
         sure = np.where(path == symbol, log_probabilities[searched, symbol], NOTHING)
         end = searched.start + int(sure.argmax()) + 1
         ended = log_probabilities[end - 1].argmax()
